@@ -1,0 +1,221 @@
+"""Every option: its default, unit, bounds and meaning. The default file is rendered from this.
+
+Only values live here, for every room to use; reading, overriding and reporting mistakes is
+`edge_fer.daemon.config`.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Use = Literal["home", "research", "medical", "safety", "public-venue", "art"]
+"""What people may say they use edge-fer for. Workplace and education are left out on purpose:
+the EU AI Act, article 5(1)(f), prohibits inferring emotions there."""
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of all sections: frozen, and an unknown option is an error."""
+
+
+class Device(Section, frozen=True):
+    """Who this device is."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9_.-]{0,64}$",
+            description="Name in topics and events: letters, digits, '_', '.', '-'; "
+            "empty: the host name.",
+        ),
+    ] = ""
+
+
+class Privacy(Section, frozen=True):
+    """What the people in front of the camera are owed."""
+
+    acknowledge_use: Annotated[
+        Use | Literal[""],
+        Meta(
+            description="What this is used for: home, research, medical, safety, public-venue or "
+            "art. Nothing runs before it is set; docs/privacy.md says why."
+        ),
+    ] = ""
+
+
+class Camera(Section, frozen=True):
+    """Where frames come from."""
+
+    source: Annotated[
+        str,
+        Meta(
+            description="file:PATH (video, gif, picture or folder), v4l2:/dev/videoN or "
+            "picamera2:N. A path alone is a file."
+        ),
+    ] = "v4l2:/dev/video0"
+    name: Annotated[
+        str,
+        Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="Name of the camera in events."),
+    ] = "cam0"
+    width: Annotated[
+        int, Meta(ge=64, le=4096, description="Width in px asked of a live camera.")
+    ] = 640
+    height: Annotated[
+        int, Meta(ge=64, le=4096, description="Height in px asked of a live camera.")
+    ] = 480
+    fps: Annotated[
+        float, Meta(gt=0, le=240, description="Frames per second asked of a live camera.")
+    ] = 15.0
+    pace: Annotated[
+        Literal["fast", "real"],
+        Meta(description="A file plays as fast as it can (fast) or in its own time (real)."),
+    ] = "fast"
+    timeout_s: Annotated[
+        float,
+        Meta(gt=0, le=60, description="Seconds without a frame before a camera counts as lost."),
+    ] = 5.0
+
+
+class Vision(Section, frozen=True):
+    """Finding faces."""
+
+    min_face_px: Annotated[
+        int,
+        Meta(
+            ge=20,
+            le=1000,
+            description="Smallest face looked for, width in px. The cost grows with its inverse "
+            "square.",
+        ),
+    ] = 60
+    threshold: Annotated[
+        float,
+        Meta(ge=-1, le=3, description="Lowest HOG score of a face; false faces end near -0.15."),
+    ] = 0.0
+    min_visible: Annotated[
+        float,
+        Meta(ge=0, le=1, description="Smallest share of a box that must lie inside the frame."),
+    ] = 0.7
+    max_faces: Annotated[
+        int, Meta(ge=1, le=64, description="Most faces followed at a time; the largest win.")
+    ] = 8
+    landmarks: Annotated[
+        str,
+        Meta(
+            description="dlib's 68-landmark file; empty: look where Debian's libdlib-data puts it."
+        ),
+    ] = ""
+
+
+class Tracking(Section, frozen=True):
+    """Following a face from frame to frame."""
+
+    min_iou: Annotated[
+        float, Meta(gt=0, lt=1, description="Overlap (IoU) that makes two boxes one track.")
+    ] = 0.3
+    lost_s: Annotated[
+        float, Meta(gt=0, le=60, description="Seconds without a box after which a track ends.")
+    ] = 1.0
+
+
+class Model(Section, frozen=True):
+    """The network."""
+
+    path: Annotated[
+        str,
+        Meta(description="Model name or .onnx path with its card beside it; empty: the default."),
+    ] = ""
+    threads: Annotated[int, Meta(ge=1, le=16, description="Threads of onnxruntime.")] = 1
+
+
+class Smoothing(Section, frozen=True):
+    """Scores over time to one steady emotion."""
+
+    half_life_s: Annotated[
+        float, Meta(ge=0, le=60, description="Seconds after which a score counts half (EMA).")
+    ] = 0.4
+    settle_s: Annotated[
+        float,
+        Meta(ge=0, le=60, description="Seconds a face is watched before its first event."),
+    ] = 0.5
+    enter: Annotated[
+        float, Meta(ge=0, le=1, description="Smoothed score at which a new label is taken.")
+    ] = 0.5
+    leave: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Smoothed score below which the present label is given up; at most "
+            "smoothing.enter.",
+        ),
+    ] = 0.4
+    hold_s: Annotated[
+        float, Meta(ge=0, le=60, description="Seconds a new emotion must last to be an event.")
+    ] = 0.3
+
+
+class Mqtt(Section, frozen=True):
+    """Where events go."""
+
+    brokers: Annotated[
+        list[str],
+        Meta(
+            min_length=1,
+            description="mqtt://[user@]host[:port], tried in turn. No password here.",
+        ),
+    ] = msgspec.field(default_factory=lambda: ["mqtt://localhost:1883"])
+    password_file: Annotated[
+        str,
+        Meta(description="File holding the broker password alone; readable by its owner only."),
+    ] = ""
+    prefix: Annotated[
+        str,
+        Meta(
+            pattern=r"^[^/#+\s]+(/[^/#+\s]+)*$",
+            description="First part of every topic, without '+', '#' or blanks.",
+        ),
+    ] = "edge-fer"
+    keepalive_s: Annotated[
+        int, Meta(ge=5, le=3600, description="MQTT keep-alive in seconds.")
+    ] = 30
+    max_queued: Annotated[
+        int,
+        Meta(ge=1, le=1_000_000, description="Events kept while no broker answers; oldest go."),
+    ] = 1000
+    drain_s: Annotated[
+        float,
+        Meta(ge=0, le=60, description="Seconds at the end to wait for the broker's receipts."),
+    ] = 5.0
+
+
+class Stats(Section, frozen=True):
+    """Numbers about the daemon itself."""
+
+    interval_s: Annotated[
+        float, Meta(gt=0, le=3600, description="Seconds between two messages on stats.")
+    ] = 10.0
+
+
+class Log(Section, frozen=True):
+    """What is told on stderr or in the journal."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="debug shows every face of every frame."),
+    ] = "info"
+
+
+class Settings(Section, frozen=True):
+    """The whole configuration, one field per section."""
+
+    device: Device = Device()
+    privacy: Privacy = Privacy()
+    camera: Camera = Camera()
+    vision: Vision = Vision()
+    tracking: Tracking = Tracking()
+    model: Model = Model()
+    smoothing: Smoothing = Smoothing()
+    mqtt: Mqtt = msgspec.field(default_factory=Mqtt)
+    stats: Stats = Stats()
+    log: Log = Log()
