@@ -1,0 +1,1 @@
+"""Chip to verdict: the model card, the network and smoothing over time."""

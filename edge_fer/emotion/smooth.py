@@ -1,0 +1,108 @@
+"""Scores over time to one steady emotion per track: EMA, hysteresis, abstention.
+
+The EMA is by half-life in seconds, so that behaviour does not change with the frame rate.
+"""
+
+import dataclasses
+
+from edge_fer import settings
+from edge_fer.emotion.labels import UNCERTAIN
+from edge_fer.types import Outcome, Phase, Scores
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the smoother says of one track now."""
+
+    outcome: Outcome
+    smooth: Scores
+    emotion: str | None
+    """As published; None ahead of the first event."""
+    previous: str | None = None
+    phase: Phase | None = None
+    """Set when this is an event."""
+
+    @property
+    def confidence(self) -> float:
+        """Smoothed score of the emotion; of the strongest label while uncertain."""
+        known = self.smooth.get(self.emotion) if self.emotion else None
+        return max(self.smooth.values()) if known is None else known
+
+
+@dataclasses.dataclass(slots=True)
+class _State:
+    """Of one track."""
+
+    smooth: dict[str, float]
+    started: float
+    updated: float
+    emotion: str | None = None
+    candidate: str | None = None
+    candidate_since: float = 0.0
+
+
+class Smoother:
+    """Keeps one state per track. All times are stream seconds."""
+
+    def __init__(self, options: settings.Smoothing) -> None:
+        self._options = options
+        self._states: dict[str, _State] = {}
+
+    def update(self, track: str, scores: Scores, time: float) -> Judgement:
+        """Take in one frame's scores and judge the track."""
+        state = self._states.get(track)
+        if state is None:
+            state = self._states[track] = _State(dict(scores), time, time)
+        self._average(state, scores, time)
+        label = self._pick(state)
+        if state.emotion is None:
+            if time - state.started < self._options.settle_s:
+                return Judgement(Outcome.NEW_TRACK, dict(state.smooth), None)
+            state.emotion = label
+            return Judgement(Outcome.PUBLISHED, dict(state.smooth), label, None, Phase.BEGIN)
+        return self._change(state, label, time)
+
+    def end(self, track: str) -> Judgement | None:
+        """Forget the track; the closing event, or None where it never had a first one."""
+        state = self._states.pop(track, None)
+        if state is None or state.emotion is None:
+            return None
+        return Judgement(
+            Outcome.PUBLISHED, state.smooth, state.emotion, state.emotion, Phase.END
+        )
+
+    def now(self, track: str) -> Judgement | None:
+        """The published emotion of the track, without taking anything in."""
+        state = self._states.get(track)
+        if state is None or state.emotion is None:
+            return None
+        return Judgement(Outcome.UNCHANGED, state.smooth, state.emotion)
+
+    def _average(self, state: _State, scores: Scores, time: float) -> None:
+        passed, half_life = time - state.updated, self._options.half_life_s
+        gain = 1.0 - 0.5 ** (passed / half_life) if half_life else 1.0
+        for label, value in scores.items():
+            state.smooth[label] += gain * (value - state.smooth[label])
+        state.updated = time
+
+    def _pick(self, state: _State) -> str:
+        """The strongest label, if it is strong enough; the present one may be a bit weaker."""
+        label = max(state.smooth, key=state.smooth.__getitem__)
+        present = state.emotion
+        if state.smooth[label] >= self._options.enter:
+            return label
+        if present in state.smooth and state.smooth[present] >= self._options.leave:
+            return present
+        return UNCERTAIN
+
+    def _change(self, state: _State, label: str, time: float) -> Judgement:
+        if label == state.emotion:
+            state.candidate = None
+            outcome = Outcome.UNSURE if label == UNCERTAIN else Outcome.UNCHANGED
+            return Judgement(outcome, dict(state.smooth), label)
+        if label != state.candidate:
+            state.candidate, state.candidate_since = label, time
+        if time - state.candidate_since < self._options.hold_s:
+            return Judgement(Outcome.HELD, dict(state.smooth), state.emotion)
+        previous, state.emotion, state.candidate = state.emotion, label, None
+        return Judgement(Outcome.PUBLISHED, dict(state.smooth), label, previous, Phase.CHANGE)
