@@ -1,0 +1,1 @@
+"""What the daemon is worth: data sets, metrics, evaluation and the bench."""
