@@ -1,0 +1,195 @@
+"""The training loop: AdamW on a cosine schedule, averaged weights, a checkpoint every epoch.
+
+A run lives in its folder: checkpoint.pt (to go on from), history.json, curves.png and, once it
+is finished, final.pt with the averaged network. Calling `fit` again goes on where it stopped.
+"""
+
+import copy
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
+from torch.nn import functional as F
+
+from training.augment import augment
+from training.data import Split
+from training.plots import plot_history
+from training.recipe import Fit
+
+
+def fit(
+    net: nn.Module, train: Split, valid: Split, options: Fit, folder: Path,
+    *, seed: int = 1, teacher: nn.Module | None = None,
+) -> nn.Module:  # fmt: skip
+    """Train ``net`` and return the averaged network, in evaluation mode."""
+    folder.mkdir(parents=True, exist_ok=True)
+    final = folder / "final.pt"
+    if final.exists():
+        return load_module(final)
+    run = _Run(net, options, folder, seed, len(train))
+    run.resume()
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        bar = progress.add_task(folder.name, total=options.epochs * run.steps, completed=run.step)
+        while run.epoch < options.epochs:
+            record = run.train_epoch(train, teacher, lambda: progress.advance(bar))
+            record["valid_accuracy"] = accuracy(run.average, valid)
+            run.finish_epoch(record)
+            progress.console.print(_line(record))
+    torch.save(run.average.eval(), final)
+    return run.average
+
+
+def load_module(path: Path) -> nn.Module:
+    """Load a network that `fit` has saved, in evaluation mode."""
+    net: nn.Module = torch.load(path, weights_only=False)
+    return net.eval()
+
+
+@torch.no_grad()
+def accuracy(net: nn.Module, split: Split) -> float:
+    """Share of ``split`` whose FER-2013 label has the highest score."""
+    net.eval()
+    right = 0
+    for start in range(0, len(split), 512):
+        part = slice(start, start + 512)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = net(split.chips[part])[:, :7]
+        right += int((logits.argmax(1) == split.labels[part]).sum())
+    return right / len(split)
+
+
+def loss_of(
+    logits: torch.Tensor, labels: torch.Tensor, votes: torch.Tensor,
+    guide: torch.Tensor | None, options: Fit,
+) -> torch.Tensor:  # fmt: skip
+    """Labels, FER+ votes and, with a teacher's logits as ``guide``, distillation on both heads.
+
+    Distillation after Hinton et al. 2015 (arXiv 1503.02531); teacher and student see the very
+    same augmented chip (Beyer et al. 2022, arXiv 2106.05237).
+    """
+    ours, theirs = logits[:, :-8], logits[:, -8:]
+    hard = F.cross_entropy(ours, labels, label_smoothing=options.label_smoothing)
+    voted = -(votes * theirs.log_softmax(1)).sum(1).mean()
+    hard = hard + options.auxiliary * voted
+    if guide is None or options.distil == 0:
+        return hard
+    soft = _divergence(ours, guide[:, :-8], options.temperature)
+    soft = soft + options.auxiliary * _divergence(theirs, guide[:, -8:], options.temperature)
+    return (1 - options.distil) * hard + options.distil * soft
+
+
+def _divergence(student: torch.Tensor, guide: torch.Tensor, temperature: float) -> torch.Tensor:
+    target = (guide / temperature).softmax(1)
+    given = (student / temperature).log_softmax(1)
+    return F.kl_div(given, target, reduction="batchmean") * temperature**2
+
+
+class _Run:
+    """The state of one run, and how it is saved."""
+
+    def __init__(self, net: nn.Module, options: Fit, folder: Path, seed: int, count: int) -> None:
+        self.net = net.to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.net).requires_grad_(False)
+        self.options, self.folder = options, folder
+        self.steps = count // options.batch
+        self.epoch = self.step = 0
+        self.history: list[dict[str, float]] = []
+        self.generator = torch.Generator().manual_seed(seed)
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": [p for p in net.parameters() if p.ndim > 1]},
+                {"params": [p for p in net.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+            ],
+            lr=options.learning_rate,
+            weight_decay=options.weight_decay,
+            fused=True,
+        )
+
+    def resume(self) -> None:
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return
+        saved: dict[str, Any] = torch.load(path, weights_only=False)
+        self.net.load_state_dict(saved["net"])
+        self.average.load_state_dict(saved["average"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.generator.set_state(saved["generator"])
+        self.history = saved["history"]
+        self.epoch = len(self.history)
+        self.step = self.epoch * self.steps
+
+    def train_epoch(self, train: Split, teacher: nn.Module | None, tick: Any) -> dict[str, float]:
+        started, total = time.perf_counter(), 0.0
+        order = torch.randperm(len(train), generator=self.generator)
+        self.net.train()
+        for index in order[: self.steps * self.options.batch].split(self.options.batch):
+            chips = augment(train.chips[index], self.generator, strength=self.options.strength)
+            chips = chips.contiguous(memory_format=torch.channels_last)
+            with torch.autocast("cpu", torch.bfloat16):
+                logits = self.net(chips)
+                with torch.no_grad():
+                    guide = None if teacher is None else teacher(chips).float()
+            loss = loss_of(
+                logits.float(), train.labels[index], train.votes[index], guide, self.options
+            )
+            self._update(loss)
+            total += float(loss.detach())
+            tick()
+        self.epoch += 1
+        return {
+            "epoch": self.epoch,
+            "loss": total / self.steps,
+            "seconds": time.perf_counter() - started,
+        }
+
+    def _update(self, loss: torch.Tensor) -> None:
+        rate = _rate(self.step / (self.steps * self.options.epochs), self.options)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        # Early on the average would otherwise consist of the random start.
+        decay = min(self.options.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            state = self.net.state_dict()
+            for name, value in self.average.state_dict().items():
+                if value.dtype.is_floating_point:
+                    value.lerp_(state[name], 1 - decay)
+
+    def finish_epoch(self, record: dict[str, float]) -> None:
+        self.history.append(record)
+        saved = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "history": self.history,
+        }
+        partial = self.folder / "checkpoint.part"
+        torch.save(saved, partial)
+        partial.replace(self.folder / "checkpoint.pt")
+        (self.folder / "history.json").write_text(json.dumps(self.history, indent=1))
+        plot_history(self.history, self.folder / "curves.png")
+
+
+def _rate(progress: float, options: Fit) -> float:
+    if progress < options.warmup:
+        return options.learning_rate * progress / options.warmup
+    rest = (progress - options.warmup) / (1 - options.warmup)
+    return options.learning_rate * 0.5 * (1 + math.cos(math.pi * rest))
+
+
+def _line(record: dict[str, float]) -> str:
+    return (
+        f"epoch {record['epoch']:3.0f}  loss {record['loss']:.4f}  "
+        f"PublicTest {record['valid_accuracy']:.4f}  {record['seconds']:.0f} s"
+    )

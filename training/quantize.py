@@ -1,0 +1,100 @@
+"""An fp32 ONNX file to INT8: QDQ, unsigned activations, signed weights per channel.
+
+That form is the one onnxruntime runs fast on x86 and on arm64 alike. The calibration pick is
+kept in calibration/ as numbers: ids, seed, a hash of the pixels and the ranges found.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from edge_fer.emotion.tensor import to_tensor
+from edge_fer.measure.dataset import Dataset, load
+from training.data import SPEC, data_path
+from training.export import cap_versions
+from training.recipe import Quantize
+
+
+class _Reader(CalibrationDataReader):  # type: ignore[misc]
+    """Feeds the picked chips one at a time."""
+
+    def __init__(self, images: Any) -> None:
+        self._batches: Iterator[Any] = iter(to_tensor(images, SPEC)[:, None])
+
+    def get_next(self) -> dict[str, Any] | None:
+        chip = next(self._batches, None)
+        return None if chip is None else {"chips": chip}
+
+
+def quantize(fp32: Path, int8: Path, options: Quantize, record: Path) -> Path:
+    """Write ``int8`` from ``fp32`` and the calibration ``record`` beside it."""
+    dataset = load(data_path(), "train")
+    pick = pick_images(dataset, options)
+    prepared = int8.with_suffix(".prepared.onnx")
+    quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)
+    quantize_static(
+        str(prepared),
+        str(int8),
+        _Reader(dataset.images[pick]),
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        calibrate_method=CalibrationMethod.MinMax,
+    )
+    prepared.unlink()
+    cap_versions(int8)
+    write_record(int8, dataset, pick, options, record)
+    return int8
+
+
+def pick_images(dataset: Dataset, options: Quantize) -> Any:
+    """Indices of the calibration pictures: equally many of each label, drawn by the seed."""
+    draw = np.random.RandomState(options.seed)  # its stream is frozen for good, unlike default_rng
+    names = np.unique(dataset.labels)
+    each = options.images // len(names)
+    picks = [draw.permutation(np.flatnonzero(dataset.labels == name))[:each] for name in names]
+    return np.sort(np.concatenate(picks))
+
+
+def write_record(
+    int8: Path, dataset: Dataset, pick: Any, options: Quantize, record: Path
+) -> None:
+    """Write what the calibration saw and found; no pictures."""
+    content = {
+        "model": int8.stem,
+        "split": "train",
+        "seed": options.seed,
+        "ids": dataset.ids[pick].tolist(),
+        "pixels_sha256": hashlib.sha256(dataset.images[pick].tobytes()).hexdigest(),
+        "ranges": activation_ranges(int8),
+    }
+    lines = json.dumps(content, indent=1)
+    record.write_text(lines.replace(",\n  ", ", ").replace("[\n  ", "[") + "\n")
+
+
+def activation_ranges(int8: Path) -> dict[str, list[float]]:
+    """Tensor name to the [lowest, highest] value its quantization can hold."""
+    graph = onnx.load(int8).graph
+    values = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+    ranges = {}
+    for node in graph.node:
+        if node.op_type != "QuantizeLinear" or values[node.input[1]].ndim:
+            continue
+        scale, zero = float(values[node.input[1]]), int(values[node.input[2]])
+        ranges[node.input[0]] = [round(-zero * scale, 5), round((255 - zero) * scale, 5)]
+    return ranges

@@ -1,0 +1,79 @@
+"""Recipes: the settings of one model from data to card, as TOML in training/recipes/."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of all sections: frozen, and an unknown key is an error."""
+
+
+class Fit(Struct, kw_only=True):
+    """One training run: schedule, loss and augmentation."""
+
+    epochs: int
+    batch: int = 128
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.06
+    """Share of all steps in which the learning rate rises."""
+    label_smoothing: float = 0.1
+    auxiliary: float = 0.5
+    """Weight of the cross-entropy to the FER+ vote distribution."""
+    distil: float = 0.0
+    """Weight of the teacher's softened scores; the labels keep the rest."""
+    temperature: float = 2.0
+    ema: float = 0.998
+    """Decay of the averaged weights per step; the averaged ones are what is kept."""
+    strength: float = 1.0
+    """Of the augmentation: 0 none, 1 as in training/augment.py."""
+
+
+class Prune(Struct, kw_only=True):
+    """Structural pruning in steps, each followed by a fine-tuning run."""
+
+    macs: float
+    """Share of the multiply-accumulates that is removed."""
+    steps: int = 2
+    round_to: int = 8
+    between: Fit
+    """Run between the steps."""
+    last: Fit
+    """Run after the last step."""
+
+
+class Quantize(Struct, kw_only=True):
+    """Post-training quantization: the calibration pick."""
+
+    images: int = 512
+    seed: int = 7
+
+
+class Recipe(Struct, kw_only=True):
+    """Everything that decides a model."""
+
+    name: str
+    """Of the run, and the first part of the model file's name."""
+    net: str
+    """A key of training.nets.NETS."""
+    options: dict[str, Any] = {}
+    """Arguments of the network's builder."""
+    seed: int = 1
+    teacher: str | None = None
+    """Recipe name of the teacher, whose run must be finished."""
+    fit: Fit
+    prune: Prune | None = None
+    quantize: Quantize = Quantize()
+
+
+FOLDER = Path(__file__).parent / "recipes"
+RUNS = Path("runs")
+"""Where runs keep checkpoints, plots and intermediate models; not committed."""
+
+
+def read_recipe(name: str) -> Recipe:
+    """Read training/recipes/<name>.toml."""
+    path = FOLDER / f"{name}.toml"
+    return msgspec.toml.decode(path.read_bytes(), type=Recipe)
