@@ -19,7 +19,8 @@ def rescale(luma: Luma, factor: float) -> Luma:
     if factor == 1:
         return luma
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    return _as_luma(cv2.resize(luma, None, fx=factor, fy=factor, interpolation=method))
+    size = [max(1, round(side * factor)) for side in luma.shape[::-1]]
+    return _as_luma(cv2.resize(luma, size, interpolation=method))
 
 
 def resize_square(luma: Luma, size: int) -> Luma:
