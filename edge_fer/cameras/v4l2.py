@@ -1,0 +1,167 @@
+"""USB and other Video4Linux cameras, through OpenCV.
+
+Luma is taken out of the camera's own format (YUYV, GREY, NV12, YU12, UYVY) or decoded straight
+out of MJPG; nothing is ever converted to BGR. One buffer is asked for, so that a frame is at
+most as old as the processing of the one before.
+
+No read waits for ever: OpenCV waits in select() for OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT seconds,
+which is set to `camera.timeout_s` rounded up unless the user has set it. OpenCV looks at it
+once in a process. After an unplugged camera it fails at once, so reads are tried again until
+`camera.timeout_s` is over; the longest wait for the error is twice that.
+"""
+
+import logging
+import math
+import os
+import re
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from edge_fer.cameras import Camera, Reading
+from edge_fer.cameras.luma import luma_of_plane
+from edge_fer.cameras.opencv import quiet
+from edge_fer.errors import ConfigError
+from edge_fer.settings import Camera as CameraSettings
+from edge_fer.types import Luma
+
+WANTED = ("YUYV", "GREY", "NV12", "YU12", "UYVY", "MJPG")
+"""Formats in the order they are asked for; MJPG is last because it costs decoding."""
+
+_LAYOUT = {
+    "YUYV": (0, 2, 2),
+    "UYVY": (1, 2, 2),
+    "GREY": (0, 1, 2),
+    "NV12": (0, 1, 3),
+    "YU12": (0, 1, 3),
+}
+"""Format to first byte and step of the Y samples in a row, and rows of the whole buffer in
+halves of the picture's height."""
+
+_RETRY_S = 0.02
+
+_log = logging.getLogger("edge_fer.cameras")
+
+
+class Capture(Protocol):
+    """What is used of cv2.VideoCapture."""
+
+    def isOpened(self) -> bool: ...  # noqa: N802, D102
+    def set(self, propId: int, value: float) -> bool: ...  # noqa: N803, D102
+    def get(self, propId: int) -> float: ...  # noqa: N803, D102
+    def read(self) -> tuple[bool, Any]: ...  # noqa: D102
+    def release(self) -> None: ...  # noqa: D102
+
+
+class V4l2Camera(Camera):
+    """One device, as "/dev/videoN", any other path to it, or N."""
+
+    live = True
+
+    def __init__(
+        self,
+        settings: CameraSettings,
+        address: str,
+        *,
+        capture: Callable[[str, int], Capture] = cv2.VideoCapture,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(settings.source)
+        if not re.fullmatch(r"\d+|/.+", address):
+            raise ConfigError(
+                f"camera.source = {settings.source!r}: must be v4l2:/dev/videoN or v4l2:N"
+            )
+        self._settings = settings
+        self._device = address if address.startswith("/") else f"/dev/video{address}"
+        self._new_capture = capture
+        self._clock = clock
+        self._sleep = sleep
+        self._capture: Capture | None = None
+        self._format = ""
+        self._size = (0, 0)
+        self.failed_reads = 0
+        """Reads that gave no whole frame, since the camera object was made."""
+
+    def _open(self) -> None:
+        quiet()
+        os.environ.setdefault(
+            "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(math.ceil(self._settings.timeout_s))
+        )
+        self._capture = capture = self._new_capture(self._device, cv2.CAP_V4L2)
+        if not capture.isOpened():
+            raise self.error("cannot be opened; is it plugged in, is another process using it?")
+        self._format = self._agree_format(capture)
+        asked = (self._settings.width, self._settings.height)
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, asked[0])
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, asked[1])
+        capture.set(cv2.CAP_PROP_FPS, self._settings.fps)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+        self._size = (
+            int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+        )
+        if self._size != asked:
+            _log.warning("camera %s: gives %dx%d, not %dx%d", self.source, *self._size, *asked)
+
+    def _agree_format(self, capture: Capture) -> str:
+        # OpenCV says yes to every format and falls back to another one, so the answer is read.
+        for wanted in WANTED:
+            capture.set(cv2.CAP_PROP_FOURCC, int.from_bytes(wanted.encode(), "little"))
+            code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+            given = code.to_bytes(4, "little").decode("latin-1").strip("\0 ")
+            if given in WANTED:
+                return given
+        raise self.error(f"gives {given or 'no format'}; must be one of {', '.join(WANTED)}")
+
+    def _close(self) -> None:
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.release()
+
+    def _read(self) -> Reading:
+        assert self._capture is not None
+        since = self._clock()
+        while True:
+            good, raw = self._capture.read()
+            luma = self._luma(raw) if good else None
+            now = self._clock()
+            if luma is not None:
+                return luma, now, time.time()
+            self.failed_reads += 1
+            if now - since >= self._settings.timeout_s:
+                raise self.error(
+                    f"no frame for {now - since:.1f} s; is it still plugged in, "
+                    "is another process using it?"
+                )
+            self._sleep(_RETRY_S)
+
+    def _luma(self, raw: Any) -> Luma | None:
+        """Return the luma of a raw buffer, or None where USB has lost a part of it.
+
+        OpenCV 4.11 to 5.0 give the bytes of a frame as one row, older versions shape them.
+        """
+        data = np.asarray(raw, np.uint8).reshape(-1)
+        if self._format == "MJPG":
+            return _decode(data)
+        width, height = self._size
+        first, step, halves = _LAYOUT[self._format]
+        rows = height * halves // 2
+        # A buffer that is no whole number of rows is padded at its end, not in its rows.
+        stride = width * step if data.size % rows else data.size // rows
+        if stride < width * step or data.size < stride * rows:
+            return None
+        return luma_of_plane(data, self._size, stride=stride, first=first, step=step)
+
+
+def _decode(data: np.ndarray[Any, np.dtype[np.uint8]]) -> Luma | None:
+    """Decode a JPEG to luma; libjpeg then leaves the colour planes alone."""
+    try:
+        luma = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+    except cv2.error:
+        luma = None
+    return None if luma is None else np.ascontiguousarray(luma, np.uint8)
