@@ -176,9 +176,7 @@ class Mqtt(Section, frozen=True):
             description="First part of every topic, without '+', '#' or blanks.",
         ),
     ] = "edge-fer"
-    keepalive_s: Annotated[
-        int, Meta(ge=5, le=3600, description="MQTT keep-alive in seconds.")
-    ] = 30
+    keepalive_s: Annotated[int, Meta(ge=5, le=3600, description="MQTT keep-alive in seconds.")] = 30
     max_queued: Annotated[
         int,
         Meta(ge=1, le=1_000_000, description="Events kept while no broker answers; oldest go."),

@@ -1,0 +1,189 @@
+"""The configuration: read from all its sources, checked as a whole, all mistakes told at once.
+
+Later sources win: default, file, environment (``EDGE_FER_MQTT__PREFIX=hall``), ``--set``.
+The options themselves are in `edge_fer.settings`; this module opens no camera and no model.
+"""
+
+import os
+import re
+import socket
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import inspect
+
+from edge_fer.daemon.options import OPTIONS, Option, printable, shown
+from edge_fer.daemon.sources import (
+    PREFIX,
+    Assignment,
+    Mistake,
+    read_environment,
+    read_file,
+    read_overrides,
+)
+from edge_fer.delivery.broker import parse_broker
+from edge_fer.errors import ConfigError
+from edge_fer.settings import Settings
+
+SYSTEM_FILE: Final = Path("/etc/edge-fer/edge-fer.toml")
+
+_PROHIBITED: Final = (
+    "inferring emotions of people at work or in education is prohibited in the EU "
+    "(AI Act, article 5(1)(f))"
+)
+_REFUSED_USE: Final = re.compile(
+    r"\b(work|office|employ|staff|school|educat|universit|college|class|student|pupil|teach|train)",
+    re.IGNORECASE,
+)
+
+
+def load(
+    path: Path | None,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Return the settings of file, environment and ``--set`` over the defaults.
+
+    Without a path it is $EDGE_FER_CONFIG, else the system's file where there is one.
+
+    Raises:
+        ConfigError: with one line per mistake, from all sources together.
+    """
+    path = path or default_path(environ)
+    found = [
+        *(read_file(path) if path else ()),
+        *read_environment(environ),
+        *read_overrides(overrides),
+    ]
+    mistakes = [item.text for item in found if isinstance(item, Mistake)]
+    chosen: dict[str, Assignment] = {}
+    for item in found:
+        if isinstance(item, Assignment):
+            wrong = _mistakes(item)
+            mistakes += wrong
+            if not wrong:
+                chosen[item.option.path] = item
+    mistakes += _contradictions(chosen)
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return _settings(chosen)
+
+
+def default_path(environ: Mapping[str, str], system: Path = SYSTEM_FILE) -> Path | None:
+    """Return the file to read when none is named; None where there is none."""
+    if named := environ.get("EDGE_FER_CONFIG"):
+        return Path(named)
+    try:
+        system.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        # It may be there; reading it will say what is wrong, where defaults would hide it.
+        return system
+    return system
+
+
+def require_acknowledged(settings: Settings) -> None:
+    """Hold everything until somebody has said what this is used for.
+
+    Raises:
+        ConfigError: `privacy.acknowledge_use` is empty; the text says why it matters and how
+            to set it.
+    """
+    if settings.privacy.acknowledge_use:
+        return
+    option = OPTIONS["privacy"]["acknowledge_use"]
+    variable = f"{PREFIX}{option.section}__{option.name}".upper()
+    raise ConfigError(
+        f"{option.path} = '': must be {option.rule}\n"
+        f"why: people filmed must be told, and {_PROHIBITED}\n"
+        f"how: set {option.name} in section [{option.section}] of the configuration file, "
+        f"or --set {option.path}=home, or {variable}=home in the environment"
+    )
+
+
+def device_name(settings: Settings, host: str | None = None) -> str:
+    """Return `device.name`, else the host name with all but letters, digits, '_.-' as '-'."""
+    if settings.device.name:
+        return settings.device.name
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", socket.gethostname() if host is None else host)
+    return plain.strip("-.")[:64] or "edge-fer"
+
+
+def _mistakes(item: Assignment) -> list[str]:
+    complaint = _complaint(item.option, item.value)
+    if complaint:
+        return [_worded(item, complaint)]
+    if item.option.path != "mqtt.brokers":
+        return []
+    return [f"{item.origin}: {text}" for text in map(_address_mistake, item.value) if text]
+
+
+def _complaint(option: Option, value: Any) -> str | None:
+    """Return what the value must be, or None where it is that."""
+    try:
+        msgspec.convert(value, option.hint)
+    except msgspec.ValidationError:
+        return _must(option, value)
+    if any(map(_is_unprintable, value if isinstance(value, list) else [value])):
+        return "must be UTF-8 text without control characters"
+    pattern = getattr(option.kind, "pattern", None)
+    # In Python, "$" also matches before a final line break, which msgspec lets pass.
+    return _must(option, value) if pattern and not re.fullmatch(pattern, value) else None
+
+
+def _must(option: Option, value: Any) -> str:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    wants = int | float if isinstance(option.kind, inspect.FloatType) else int
+    if option.bounds and is_number and isinstance(value, wants):
+        return f"must be {option.bounds}"
+    text = f"must be {option.rule}"
+    if option.path == "privacy.acknowledge_use" and _REFUSED_USE.search(str(value)):
+        text += f"; workplace and education are refused, since {_PROHIBITED}"
+    return text
+
+
+def _is_unprintable(value: Any) -> bool:
+    """Tell whether a text holds control characters, or bytes that were not UTF-8.
+
+    Environment variables may hold any bytes; Python gives those as lone surrogates.
+    """
+    return isinstance(value, str) and any(unicodedata.category(c) in {"Cc", "Cs"} for c in value)
+
+
+def _address_mistake(address: str) -> str | None:
+    try:
+        parse_broker(address)
+    except ConfigError as error:
+        return printable(str(error))
+    return None
+
+
+def _contradictions(chosen: Mapping[str, Assignment]) -> Iterator[str]:
+    """Check options against each other; the one that was set is blamed, not a default."""
+    enter, leave = (_value(chosen, "smoothing", name) for name in ("enter", "leave"))
+    if leave <= enter:
+        return
+    if blamed := chosen.get("smoothing.leave"):
+        yield _worded(blamed, f"must be at most smoothing.enter ({enter:g})")
+    elif blamed := chosen.get("smoothing.enter"):
+        yield _worded(blamed, f"must be at least smoothing.leave ({leave:g})")
+
+
+def _value(chosen: Mapping[str, Assignment], section: str, name: str) -> Any:
+    option = OPTIONS[section][name]
+    return chosen[option.path].value if option.path in chosen else option.default
+
+
+def _worded(item: Assignment, complaint: str) -> str:
+    return f"{item.origin}: {item.option.path} = {shown(item.value)}: {complaint}"
+
+
+def _settings(chosen: Mapping[str, Assignment]) -> Settings:
+    tables: dict[str, dict[str, Any]] = {}
+    for item in chosen.values():
+        tables.setdefault(item.option.section, {})[item.option.name] = item.value
+    return msgspec.convert(tables, Settings)

@@ -1,0 +1,97 @@
+"""The systemd unit keeps the promises that the documents make."""
+
+import collections
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edge_fer.daemon.options import OPTIONS
+from edge_fer.errors import ConfigError
+
+UNIT = Path(__file__).parent.parent / "deploy" / "systemd" / "edge-fer.service"
+
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def service():
+    """Return each key of [Service] with the list of its values."""
+    section, values = "", collections.defaultdict(list)
+    for line in UNIT.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            section = line
+        elif section == "[Service]" and line and not line.startswith("#"):
+            key, _, value = line.partition("=")
+            values[key].append(value)
+    return values
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("Type", "notify"),
+        ("NotifyAccess", "main"),
+        ("ExecStart", "/opt/edge-fer/bin/edge-fer run -c /etc/edge-fer/edge-fer.toml"),
+        ("Environment", "ORT_DISABLE_TELEMETRY=1"),
+        ("WatchdogSec", "30"),
+        ("Restart", "on-failure"),
+        ("LimitCORE", "0"),
+        ("MemorySwapMax", "0"),
+        ("DynamicUser", "yes"),
+        ("NoNewPrivileges", "yes"),
+        ("CapabilityBoundingSet", ""),
+        ("ProtectSystem", "strict"),
+        ("DevicePolicy", "closed"),
+        ("IPAddressDeny", "any"),
+    ],
+)
+def test_the_unit_says(service, key, expected):
+    assert [expected] == service[key]
+
+
+def test_a_wrong_configuration_is_not_retried(service):
+    assert [str(ConfigError.exit_code)] == service["RestartPreventExitStatus"]
+
+
+def test_a_refused_system_call_is_an_error_and_not_the_end(service):
+    assert any("@resources" in value for value in service["SystemCallFilter"])
+    assert ["EPERM"] == service["SystemCallErrorNumber"]
+
+
+def test_the_processor_stays_visible_to_onnxruntime(service):
+    assert ["all"] == service["ProcSubset"]
+
+
+def test_only_cameras_may_be_opened(service):
+    assert {"char-video4linux rw", "char-media rw", "char-dma_heap rw"} == set(
+        service["DeviceAllow"]
+    )
+
+
+def test_stopping_waits_for_the_longest_drain(service):
+    match = re.search(r"at most ([0-9]+)", OPTIONS["mqtt"]["drain_s"].bounds)
+    assert int(service["TimeoutStopSec"][0]) > int(match[1])
+
+
+@needs_systemd
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path):
+    # systemd wants the program to be there, and it is not before an installation.
+    text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", UNIT.read_text(), flags=re.MULTILINE)
+    file = tmp_path / UNIT.name
+    file.write_text(text)
+    result = subprocess.run(
+        ["systemd-analyze", "verify", str(file)], capture_output=True, text=True, check=False
+    )
+    assert (0, "") == (result.returncode, result.stderr)
+
+
+@needs_systemd
+def test_the_unit_stays_hardened():
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", str(UNIT)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-200:]
