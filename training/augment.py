@@ -19,9 +19,7 @@ def augment(
     return _cut_out(chips, generator)
 
 
-def _uniform(
-    count: int, low: float, high: float, generator: torch.Generator
-) -> torch.Tensor:
+def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> torch.Tensor:
     return torch.rand(count, generator=generator) * (high - low) + low
 
 

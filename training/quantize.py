@@ -71,9 +71,7 @@ def pick_images(dataset: Dataset, options: Quantize) -> Any:
     return np.sort(np.concatenate(picks))
 
 
-def write_record(
-    int8: Path, dataset: Dataset, pick: Any, options: Quantize, record: Path
-) -> None:
+def write_record(int8: Path, dataset: Dataset, pick: Any, options: Quantize, record: Path) -> None:
     """Write what the calibration saw and found; no pictures."""
     content = {
         "model": int8.stem,

@@ -10,7 +10,7 @@ class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of all sections: frozen, and an unknown key is an error."""
 
 
-class Fit(Struct, kw_only=True):
+class Fit(Struct, frozen=True, kw_only=True):
     """One training run: schedule, loss and augmentation."""
 
     epochs: int
@@ -31,7 +31,7 @@ class Fit(Struct, kw_only=True):
     """Of the augmentation: 0 none, 1 as in training/augment.py."""
 
 
-class Prune(Struct, kw_only=True):
+class Prune(Struct, frozen=True, kw_only=True):
     """Structural pruning in steps, each followed by a fine-tuning run."""
 
     macs: float
@@ -44,14 +44,14 @@ class Prune(Struct, kw_only=True):
     """Run after the last step."""
 
 
-class Quantize(Struct, kw_only=True):
+class Quantize(Struct, frozen=True, kw_only=True):
     """Post-training quantization: the calibration pick."""
 
     images: int = 512
     seed: int = 7
 
 
-class Recipe(Struct, kw_only=True):
+class Recipe(Struct, frozen=True, kw_only=True):
     """Everything that decides a model."""
 
     name: str

@@ -25,7 +25,7 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of the card's parts: frozen, and an unknown key is an error."""
 
 
-class Input(_Part):
+class Input(_Part, frozen=True):
     """What the network is fed."""
 
     sizes: Annotated[list[Annotated[int, Meta(ge=16, le=512)]], Meta(min_length=1)]
@@ -39,7 +39,7 @@ class Input(_Part):
     layout: Literal["NCHW", "NHWC"] = "NCHW"
 
 
-class Framing(_Part):
+class Framing(_Part, frozen=True):
     """Where five points of the face lie in the chip, as fractions of its side (x, y).
 
     Left and right are those of the picture. The default is the median of FER-2013's pictures.
@@ -51,8 +51,13 @@ class Framing(_Part):
     left_mouth: Point = (0.344, 0.776)
     right_mouth: Point = (0.661, 0.771)
 
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The five in the order above."""
+        return msgspec.structs.astuple(self)
 
-class Golden(_Part):
+
+class Golden(_Part, frozen=True):
     """A drawn test chip and the scores the file must give for it on any machine."""
 
     pattern: tuple[int, int, int]
@@ -60,7 +65,7 @@ class Golden(_Part):
     scores: dict[str, float]
 
 
-class Card(_Part):
+class Card(_Part, frozen=True):
     """A model file's card."""
 
     format: int
@@ -147,7 +152,7 @@ def sha256_of(path: Path) -> str:
 
 
 def find_model(path: str) -> Path:
-    """Resolve the option model.path: empty for the default, a shipped name, or a path.
+    """Resolve the option model.path: empty for the default, a shipped name or its start, a path.
 
     Raises:
         ModelError: there is no such model; names the shipped ones.
@@ -160,7 +165,7 @@ def find_model(path: str) -> Path:
             raise ModelError("no model is installed beside the package; name one in model.path")
         return next((model for model in shipped if model.stem.startswith("ultralight")), shipped[0])
     for model in shipped:
-        if path in (model.stem, model.stem.removesuffix("-int8")):
+        if model.stem == path or model.stem.startswith(f"{path}-"):
             return model
     names = [model.stem for model in shipped]
     near = difflib.get_close_matches(path, names, n=1, cutoff=0.4)

@@ -98,8 +98,7 @@ def _check_graph(path: Path, session: Any, card: Card) -> str:
     wanted = [spec.channels, side, side] if spec.layout == "NCHW" else [side, side, spec.channels]
     shape = inputs[0].shape
     if len(shape) != 4 or any(
-        isinstance(have, int) and have != want
-        for have, want in zip(shape[1:], wanted, strict=True)
+        isinstance(have, int) and have != want for have, want in zip(shape[1:], wanted, strict=True)
     ):
         raise ModelError(f"{path}: graph takes {shape[1:]} but its card says {wanted}")
     if inputs[0].type != "tensor(float)":

@@ -67,9 +67,7 @@ class Smoother:
         state = self._states.pop(track, None)
         if state is None or state.emotion is None:
             return None
-        return Judgement(
-            Outcome.PUBLISHED, state.smooth, state.emotion, state.emotion, Phase.END
-        )
+        return Judgement(Outcome.PUBLISHED, state.smooth, state.emotion, state.emotion, Phase.END)
 
     def now(self, track: str) -> Judgement | None:
         """The published emotion of the track, without taking anything in."""

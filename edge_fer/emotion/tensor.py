@@ -17,11 +17,12 @@ def to_tensor(chips: NDArray[np.uint8], spec: Input) -> NDArray[np.float32]:
     """
     scaled = (chips.astype(np.float32) - np.float32(spec.mean)) / np.float32(spec.std)
     axis = 1 if spec.layout == "NCHW" else 3
-    return np.repeat(np.expand_dims(scaled, axis), spec.channels, axis=axis)
+    tensor: NDArray[np.float32] = np.repeat(np.expand_dims(scaled, axis), spec.channels, axis=axis)
+    return tensor
 
 
 def drawn_chip(pattern: tuple[int, int, int], size: int) -> NDArray[np.uint8]:
     """The golden vectors' chip (S, S): ``(a x + b y + c x y) mod 256``, the same anywhere."""
     a, b, c = pattern
     y, x = np.mgrid[:size, :size]
-    return ((a * x + b * y + c * x * y) % 256).astype(np.uint8)
+    return np.asarray((a * x + b * y + c * x * y) % 256, np.uint8)

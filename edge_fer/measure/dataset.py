@@ -6,6 +6,7 @@ class folders. It does not crop or align: the pictures are chips already.
 
 import csv
 import dataclasses
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -66,12 +67,12 @@ def load(path: Path, split: str) -> Dataset:
         return _load_folders(path, split)
     try:
         return _load_csv(path, split) if path.suffix == ".csv" else _load_npz(path, split)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read as FER-2013 ({error})") from error
 
 
 def _load_npz(path: Path, split: str) -> Dataset:
-    with np.load(path) as arrays:
+    with path.open("rb") as file, np.load(file) as arrays:
         take = arrays["usage"] == list(SPLITS).index(split)
         return Dataset(
             images=arrays["images"][take],
@@ -87,12 +88,14 @@ def _load_csv(path: Path, split: str) -> Dataset:
         rows = [
             (number, row)
             for number, row in enumerate(csv.DictReader(file))
-            if row["Usage"] == SPLITS[split]
+            if row.get("Usage") == SPLITS[split]
         ]
-    images = np.array([np.fromstring(row["pixels"], np.uint8, sep=" ") for _, row in rows])
+    if not rows:
+        raise ValueError(f"no rows with Usage {SPLITS[split]}")
+    images = np.array([[int(value) for value in row["pixels"].split()] for _, row in rows])
     votes = _read_votes(path.with_name("fer2013new.csv"))
     return Dataset(
-        images=images.reshape(-1, 48, 48),
+        images=images.reshape(-1, 48, 48).astype(np.uint8),
         labels=np.array([int(row["emotion"]) for _, row in rows], np.uint8),
         ids=np.arange(len(rows), dtype=np.int64),
         duplicate=None,

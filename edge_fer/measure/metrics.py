@@ -38,9 +38,7 @@ def macro_f1(classes: dict[str, dict[str, float]]) -> float:
     return float(np.mean([values["f1"] for values in classes.values() if values["n"]]))
 
 
-def ece(
-    probabilities: NDArray[np.float32], labels: NDArray[np.uint8], *, bins: int = 15
-) -> float:
+def ece(probabilities: NDArray[np.float32], labels: NDArray[np.uint8], *, bins: int = 15) -> float:
     """Expected calibration error of the top label, equal-width bins (Guo et al. 2017)."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
@@ -77,6 +75,5 @@ def summarise(
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:
     return {
-        key: round(value, 5) if isinstance(value, float) else value
-        for key, value in values.items()
+        key: round(value, 5) if isinstance(value, float) else value for key, value in values.items()
     }

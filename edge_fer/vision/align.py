@@ -1,7 +1,7 @@
 """Landmarks to an upright chip: five points, one similarity transform, one warp."""
 
 import math
-from typing import Protocol
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,27 +10,17 @@ from edge_fer.types import Luma, Points
 from edge_fer.vision.pixels import warp
 
 
-class Framing(Protocol):
-    """Where the five points belong in the chip, as fractions of its side; see the model card."""
-
-    left_eye: tuple[float, float]
-    right_eye: tuple[float, float]
-    nose_tip: tuple[float, float]
-    left_mouth: tuple[float, float]
-    right_mouth: tuple[float, float]
-
-
 class Aligner:
-    """Cuts chips of (size, size) px to the model's framing."""
+    """Cuts chips of (size, size) px to a framing.
 
-    def __init__(self, framing: Framing, size: int) -> None:
+    ``points`` are where eyes, nose tip and mouth corners (see `five_points`) belong in the chip,
+    as fractions of its side.
+    """
+
+    def __init__(self, points: Sequence[tuple[float, float]], size: int) -> None:
         self.size = size
-        fractions = (
-            framing.left_eye, framing.right_eye, framing.nose_tip,
-            framing.left_mouth, framing.right_mouth,
-        )  # fmt: skip
         # A fraction counts from the edge of the first pixel, OpenCV from its centre.
-        self._template = np.array(fractions, np.float64) * size - 0.5
+        self._template = np.array(points, np.float64) * size - 0.5
 
     def chip(self, luma: Luma, landmarks: Points) -> Luma:
         """The face with these landmarks (68, 2), upright; (size, size) uint8."""
@@ -45,9 +35,7 @@ def five_points(landmarks: Points) -> NDArray[np.float64]:
     )
 
 
-def similarity(
-    source: NDArray[np.float64], target: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
     """The rotation, scale and shift (2, 3) that bring source (n, 2) closest to target.
 
     Least squares in closed form: with points as complex numbers it is one division.

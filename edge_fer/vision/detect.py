@@ -23,6 +23,9 @@ LANDMARK_PLACES = (
 )
 """Where Debian's libdlib-data puts the file."""
 
+_HEADER = bytes([1, 1, 0x81, 2 * 68, 0x81, 1])
+"""Version 1, 136 rows, 1 column."""
+
 
 class HogDetector:
     """Faces of at least ``min_face_px`` whose HOG score exceeds ``threshold``."""
@@ -56,6 +59,7 @@ class Landmarker:
 
     def __init__(self, path: str = "") -> None:
         self.path = find_landmarks(path)
+        _check_header(self.path)
         try:
             self._predictor = dlib.shape_predictor(str(self.path))
         except RuntimeError as error:
@@ -63,10 +67,6 @@ class Landmarker:
             raise ModelError(
                 f"{self.path}: dlib cannot read it ({reason}); is the file complete?"
             ) from error
-        blank = np.zeros((80, 80), np.uint8)
-        count = self._predictor(blank, dlib.rectangle(0, 0, 79, 79)).num_parts
-        if count != 68:
-            raise ModelError(f"{self.path}: predicts {count} landmarks, must be 68")
 
     def locate(self, luma: Luma, box: Box) -> Points:
         """(68, 2) float32 in pixels of the frame; points may lie outside it."""
@@ -75,6 +75,21 @@ class Landmarker:
         )
         shape = self._predictor(luma, rectangle)
         return np.array([(point.x, point.y) for point in shape.parts()], np.float32)
+
+
+def _check_header(path: Path) -> None:
+    """Look at the start of the file, since dlib aborts the process on one that only looks right.
+
+    It is a version, then the mean shape's rows and columns as dlib's matrices store them:
+    negative, each a length byte with the sign in its top bit, then the bytes.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_HEADER))
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    if start != _HEADER:
+        raise ModelError(f"{path}: not a dlib file of 68 landmarks")
 
 
 def find_landmarks(path: str = "") -> Path:

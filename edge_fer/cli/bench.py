@@ -1,0 +1,80 @@
+"""`edge-fer bench`: how long each stage takes on this device."""
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from edge_fer.cli.common import add_camera, add_json, print_json, read_settings
+
+if TYPE_CHECKING:
+    from edge_fer.cli.common import Subparsers
+    from edge_fer.settings import Settings
+
+
+def add_parser(
+    subparsers: "Subparsers", parents: Sequence[argparse.ArgumentParser]
+) -> argparse.ArgumentParser:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "bench",
+        parents=list(parents),
+        help="measure latency on this device",
+        description="Run the daemon's own pipeline on a file or a live camera, without a broker, "
+        "and print how long each stage takes. Quote ratios from one run, not single times.",
+    )
+    add_camera(parser)
+    parser.add_argument("--model", metavar="NAME|PATH", help="as model.path")
+    parser.add_argument("--frames", type=int, default=300, metavar="N")
+    add_json(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print.
+
+    Raises:
+        EdgeFerError: a setting, the model or the camera is at fault.
+    """
+    import json
+
+    from edge_fer.cameras import open_camera
+    from edge_fer.daemon.build import build_classifier, build_pipeline
+    from edge_fer.daemon.config import require_acknowledged
+    from edge_fer.measure.bench import bench
+
+    if arguments.model:
+        arguments.set.append(f"model.path={json.dumps(arguments.model)}")
+    settings: Settings = read_settings(arguments)
+    camera = open_camera(settings.camera)
+    if camera.live:
+        require_acknowledged(settings)
+    classifier = build_classifier(settings)
+    figures = bench(
+        build_pipeline(settings, classifier), camera,
+        frames=max(1, arguments.frames), model=classifier.card.name,
+    )  # fmt: skip
+    if arguments.json:
+        print_json(figures)
+    else:
+        _print_table(figures)
+    return 0
+
+
+def _print_table(figures: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    device = figures["device"]
+    table = Table(title=f"{figures['model']} on {device['cpu']} ({device['cores']} cores)")
+    table.add_column("stage")
+    for name in ("p50", "p95", "p99"):
+        table.add_column(f"{name} ms", justify="right")
+    for name, row in figures["stages"].items():
+        numbers = (f"{row[f'{key}_ms']:.2f}" for key in ("p50", "p95", "p99"))
+        table.add_row(name, *numbers, style="bold" if name == "frame" else "")
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{figures['frames']} frames, {figures['fps']} frames/s, {figures['rss_mb']} MB resident"
+    )

@@ -1,0 +1,41 @@
+"""What several commands share: their options and how settings come from them."""
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_fer.settings import Settings
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_camera(parser: argparse.ArgumentParser) -> None:
+    """Add --camera."""
+    parser.add_argument("--camera", metavar="SPEC", help="as camera.source: file:PATH, v4l2:…")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add --json."""
+    parser.add_argument("--json", action="store_true", help="print JSON for a machine")
+
+
+def read_settings(arguments: argparse.Namespace) -> "Settings":
+    """Settings from file, environment, --set and the command's own shorthands.
+
+    Raises:
+        ConfigError: with one line a mistake.
+    """
+    from edge_fer.daemon.config import load
+
+    overrides = list(arguments.set)
+    if getattr(arguments, "camera", None):
+        overrides.append(f"camera.source={json.dumps(arguments.camera, ensure_ascii=False)}")
+    if getattr(arguments, "mqtt", None):
+        overrides.append(f"mqtt.brokers={json.dumps(arguments.mqtt, ensure_ascii=False)}")
+    return load(arguments.config, overrides)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(value, indent=1))

@@ -1,0 +1,50 @@
+"""`edge-fer run`: the daemon."""
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from edge_fer.cli.common import add_camera, read_settings
+
+if TYPE_CHECKING:
+    from edge_fer.cli.common import Subparsers
+
+
+def add_parser(
+    subparsers: "Subparsers", parents: Sequence[argparse.ArgumentParser]
+) -> argparse.ArgumentParser:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "run",
+        parents=list(parents),
+        help="watch a camera and publish emotion events",
+        description="Watch a camera and publish emotion events until told to stop; a file camera "
+        "ends by itself, with exit code 0.",
+    )
+    add_camera(parser)
+    parser.add_argument(
+        "--mqtt", action="append", metavar="URL", help="mqtt://[user@]host[:port]; may be repeated"
+    )
+    parser.add_argument("--max-frames", type=int, metavar="N", help="stop after that many frames")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Build everything, then run until the end.
+
+    Raises:
+        EdgeFerError: a setting, the model, the camera or, at the end, the broker is at fault.
+    """
+    from edge_fer.cli import set_up_logging
+    from edge_fer.daemon.build import build_service
+    from edge_fer.daemon.config import require_acknowledged
+    from edge_fer.daemon.service import Switch, signals
+
+    settings = read_settings(arguments)
+    require_acknowledged(settings)
+    set_up_logging(settings.log.level)
+    switch = Switch()
+    with signals(switch):
+        build_service(settings, switch, max_frames=arguments.max_frames).run()
+    return 0

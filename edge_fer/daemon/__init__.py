@@ -1,0 +1,1 @@
+"""The rooms put together: settings, the pipeline and the service around it."""

@@ -1,0 +1,67 @@
+"""Settings to a running whole: which class is built from which section."""
+
+import secrets
+
+from edge_fer import __version__
+from edge_fer.cameras import open_camera
+from edge_fer.daemon.config import device_name
+from edge_fer.daemon.pipeline import Pipeline
+from edge_fer.daemon.service import Service, Switch
+from edge_fer.delivery.payload import Identity
+from edge_fer.delivery.publisher import Publisher
+from edge_fer.emotion.card import find_model
+from edge_fer.emotion.classify import Classifier
+from edge_fer.settings import Settings
+from edge_fer.vision.align import Aligner
+from edge_fer.vision.detect import HogDetector, Landmarker
+
+
+def build_classifier(settings: Settings) -> Classifier:
+    """The network that model.path names.
+
+    Raises:
+        ModelError: model or card is missing or damaged, or they do not fit.
+    """
+    return Classifier(find_model(settings.model.path), threads=settings.model.threads)
+
+
+def build_pipeline(settings: Settings, classifier: Classifier) -> Pipeline:
+    """Everything between camera and broker, around a loaded network.
+
+    Raises:
+        ModelError: the landmark file is missing or damaged.
+    """
+    vision = settings.vision
+    return Pipeline(
+        settings,
+        HogDetector(min_face_px=vision.min_face_px, threshold=vision.threshold),
+        Landmarker(vision.landmarks),
+        Aligner(classifier.card.framing.points, classifier.size),
+        classifier,
+    )
+
+
+def build_service(settings: Settings, switch: Switch, *, max_frames: int | None = None) -> Service:
+    """The daemon, not yet connected to camera or broker.
+
+    Raises:
+        ConfigError: a setting, the model or the landmark file is at fault.
+    """
+    classifier = build_classifier(settings)
+    identity = Identity(
+        prefix=settings.mqtt.prefix,
+        device=device_name(settings),
+        camera=settings.camera.name,
+        session=secrets.token_hex(4),
+        version=__version__,
+        model_name=classifier.card.name,
+        model_sha256=classifier.card.sha256,
+    )
+    return Service(
+        open_camera(settings.camera),
+        build_pipeline(settings, classifier),
+        Publisher(settings.mqtt, identity, on_enabled=switch.enable),
+        switch,
+        stats_interval_s=settings.stats.interval_s,
+        max_frames=max_frames,
+    )

@@ -1,0 +1,87 @@
+"""Everything the daemon needs, tried one by one: what is wrong, and what to do about it."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+from edge_fer.cameras import open_camera
+from edge_fer.daemon.build import build_classifier
+from edge_fer.daemon.config import require_acknowledged
+from edge_fer.delivery.broker import parse_broker, read_password
+from edge_fer.delivery.mqtt import probe
+from edge_fer.errors import EdgeFerError
+from edge_fer.settings import Settings
+from edge_fer.vision.detect import Landmarker
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was tried."""
+
+    name: str
+    level: str
+    """"ok", "warning" or "error"."""
+    text: str
+    exit_code: int = 0
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Try use, model, landmarks, camera and brokers, in that order."""
+    yield _try("use", lambda: _use(settings))
+    yield _try("model", lambda: _model(settings))
+    yield _try("landmarks", lambda: _landmarks(settings))
+    yield _try("camera", lambda: _camera(settings))
+    for url in settings.mqtt.brokers:
+        yield _try("broker", lambda url=url: _broker(settings, url))  # type: ignore[misc]
+
+
+def _try(name: str, probe_it: Callable[[], Finding]) -> Finding:
+    try:
+        return probe_it()
+    except EdgeFerError as error:
+        return Finding(name, "error", str(error), error.exit_code)
+
+
+def _use(settings: Settings) -> Finding:
+    require_acknowledged(settings)
+    return Finding("use", "ok", f"acknowledged: {settings.privacy.acknowledge_use}")
+
+
+def _model(settings: Settings) -> Finding:
+    classifier = build_classifier(settings)
+    card = classifier.card
+    text = f"{card.name}: {len(card.labels)} labels, {classifier.size} px, sha256 verified"
+    if card.input.channels != 1:
+        return Finding(
+            "model",
+            "warning",
+            f"{text}; takes {card.input.channels} channels and gets the luma in each of them, so "
+            "a network trained on colour may lose accuracy",
+        )
+    return Finding("model", "ok", text)
+
+
+def _landmarks(settings: Settings) -> Finding:
+    return Finding("landmarks", "ok", str(Landmarker(settings.vision.landmarks).path))
+
+
+def _camera(settings: Settings) -> Finding:
+    if not settings.privacy.acknowledge_use and open_camera(settings.camera).live:
+        return Finding("camera", "warning", "not opened before privacy.acknowledge_use is set")
+    with open_camera(settings.camera) as camera:
+        frame = next(iter(camera), None)
+    if frame is None:
+        return Finding("camera", "error", f"{settings.camera.source}: has no frames", 74)
+    height, width = frame.luma.shape
+    return Finding(
+        "camera",
+        "ok",
+        f"{settings.camera.source}: {width}x{height}; faces from {settings.vision.min_face_px} px "
+        f"on are looked for, {settings.vision.min_face_px / width:.0%} of the frame's width",
+    )
+
+
+def _broker(settings: Settings, url: str) -> Finding:
+    broker = parse_broker(url)
+    password = read_password(settings.mqtt.password_file) if broker.user else None
+    probe(broker, password)
+    return Finding("broker", "ok", f"{broker}: accepts us")

@@ -1,0 +1,102 @@
+"""A picture of a run over a file: smoothed scores over time, boxes as outlines, no pixels.
+
+The only file of the package that imports matplotlib (extra ``demo``).
+"""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from edge_fer.cameras import open_camera
+from edge_fer.daemon.build import build_classifier, build_pipeline
+from edge_fer.errors import ConfigError
+from edge_fer.settings import Settings
+from edge_fer.types import Event, Phase, Report
+
+COLOURS = {
+    "angry": "#d62728", "disgust": "#2ca02c", "fear": "#9467bd", "happy": "#e6ab02",
+    "sad": "#1f77b4", "surprise": "#17becf", "neutral": "#7f7f7f", "contempt": "#8c564b",
+    "uncertain": "#dddddd",
+}  # fmt: skip
+
+
+def draw_run(settings: Settings, path: Path, *, max_frames: int | None = None) -> None:
+    """Run the pipeline over the file camera once more and write the picture.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        raise ConfigError("the picture needs matplotlib: pip install 'edge-fer[demo]'") from error
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    reports, ends = _collect(settings, max_frames)
+    figure, (scores, boxes) = plt.subplots(
+        1, 2, figsize=(11, 3.6), width_ratios=(3, 1), layout="constrained"
+    )
+    _draw_scores(scores, reports, ends)
+    _draw_boxes(boxes, reports)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _collect(settings: Settings, max_frames: int | None) -> tuple[list[Report], list[Event]]:
+    pipeline = build_pipeline(settings, build_classifier(settings))
+    reports = []
+    with open_camera(settings.camera) as camera:
+        for frame in camera:
+            reports.append(pipeline.process(frame))
+            if len(reports) == max_frames:
+                break
+    return reports, pipeline.finish(reports[-1].stamp if reports else 0.0)
+
+
+def _draw_scores(axes: Any, reports: list[Report], ends: list[Event]) -> None:
+    lines: dict[tuple[str, str], tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    for report in reports:
+        for verdict in report.verdicts:
+            for label, value in (verdict.smooth or {}).items():
+                times, values = lines[verdict.track or "", label]
+                times.append(report.time)
+                values.append(value)
+    for (_, label), (times, values) in lines.items():
+        axes.plot(times, values, color=COLOURS[label], lw=1.6)
+    events = [event for report in reports for event in report.events] + ends
+    for event in events:
+        style = ":" if event.phase is Phase.END else "--"
+        axes.axvline(event.stamp, color=COLOURS[event.emotion], ls=style, lw=1)
+        text = event.emotion if event.phase is not Phase.END else "end"
+        axes.text(event.stamp, 1.01, text, rotation=35, fontsize=8, va="bottom")
+    used = sorted({label for _, label in lines})
+    for label in used:
+        axes.plot([], [], color=COLOURS[label], label=label)
+    axes.set(xlabel="seconds", ylabel="smoothed score", ylim=(0, 1))
+    axes.grid(alpha=0.25)
+    if used:
+        axes.legend(loc="center left", fontsize=7, ncols=2)
+
+
+def _draw_boxes(axes: Any, reports: list[Report]) -> None:
+    from matplotlib.patches import Rectangle
+
+    for report in reports:
+        for verdict in report.verdicts:
+            box = verdict.box
+            axes.add_patch(
+                Rectangle(
+                    (box.left, box.top),
+                    box.width,
+                    box.height,
+                    fill=False,
+                    alpha=0.35,
+                    lw=0.8,
+                    edgecolor=COLOURS[verdict.emotion or "uncertain"],
+                )
+            )
+    width, height = reports[-1].size if reports else (4, 3)
+    axes.set(xlim=(0, width), ylim=(height, 0), title="boxes, coloured by emotion", aspect="equal")
+    axes.tick_params(labelsize=7)

@@ -1,0 +1,101 @@
+"""Faces and landmarks with the real dlib and the real landmark file."""
+
+import cv2
+import numpy as np
+import pytest
+from faces import carphone, portrait  # noqa: F401  fixtures
+
+from edge_fer.errors import ModelError
+from edge_fer.types import Box
+from edge_fer.vision.align import five_points
+from edge_fer.vision.detect import HogDetector, Landmarker, find_landmarks
+
+
+@pytest.fixture(scope="module")
+def detector() -> HogDetector:
+    return HogDetector(min_face_px=80, threshold=0.0)
+
+
+@pytest.fixture(scope="module")
+def landmarker() -> Landmarker:
+    try:
+        find_landmarks()
+    except ModelError as error:
+        pytest.skip(str(error))
+    return Landmarker()
+
+
+def test_the_portrait_has_one_face_where_the_face_is(detector, portrait):  # noqa: F811
+    face = detector.detect(portrait)[0]
+    assert face.score > 0.5
+    assert face.box.iou(Box(170, 60, 110, 110)) > 0.5
+
+
+def test_no_face_gives_no_box(detector):
+    noise = np.random.RandomState(0).randint(0, 256, (480, 640), np.uint8)
+    assert [] == detector.detect(noise)
+
+
+def test_twenty_faces_give_twenty_boxes(portrait):  # noqa: F811
+    face = portrait[20:220, 130:330]
+    frame = np.tile(face, (4, 5))
+    found = HogDetector(min_face_px=80, threshold=0.0).detect(frame)
+    assert 20 == len(found)
+
+
+@pytest.mark.parametrize(("min_face_px", "count"), [(40, 1), (80, 0)])
+def test_min_face_px_decides_which_faces_are_found(portrait, min_face_px, count):  # noqa: F811
+    half = cv2.resize(portrait, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    found = HogDetector(min_face_px=min_face_px, threshold=0.0).detect(half)
+    assert count == len(found)
+
+
+def test_a_smaller_min_face_px_gives_the_same_box(detector, portrait):  # noqa: F811
+    coarse = detector.detect(portrait)[0]
+    fine = HogDetector(min_face_px=60, threshold=0.0).detect(portrait)[0]
+    assert coarse.box.iou(fine.box) > 0.6
+
+
+def test_landmarks_lie_on_the_features(detector, landmarker, portrait):  # noqa: F811
+    face = detector.detect(portrait)[0]
+    landmarks = landmarker.locate(portrait, face.box)
+    left_eye, right_eye, nose, left_mouth, right_mouth = five_points(landmarks)
+    assert (68, 2) == landmarks.shape
+    assert left_eye[0] < nose[0] < right_eye[0]
+    assert left_eye[1] < nose[1] < left_mouth[1]
+    assert 30 < right_eye[0] - left_eye[0] < 80
+    assert left_mouth[0] < right_mouth[0]
+
+
+def test_a_face_half_outside_the_frame_has_landmarks_all_the_same(landmarker, portrait):  # noqa: F811
+    cropped = np.ascontiguousarray(portrait[:, 225:])
+    assert (68, 2) == landmarker.locate(cropped, Box(-55, 60, 110, 110)).shape
+
+
+def test_a_missing_landmark_file_is_named(tmp_path):
+    with pytest.raises(ModelError, match=r"vision\.landmarks = .*none\.dat: no such file"):
+        Landmarker(str(tmp_path / "none.dat"))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a predictor at all", b"\x01\x01" * 500])
+def test_a_corrupt_landmark_file_is_named(tmp_path, content):
+    path = tmp_path / "bad.dat"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"bad\.dat: not a dlib file of 68 landmarks"):
+        Landmarker(str(path))
+
+
+def test_a_file_of_five_landmarks_is_refused(tmp_path):
+    path = tmp_path / "five.dat"
+    path.write_bytes(bytes([1, 1, 0x81, 10, 0x81, 1]) + b"\0" * 100)
+    with pytest.raises(ModelError, match=r"five\.dat: not a dlib file of 68 landmarks"):
+        Landmarker(str(path))
+
+
+@pytest.mark.parametrize("keep", [6, 7, 100, 1000, 100_000, 1_000_000])
+def test_a_truncated_landmark_file_is_named(tmp_path, landmarker, keep):
+    path = tmp_path / "short.dat"
+    with landmarker.path.open("rb") as whole:
+        path.write_bytes(whole.read(keep))
+    with pytest.raises(ModelError, match=r"short\.dat: dlib cannot read it.*complete"):
+        Landmarker(str(path))
