@@ -1,0 +1,70 @@
+"""Writes the examples into docs/mqtt.md and the schemas beside the payload types.
+
+    python docs/generate_mqtt.py
+
+An example stands between `<!-- example: NAME -->` and `<!-- end -->`; the rest of the page is
+written by hand.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from edge_fer.delivery import payload
+from edge_fer.types import Box, Event, Phase, Presence
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "mqtt.md"
+SCHEMAS = ROOT / "edge_fer" / "delivery" / "schema.json"
+
+
+def examples() -> Mapping[str, payload.Message]:
+    """Return one message per topic, from fixed inputs."""
+    me = payload.Identity(
+        prefix="edge-fer",
+        device="porch",
+        camera="cam0",
+        session="9f3a61c2",
+        version="1.0.0",
+        model_name="example",
+        model_sha256="d2c76e6a2b8f3a7f4e9c1d50b6a7c8e9f00112233445566778899aabbccddeef",
+    )
+    size, box, stamp = (640, 480), Box(212, 96, 148, 148), 1714564800.25
+    scores = {
+        "angry": 0.01, "disgust": 0.0021, "fear": 0.0043, "happy": 0.87654,
+        "sad": 0.01, "surprise": 0.03206, "neutral": 0.065,
+    }  # fmt: skip
+    event = Event("5b1c", Phase.CHANGE, "happy", "neutral", 0.87654, scores, box, stamp)
+    numbers = {"frames": 150, "fps": 14.98, "events": 3, "queued": 3, "acked": 3, "waiting": 0}
+    return {
+        "status": payload.status_message(me, "online"),
+        "event": payload.event_message(me, event, size, 7),
+        "state": payload.state_message(me, [Presence("5b1c", "happy", 0.87654, box)], size, stamp),
+        "stats": payload.stats_message(me, numbers, stamp),
+        "enabled": payload.enabled_message(me, True),
+    }
+
+
+def render(page: str) -> str:
+    """Return ``page`` with every example made anew."""
+    made = examples()
+
+    def example(match: "re.Match[str]") -> str:
+        message = made[match[1]]
+        text, kind = message.payload.decode(), "text"
+        if text.startswith("{"):
+            text, kind = json.dumps(json.loads(text), indent=2), "json"
+        return f"<!-- example: {match[1]} -->\n```{kind}\n{text}\n```\n<!-- end -->"
+
+    return re.sub(r"<!-- example: (\w+) -->.*?<!-- end -->", example, page, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Bring both files up to date."""
+    PAGE.write_text(render(PAGE.read_text()))
+    SCHEMAS.write_text(json.dumps(payload.schemas(), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

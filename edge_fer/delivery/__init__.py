@@ -1,0 +1,1 @@
+"""Reports to the broker: wire format, outbox and MQTT. It knows nothing of cameras or networks."""

@@ -1,0 +1,132 @@
+"""Fixtures that tests of several rooms share: real brokers, and where media and data are."""
+
+import dataclasses
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+STARTED_WITHIN_S = 10.0
+
+
+@dataclasses.dataclass
+class Mosquitto:
+    """A real broker on a port of its own; `stop` and `start` keep the port, but no messages."""
+
+    folder: Path
+    port: int
+    host: str = "127.0.0.1"
+    user: str | None = None
+    password: str | None = None
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        user = f"{self.user}@" if self.user else ""
+        return f"mqtt://{user}{self.host}:{self.port}"
+
+    def start(self) -> None:
+        with (self.folder / "mosquitto.log").open("ab") as log:
+            arguments = [_mosquitto(), "-c", str(self._config())]
+            self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=log)
+        deadline = time.monotonic() + STARTED_WITHIN_S
+        while not self._accepts():
+            assert self.process.poll() is None, (self.folder / "mosquitto.log").read_text()
+            assert time.monotonic() < deadline, "mosquitto did not start"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def _accepts(self) -> bool:
+        try:
+            socket.create_connection((self.host, self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def _config(self) -> Path:
+        lines = [f"listener {self.port} {self.host}", "persistence false", "user root"]
+        if self.user and self.password:
+            passwords = self.folder / "passwords"
+            subprocess.run(
+                ["mosquitto_passwd", "-b", "-c", str(passwords), self.user, self.password],
+                check=True,
+                capture_output=True,
+            )
+            lines += ["allow_anonymous false", f"password_file {passwords}"]
+        else:
+            lines += ["allow_anonymous true"]
+        config = self.folder / "mosquitto.conf"
+        config.write_text("\n".join(lines) + "\n")
+        return config
+
+
+def _mosquitto() -> str:
+    # Debian keeps it in sbin, which is not on every user's path.
+    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    if found is None or shutil.which("mosquitto_passwd") is None:
+        pytest.skip("mosquitto is not installed (apt install mosquitto)")
+    return found
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture
+def broker(tmp_path: Path, free_port: int) -> Iterator[Mosquitto]:
+    yield from _running(Mosquitto(tmp_path, free_port))
+
+
+@pytest.fixture
+def second_broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    folder = tmp_path / "second"
+    folder.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = int(server.getsockname()[1])
+    yield from _running(Mosquitto(folder, port))
+
+
+@pytest.fixture
+def locked_broker(tmp_path: Path, free_port: int) -> Iterator[Mosquitto]:
+    """It lets in nobody but camera with the password "correct horse"."""
+    yield from _running(Mosquitto(tmp_path, free_port, user="camera", password="correct horse"))
+
+
+def _running(broker: Mosquitto) -> Iterator[Mosquitto]:
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """Folder with test pictures and clips."""
+    return _folder("EDGE_FER_MEDIA")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Folder with data sets."""
+    return _folder("EDGE_FER_DATA")
+
+
+def _folder(variable: str) -> Path:
+    value = os.environ.get(variable)
+    if not value:
+        pytest.skip(f"{variable} is not set")
+    folder = Path(value)
+    if not folder.is_dir():
+        pytest.skip(f"{variable} = {value}: no such folder")
+    return folder
