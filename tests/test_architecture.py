@@ -1,0 +1,144 @@
+"""What ARCHITECTURE.md promises about the code, held here."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "edge_fer"
+FILES = sorted(PACKAGE.rglob("*.py"))
+TRAINING = sorted((ROOT / "training").rglob("*.py"))
+
+HOMES = {
+    "dlib": {"vision/detect.py"},
+    "onnxruntime": {"emotion/classify.py"},
+    "paho": {"delivery/mqtt.py"},
+    "picamera2": {"cameras/pi.py"},
+    "systemd": {"daemon/systemd.py"},
+    "matplotlib": {"measure/picture.py"},
+    "torch": set(),
+    "onnx": set(),
+}
+"""Library to the only files that may import it."""
+
+ROOMS = {
+    "cameras": set(),
+    "vision": set(),
+    "emotion": set(),
+    "delivery": set(),
+    "daemon": {"cameras", "vision", "emotion", "delivery"},
+    "measure": {"cameras", "vision", "emotion", "delivery", "daemon"},
+    "cli": {"cameras", "vision", "emotion", "delivery", "daemon", "measure"},
+}
+"""Room to the rooms it may know."""
+
+
+def imports(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_library_is_known_to_one_file(library):
+    found = {
+        str(file.relative_to(PACKAGE))
+        for file in FILES
+        if any(name.split(".")[0] == library for name in imports(file))
+    }
+    assert HOMES[library] >= found
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_know_only_the_rooms_ahead_of_them(room):
+    known = {
+        name.split(".")[1]
+        for file in (PACKAGE / room).rglob("*.py")
+        for name in imports(file)
+        if name.startswith("edge_fer.") and (PACKAGE / name.split(".")[1]).is_dir()
+    }
+    assert ROOMS[room] | {room} >= known
+
+
+def test_the_package_never_knows_training():
+    assert [] == [file for file in FILES for name in imports(file) if name.startswith("training")]
+
+
+@pytest.mark.parametrize("file", FILES + TRAINING, ids=lambda file: str(file.relative_to(ROOT)))
+def test_files_and_functions_stay_short(file):
+    text = file.read_text()
+    assert len(text.splitlines()) <= 250
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno + 1 <= 45, node.name
+
+
+def test_only_the_command_line_prints():
+    printing = [
+        file
+        for file in FILES
+        if "cli" not in file.parts
+        and any(
+            isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+            for node in ast.walk(ast.parse(file.read_text()))
+        )
+    ]
+    assert [] == printing
+
+
+def test_nothing_outside_a_preview_writes_pixels():
+    """No picture leaves the process: nothing in the package can encode one."""
+    words = ("imwrite", "imencode", "VideoWriter", "imshow", "np.save", "tobytes")
+    assert [] == [(file.name, word) for file in FILES for word in words if word in file.read_text()]
+
+
+def run_python(code, home):
+    environ = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env={**environ, "HOME": str(home), "PYTHONPATH": str(ROOT)}, cwd=home,
+    ).stdout  # fmt: skip
+
+
+def test_heavy_and_hardware_libraries_stay_off_the_plain_path(tmp_path):
+    code = (
+        "import sys, edge_fer.daemon.build, edge_fer.cli.run, edge_fer.daemon.checks;"
+        "print([m for m in ('torch','picamera2','libcamera','systemd','matplotlib','onnx','rich')"
+        " if m in sys.modules])"
+    )
+    assert "[]\n" == run_python(code, tmp_path)
+
+
+def test_help_does_not_load_the_runtime(tmp_path):
+    code = (
+        "import sys, edge_fer.cli as c; c.build_parser();"
+        "print([m for m in ('cv2','dlib','onnxruntime','paho','numpy') if m in sys.modules])"
+    )
+    assert "[]\n" == run_python(code, tmp_path)
+
+
+def test_onnxruntime_keeps_its_telemetry_to_itself(tmp_path):
+    """With the variable set ahead of the import it leaves no device id and no event store."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r});"
+        "import pathlib, numpy as np;"
+        "from tiny_model import write_tiny_model;"
+        "from edge_fer.emotion.classify import Classifier;"
+        "folder = pathlib.Path('model'); folder.mkdir();"
+        "Classifier(write_tiny_model(folder)).classify([np.zeros((48, 48), np.uint8)]);"
+        "import os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    assert "1\n" == run_python(code, tmp_path)
+    left = [path for path in tmp_path.rglob("*") if "model" not in path.parts]
+    assert [] == [path for path in left if path.is_file()]
+
+
+def test_every_document_of_the_index_exists():
+    for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"):
+        assert (ROOT / name).is_file(), name

@@ -1,0 +1,211 @@
+"""Commands: every mistake is one clear line with the right exit code, never a traceback."""
+
+import json
+
+import numpy as np
+import pytest
+from faces import carphone  # noqa: F401  a fixture
+from tiny_model import write_tiny_model
+
+from edge_fer.cli import COMMANDS, build_parser, main
+from edge_fer.errors import ModelError
+from edge_fer.vision.detect import find_landmarks
+
+ACKNOWLEDGED = "--set=privacy.acknowledge_use=research"
+
+
+@pytest.fixture
+def landmarks():
+    try:
+        return find_landmarks()
+    except ModelError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_tiny_model(tmp_path)
+
+
+def call(capsys, *arguments):
+    code = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    return code, captured.out, captured.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(capsys, command):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert 0 == caught.value.code
+    assert "--set" in capsys.readouterr().out
+
+
+def test_no_command_is_a_usage_error(capsys):
+    with pytest.raises(SystemExit) as caught:
+        build_parser().parse_args([])
+    assert 2 == caught.value.code
+
+
+@pytest.mark.parametrize("command", ["run", "explain", "demo"])
+def test_nothing_runs_before_use_is_acknowledged(capsys, command, model):
+    code, _, errors = call(capsys, command, "--camera", "file:x.mp4", f"--set=model.path={model}")
+    assert 78 == code
+    assert "privacy.acknowledge_use" in errors
+    assert "public-venue" in errors
+
+
+def test_a_live_bench_needs_acknowledged_use(capsys, model):
+    code, _, errors = call(capsys, "bench", "--camera", "v4l2:/dev/video99", "--model", model)
+    assert 78 == code
+    assert "privacy.acknowledge_use" in errors
+
+
+def test_use_at_work_is_refused_with_the_reason(capsys):
+    code, _, errors = call(capsys, "run", "--set=privacy.acknowledge_use=workplace")
+    assert 78 == code
+    assert "prohibited" in errors
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "text"),
+    [
+        (["--set=model.path=none.onnx"], 78, "no such model file"),
+        (["--set=model.path=xyz"], 78, "model"),
+        (["--set=vision.landmarks=/none.dat"], 78, "vision.landmarks = /none.dat: no such file"),
+        (["--set=smoothing.entre=1"], 78, "did you mean 'enter'"),
+        (["--set=vision.min_face_px=1"], 78, "at least 20"),
+        (["-c", "/none.toml"], 78, "/none.toml"),
+        (["--camera", "file:/none.mp4"], 74, "/none.mp4"),
+        (["--camera", "v4l3:/dev/video0"], 78, "v4l2"),
+        (["--mqtt", "mqtt://me:secret@host"], 78, "mqtt.password_file"),
+        (["--mqtt", "mqt://host"], 78, "mqtt://"),
+        (["--set=mqtt.password_file=/none"], 78, "/none"),
+    ],
+)
+def test_a_mistake_ends_run_with_one_line_and_its_code(
+    capsys, landmarks, model, options, code, text
+):
+    base = [ACKNOWLEDGED, f"--set=model.path={model}", "--set=mqtt.drain_s=0"]
+    got, _, errors = call(capsys, "run", *base, *options)
+    assert code == got
+    assert 1 == len([line for line in errors.splitlines() if line.startswith("edge-fer: ")])
+    assert text in errors
+    assert "secret" not in errors
+
+
+def test_check_lists_everything_and_ends_with_the_first_errors_code(
+    capsys, landmarks, model, tmp_path, free_port
+):
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((60, 80), np.uint8))
+    code, out, _ = call(
+        capsys, "check", "--json", ACKNOWLEDGED, f"--set=model.path={model}",
+        "--camera", tmp_path / "a.png", "--mqtt", f"mqtt://127.0.0.1:{free_port}",
+    )  # fmt: skip
+    findings = {row["name"]: row["level"] for row in json.loads(out)}
+    expected = {"use": "ok", "model": "ok", "landmarks": "ok", "camera": "ok", "broker": "error"}
+    assert expected == findings
+    assert 69 == code
+
+
+def test_check_warns_of_a_model_that_wants_colour(capsys, tmp_path, model):
+    colour = write_tiny_model(tmp_path, "colour-fp32", channels=3)
+    _, out, _ = call(capsys, "check", "--json", f"--set=model.path={colour}")
+    (row,) = [row for row in json.loads(out) if row["name"] == "model"]
+    assert "warning" == row["level"]
+    assert "luma" in row["text"]
+
+
+def test_check_says_all_is_well(capsys, landmarks, model, tmp_path, broker):
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((60, 80), np.uint8))
+    code, out, _ = call(
+        capsys, "check", ACKNOWLEDGED, f"--set=model.path={model}",
+        "--camera", tmp_path / "a.png", "--mqtt", broker.url,
+    )  # fmt: skip
+    assert 0 == code
+    assert 5 == out.count("│ ok ")
+
+
+def test_check_names_a_wrong_password(capsys, locked_broker, model, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("wrong horse")
+    secret.chmod(0o600)
+    code, out, _ = call(
+        capsys, "check", "--json", ACKNOWLEDGED, f"--set=model.path={model}",
+        f"--set=mqtt.password_file={secret}", "--mqtt", locked_broker.url,
+    )  # fmt: skip
+    (row,) = [row for row in json.loads(out) if row["name"] == "broker"]
+    assert "bad user name or password; check mqtt.password_file" in row["text"]
+    assert code != 0
+    assert "wrong horse" not in out
+
+
+def test_explain_gives_every_frame_a_line_that_names_the_setting(
+    capsys, carphone, landmarks, model  # noqa: F811
+):  # fmt: skip
+    base = ["explain", "--camera", carphone, "--max-frames", 8, f"--set=model.path={model}"]
+    code, out, _ = call(capsys, *base, ACKNOWLEDGED, "--set=vision.min_face_px=40")
+    lines = out.splitlines()
+    assert (0, 8) == (code, len(lines))
+    assert "NEW_TRACK: track is younger than smoothing.settle_s (0.5)" in lines[0]
+    _, out, _ = call(capsys, *base, ACKNOWLEDGED, "--set=vision.min_face_px=140")
+    assert "no face (vision.min_face_px 140" in out
+    _, out, _ = call(capsys, *base, ACKNOWLEDGED, "--set=vision.min_face_px=40", "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert {"NEW_TRACK"} == {row["outcome"] for row in rows}
+
+
+def test_bench_measures_every_stage_of_the_pipeline(capsys, carphone, landmarks, model):  # noqa: F811
+    code, out, _ = call(
+        capsys, "bench", "--json", "--camera", carphone, "--model", model, "--frames", 130
+    )
+    figures = json.loads(out)
+    assert 0 == code
+    assert {"stages", "fps", "rss_mb", "model", "frames", "device"} == set(figures)
+    assert {"detect", "landmarks", "align", "classify", "smooth", "frame"} == set(figures["stages"])
+    assert (130, "tiny-fp32") == (figures["frames"], figures["model"])
+    for row in figures["stages"].values():
+        assert row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
+    whole = figures["stages"]["frame"]["p50_ms"]
+    assert 0 < figures["stages"]["detect"]["p50_ms"] < whole
+
+
+def test_evaluate_prints_the_promised_keys(capsys, tmp_path, model):
+    np.savez(
+        tmp_path / "d.npz", images=np.zeros((4, 48, 48), np.uint8), label=np.zeros(4, int),
+        usage=np.ones(4), ferplus_votes=np.zeros((4, 10)), id=np.arange(4),
+        duplicate=np.zeros(4, bool),
+    )  # fmt: skip
+    code, out, _ = call(
+        capsys, "evaluate", "--data", tmp_path / "d.npz", "--model", model, "--json"
+    )
+    figures = json.loads(out)
+    assert (0, 1.0) == (code, figures["accuracy"])
+    code, out, _ = call(capsys, "evaluate", "--data", tmp_path / "d.npz", "--model", model)
+    assert "angry" in out
+    code, _, errors = call(capsys, "evaluate", "--data", tmp_path / "none.npz", "--model", model)
+    assert 65 == code
+    assert "none.npz" in errors
+
+
+def test_models_verifies_each_file(capsys, model):
+    code, out, _ = call(capsys, "models", model, "--json")
+    assert (0, "tiny-fp32") == (code, json.loads(out)[0]["name"])
+    model.write_bytes(model.read_bytes() + b"x")
+    code, _, errors = call(capsys, "models", model)
+    assert 78 == code
+    assert "sha256" in errors
+
+
+def test_config_prints_what_it_reads(capsys, tmp_path):
+    code, out, _ = call(capsys, "config")
+    assert 0 == code
+    (tmp_path / "a.toml").write_text(out)
+    code, out, _ = call(capsys, "config", "-c", tmp_path / "a.toml", "--effective")
+    assert 0 == code
+    assert "[smoothing]" in out
