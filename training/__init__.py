@@ -2,3 +2,6 @@
 
 Needs torch; the daemon never imports it. Preprocessing comes from edge_fer, never the reverse.
 """
+
+# First of all, since it switches onnxruntime's telemetry off ahead of its import.
+import edge_fer as edge_fer
