@@ -1,0 +1,97 @@
+"""Writes the figures of the README: the models' table from their cards, and a run of the demo.
+
+    python docs/generate_readme.py CLIP
+
+A part stands between `<!-- NAME -->` and `<!-- /NAME -->`; the rest of the page is by hand.
+"""
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_fer.daemon.config import load
+from edge_fer.emotion.card import Card, read_card, shipped_models
+from edge_fer.measure.demo import PrivateBroker, run_daemon
+from edge_fer.measure.picture import draw_run
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "README.md"
+PICTURE = ROOT / "docs" / "images" / "demo.png"
+OPTIONS = ["privacy.acknowledge_use=research", "vision.min_face_px=40"]
+HEADINGS = (
+    "model", "parameters", "MMACs", "MB", "PublicTest: parent → pruned → INT8, %",
+    "same top-1", "PrivateTest, %", "no duplicates, %", "macro-F1", "ECE",
+)  # fmt: skip
+
+
+def models_table(cards: list[Card]) -> str:
+    """A Markdown table, a row a model, and the commands behind its figures."""
+    rows = [HEADINGS, ("---",) * len(HEADINGS), *(_row(card) for card in cards)]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return (
+        f"{table}\n\nPrivateTest: `edge-fer evaluate --data fer2013.npz --split private --model "
+        "NAME --json`, run once per file; the other figures: `make model NET=…`, which also "
+        "writes the card they are read from."
+    )
+
+
+def _row(card: Card) -> tuple[str, ...]:
+    metrics = card.metrics
+    public: dict[str, Any] = metrics["fer2013-public"]
+    private: dict[str, Any] = metrics.get("fer2013-private", {})
+    parent, pruned = (metrics[f"fer2013-public, fp32 {name}"] for name in ("parent", "pruned"))
+    stages = " → ".join(_percent(stage["accuracy"]) for stage in (parent, pruned, public))
+    return (
+        f"`{card.name}`",
+        f"{card.parameters:,}",
+        f"{(card.macs or 0) / 1e6:.1f}",
+        f"{(card.bytes or 0) / 1e6:.2f}",
+        stages,
+        _percent(pruned["same_top1_as_int8"]),
+        _percent(private.get("accuracy")),
+        _percent(private.get("accuracy_no_duplicates")),
+        f"{private['macro_f1']:.3f}" if private else "-",
+        f"{private['ece']:.3f}" if private else "-",
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"
+
+
+def demo_text(clip: Path) -> str:
+    """Run daemon and broker on the clip, draw the picture, and tell the events."""
+    options = [f"--set={option}" for option in OPTIONS]
+    with PrivateBroker() as broker:
+        code, events = run_daemon(broker.url, ["--camera", str(clip), *options], lambda _: None)
+    assert code == 0, f"the daemon ended with {code}"
+    draw_run(load(None, [*OPTIONS, f"camera.source=file:{clip}"], {}), PICTURE)
+    first = {key: events[0][key] for key in ("time", "phase", "emotion", "confidence", "box")}
+    story = " → ".join(event["emotion"] if event["phase"] != "end" else "end" for event in events)
+    return (
+        f"{len(events)} events in 120 frames: {story}. The first one, in part:\n\n"
+        f"```json\n{msgspec.json.encode(first).decode()}\n```"
+    )
+
+
+def fill(page: str, name: str, text: str) -> str:
+    """Put ``text`` between the markers of that name."""
+    pattern = f"<!-- {name} -->.*?<!-- /{name} -->"
+    return re.sub(pattern, lambda _: f"<!-- {name} -->\n{text}\n<!-- /{name} -->", page, flags=re.S)
+
+
+def main() -> None:
+    """Rewrite the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clip", type=Path)
+    clip = parser.parse_args().clip
+    page = fill(PAGE.read_text(), "demo", demo_text(clip))
+    table = models_table([read_card(path) for path in shipped_models()])
+    PAGE.write_text(fill(page, "models", table))
+
+
+if __name__ == "__main__":
+    main()
