@@ -8,6 +8,7 @@ import pytest
 
 from edge_fer.errors import DataError
 from edge_fer.measure.dataset import FERPLUS_COLUMNS, load
+from edge_fer.measure.duplicates import copies
 
 IMAGES = np.random.RandomState(0).randint(0, 256, (6, 48, 48), np.uint8)
 LABELS = np.array([3, 0, 6, 3, 1, 2], np.uint8)
@@ -52,9 +53,17 @@ def test_npz_and_csv_agree(npz, official, split, usage):
         assert [0, 1] == data.ids.tolist()
 
 
-def test_duplicates_are_known_from_the_npz_and_unknown_from_the_csv(npz, official):
+def test_duplicates_are_told_by_the_npz_and_found_in_the_csv(npz, official):
     assert [True, False] == load(npz, "public").duplicate.tolist()
-    assert load(official, "public").duplicate is None
+    assert [False, False] == load(official, "public").duplicate.tolist()
+
+
+def test_a_copy_is_found_through_small_noise_and_a_lookalike_is_not():
+    noise = np.random.RandomState(2).randint(-3, 4, IMAGES.shape)
+    near = np.clip(IMAGES[:2] + noise[:2], 0, 255).astype(np.uint8)
+    other = np.clip(IMAGES[:2] // 2 + 60, 0, 255).astype(np.uint8)
+    assert [True, True] == copies(near, IMAGES).tolist()
+    assert [False, False] == copies(other, IMAGES).tolist()
 
 
 def test_csv_without_votes_is_read(official):

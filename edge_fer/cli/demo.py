@@ -76,9 +76,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show(console: "Console", event: dict[str, Any]) -> None:
     colour = COLOURS.get(event["emotion"], "white")
-    bar = "█" * round(20 * event["confidence"])
+    bar = "█" * round(12 * event["confidence"])
     before = f" (was {event['previous']})" if event["phase"] == "change" else ""
     console.print(
         f"{event['time'][11:23]}  track {event['track']}  {event['phase']:6}  "
-        f"[{colour}]{event['emotion']:9} {bar:20}[/] {event['confidence']:.2f}{before}"
+        f"[{colour}]{event['emotion']:9} {bar:12}[/] {event['confidence']:.2f}{before}",
+        soft_wrap=True,
     )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edge_fer.emotion.labels import FER2013_LABELS, LABELS
 from edge_fer.errors import DataError
+from edge_fer.measure.duplicates import copies
 from edge_fer.vision.pixels import read_grey, resize_square
 
 SPLITS = {"train": "Training", "public": "PublicTest", "private": "PrivateTest"}
@@ -84,23 +85,30 @@ def _load_npz(path: Path, split: str) -> Dataset:
 
 
 def _load_csv(path: Path, split: str) -> Dataset:
+    numbers, labels, images = _read_rows(path, split)
+    votes = _read_votes(path.with_name("fer2013new.csv"))
+    duplicate = None if split == "train" else copies(images, _read_rows(path, "train")[2])
+    return Dataset(
+        images=images,
+        labels=np.array(labels, np.uint8),
+        ids=np.arange(len(labels), dtype=np.int64),
+        duplicate=duplicate,
+        votes=None if votes is None else votes[numbers],
+    )
+
+
+def _read_rows(path: Path, split: str) -> tuple[list[int], list[int], NDArray[np.uint8]]:
+    """Line numbers, labels and pictures (N, 48, 48) of one split."""
     with path.open(newline="") as file:
         rows = [
-            (number, row)
+            (number, int(row["emotion"]), np.array(row["pixels"].split(), "U3").astype(np.uint8))
             for number, row in enumerate(csv.DictReader(file))
             if row.get("Usage") == SPLITS[split]
         ]
     if not rows:
         raise ValueError(f"no rows with Usage {SPLITS[split]}")
-    images = np.array([[int(value) for value in row["pixels"].split()] for _, row in rows])
-    votes = _read_votes(path.with_name("fer2013new.csv"))
-    return Dataset(
-        images=images.reshape(-1, 48, 48).astype(np.uint8),
-        labels=np.array([int(row["emotion"]) for _, row in rows], np.uint8),
-        ids=np.arange(len(rows), dtype=np.int64),
-        duplicate=None,
-        votes=None if votes is None else votes[[number for number, _ in rows]],
-    )
+    numbers, labels, pixels = zip(*rows, strict=True)
+    return list(numbers), list(labels), np.stack(pixels).reshape(-1, 48, 48)
 
 
 def _read_votes(path: Path) -> NDArray[np.uint8] | None:

@@ -77,7 +77,7 @@ def _draw_scores(axes: Any, reports: list[Report], ends: list[Event]) -> None:
     axes.set(xlabel="seconds", ylabel="smoothed score", ylim=(0, 1))
     axes.grid(alpha=0.25)
     if used:
-        axes.legend(loc="center left", fontsize=7, ncols=2)
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False)
 
 
 def _draw_boxes(axes: Any, reports: list[Report]) -> None:
