@@ -5,15 +5,14 @@ quantizes, fits the temperature on PublicTest and writes model and card. ``--fin
 PrivateTest as well: once per finished model, since a figure that was looked at chooses.
 """
 
-import argparse
 import json
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from edge_fer.emotion.card import FORMAT, Card, Framing, Golden, sha256_of
@@ -23,12 +22,13 @@ from edge_fer.emotion.tensor import drawn_chip
 from edge_fer.measure.dataset import load
 from edge_fer.measure.evaluate import evaluate, predict, spread
 from edge_fer.measure.metrics import confusion
+from training.command import make_parser, run
 from training.data import SPEC, data_path
-from training.export import export
+from training.export import costs, export
 from training.plots import plot_confusion
-from training.prune import count_macs, prune
+from training.prune import prune
 from training.quantize import quantize
-from training.recipe import RUNS, Recipe, read_recipe
+from training.recipe import RUNS, Recipe
 from training.train import train
 
 MODELS, CALIBRATION = Path("models"), Path("calibration")
@@ -53,17 +53,19 @@ LIMITS = [
 def build(recipe: Recipe, *, final: bool) -> Path:
     """Make models/<name>-<percent>-int8.onnx and its card; return the model's path."""
     net = prune(recipe)
+    for folder in (MODELS, CALIBRATION):
+        folder.mkdir(exist_ok=True)
     stem = recipe.name if recipe.prune is None else f"{recipe.name}-p{recipe.prune.macs * 100:.0f}"
     runs = RUNS / recipe.name
     parent = export(train(recipe), runs / f"{recipe.name}-fp32.onnx")
     fp32 = export(net, runs / f"{stem}-fp32.onnx")
     int8 = MODELS / f"{stem}-int8.onnx"
     quantize(fp32, int8, recipe.quantize, CALIBRATION / f"{stem}-int8.json")
+    parameters, macs = costs(fp32)
     card = Card(
         format=FORMAT, name=int8.stem, network=recipe.net, precision="int8",
         sha256=sha256_of(int8), labels=list(FER2013_LABELS), input=SPEC, framing=Framing(),
-        parameters=sum(value.numel() for value in net.parameters()), macs=count_macs(net),
-        bytes=int8.stat().st_size, data=DATA, limits=LIMITS,
+        parameters=parameters, macs=macs, bytes=int8.stat().st_size, data=DATA, limits=LIMITS,
         command=f"make model NET={recipe.name}",
     )  # fmt: skip
     write_card(int8, card)
@@ -139,16 +141,12 @@ def plot(model: Path, path: Path) -> None:
     plot_confusion(table, FER2013_LABELS, path)
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+def main() -> int:
+    """Run from the command line and return the exit code."""
+    parser = make_parser(__doc__)
     parser.add_argument("--final", action="store_true", help="measure PrivateTest, once")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    build(read_recipe(arguments.recipe), final=arguments.final)
+    return run(parser, lambda recipe, arguments: build(recipe, final=arguments.final))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -31,9 +31,10 @@ class Split:
 
 
 def data_path() -> Path:
-    """The data set: ``$EDGE_FER_DATA/fer2013.npz``, or that variable itself if it is a file."""
+    """The data set: fer2013.npz or fer2013.csv in ``$EDGE_FER_DATA``, else that place itself."""
     place = Path(os.environ.get("EDGE_FER_DATA", "data"))
-    return place / "fer2013.npz" if place.is_dir() else place
+    files = [place / name for name in ("fer2013.npz", "fer2013.csv")]
+    return next((file for file in files if file.is_file()), place)
 
 
 def read_split(name: str) -> Split:

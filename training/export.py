@@ -1,6 +1,7 @@
 """A torch network to an fp32 ONNX file: batch norm folded, the FER-2013 head alone."""
 
 import copy
+import math
 import warnings
 from pathlib import Path
 
@@ -19,7 +20,8 @@ IR_VERSION = 8
 
 def export(net: nn.Module, path: Path) -> Path:
     """Write ``net`` to ``path`` with a free batch size and check the file."""
-    net = copy.deepcopy(net).to(memory_format=torch.contiguous_format).eval().float()
+    net = copy.deepcopy(net).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    net = net.eval().float()
     labels: int = net.labels  # type: ignore[assignment]
     head: nn.Linear = net.head  # type: ignore[assignment]
     only = nn.Linear(head.in_features, labels)
@@ -48,3 +50,22 @@ def cap_versions(path: Path) -> None:
     model.ir_version = IR_VERSION
     onnx.checker.check_model(model)
     onnx.save(model, path)
+
+
+def costs(path: Path) -> tuple[int, int]:
+    """Parameters and multiply-accumulates, for one chip, of an fp32 file's layers."""
+    model = onnx.shape_inference.infer_shapes(onnx.load(path))
+    weights = {item.name: tuple(item.dims) for item in model.graph.initializer}
+    shapes = {
+        value.name: [size.dim_value or 1 for size in value.type.tensor_type.shape.dim]
+        for value in (*model.graph.value_info, *model.graph.output)
+    }
+    parameters = macs = 0
+    for node in model.graph.node:
+        if node.op_type == "Identity" and node.input[0] in weights:
+            # The exporter keeps equal tensors once.
+            weights[node.output[0]] = weights[node.input[0]]
+        elif node.op_type in {"Conv", "Gemm"}:
+            parameters += sum(math.prod(weights[name]) for name in node.input[1:])
+            macs += math.prod(shapes[node.output[0]]) * math.prod(weights[node.input[1]][1:])
+    return parameters, macs

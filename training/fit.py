@@ -11,11 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 from torch.nn import functional as F
 
+from edge_fer.errors import ConfigError
 from training.augment import augment
 from training.data import Split
 from training.plots import plot_history
@@ -26,8 +28,13 @@ def fit(
     net: nn.Module, train: Split, valid: Split, options: Fit, folder: Path,
     *, seed: int = 1, teacher: nn.Module | None = None,
 ) -> nn.Module:  # fmt: skip
-    """Train ``net`` and return the averaged network, in evaluation mode."""
+    """Train ``net`` and return the averaged network, in evaluation mode.
+
+    Raises:
+        ConfigError: the folder holds a run with other options, or there are too few pictures.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    _hold_to_options(folder / "options.json", options, len(train))
     final = folder / "final.pt"
     if final.exists():
         return load_module(final)
@@ -43,6 +50,16 @@ def fit(
             progress.console.print(_line(record))
     torch.save(run.average.eval(), final)
     return run.average
+
+
+def _hold_to_options(record: Path, options: Fit, count: int) -> None:
+    """Refuse to go on with a run that was begun with other options."""
+    if count < options.batch:
+        raise ConfigError(f"fit.batch = {options.batch}: must be at most {count}, the pictures")
+    text = msgspec.json.format(msgspec.json.encode(options), indent=1)
+    if record.exists() and record.read_bytes() != text:
+        raise ConfigError(f"{record.parent}: was begun with other options; delete it to begin anew")
+    record.write_bytes(text)
 
 
 def load_module(path: Path) -> nn.Module:
@@ -94,18 +111,20 @@ class _Run:
     """The state of one run, and how it is saved."""
 
     def __init__(self, net: nn.Module, options: Fit, folder: Path, seed: int, count: int) -> None:
-        self.net = net.to(memory_format=torch.channels_last)
-        self.average = copy.deepcopy(self.net).requires_grad_(False)
+        self.net: nn.Module = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average: nn.Module = copy.deepcopy(self.net).requires_grad_(False)
         self.options, self.folder = options, folder
         self.steps = count // options.batch
         self.epoch = self.step = 0
         self.history: list[dict[str, float]] = []
         self.generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)  # dropout draws from the global generator
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in net.parameters() if p.ndim > 1]},
+            {"params": [p for p in net.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        ]
         self.optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for p in net.parameters() if p.ndim > 1]},
-                {"params": [p for p in net.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-            ],
+            groups,
             lr=options.learning_rate,
             weight_decay=options.weight_decay,
             fused=True,
@@ -120,6 +139,7 @@ class _Run:
         self.average.load_state_dict(saved["average"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.generator.set_state(saved["generator"])
+        torch.set_rng_state(saved["dropout"])
         self.history = saved["history"]
         self.epoch = len(self.history)
         self.step = self.epoch * self.steps
@@ -128,7 +148,8 @@ class _Run:
         started, total = time.perf_counter(), 0.0
         order = torch.randperm(len(train), generator=self.generator)
         self.net.train()
-        for index in order[: self.steps * self.options.batch].split(self.options.batch):
+        batch = self.options.batch
+        for index in torch.split(order[: self.steps * batch], batch):
             chips = augment(train.chips[index], self.generator, strength=self.options.strength)
             chips = chips.contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16):
@@ -172,6 +193,7 @@ class _Run:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
+            "dropout": torch.get_rng_state(),
             "history": self.history,
         }
         partial = self.folder / "checkpoint.part"

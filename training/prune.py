@@ -1,21 +1,23 @@
 """Structural pruning: whole channels go, and the layers behind them shrink.
 
 Groups and importance are torch-pruning's (Fang et al. 2023, arXiv 2301.12900); after each
-step the network is fine-tuned with the same teacher that taught its parent.
+step the network is fine-tuned with its own parent as the teacher.
 """
 
-import argparse
 import copy
+import sys
 
 import torch
 import torch_pruning as tp
 from torch import nn
 
+from edge_fer.errors import ConfigError
+from training.command import make_parser, run
 from training.data import SPEC, read_split
 from training.fit import accuracy, fit
 from training.nets.blocks import AttentionGate, Classifier
-from training.recipe import RUNS, Prune, Recipe, read_recipe
-from training.train import load_teacher, train
+from training.recipe import RUNS, Prune, Recipe
+from training.train import train
 
 
 def prune(recipe: Recipe) -> nn.Module:
@@ -23,7 +25,7 @@ def prune(recipe: Recipe) -> nn.Module:
     if recipe.prune is None:
         return train(recipe)
     options, folder = recipe.prune, RUNS / recipe.name
-    net, teacher = train(recipe), load_teacher(recipe)
+    parent = net = train(recipe)
     chips, valid = read_split("train"), read_split("public")
     print(f"parent: {_describe(net)}, PublicTest {accuracy(net, valid):.4f}")
     full = count_macs(net)
@@ -35,7 +37,7 @@ def prune(recipe: Recipe) -> nn.Module:
         last = step == options.steps
         net = fit(
             net, chips, valid, options.last if last else options.between,
-            folder / f"pruned{step}", seed=recipe.seed + step, teacher=teacher,
+            folder / f"pruned{step}", seed=recipe.seed + step, teacher=parent,
         )  # fmt: skip
         print(f"step {step}: PublicTest {accuracy(net, valid):.4f}")
     return net
@@ -45,8 +47,12 @@ def cut(net: nn.Module, macs: int, options: Prune) -> nn.Module:
     """Return a copy of ``net`` with at most ``macs`` multiply-accumulates.
 
     Channels compete across the whole network by the mean magnitude of their weights.
+
+    Raises:
+        ConfigError: not that many can go.
     """
-    net = copy.deepcopy(net).to(memory_format=torch.contiguous_format).requires_grad_(True).eval()
+    net = copy.deepcopy(net).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    net = net.requires_grad_(True).eval()
     example = torch.zeros(1, 1, SPEC.sizes[0], SPEC.sizes[0])
     heads = [module.head for module in net.modules() if isinstance(module, Classifier)]
     gates = [module.reduce for module in net.modules() if isinstance(module, AttentionGate)]
@@ -63,6 +69,8 @@ def cut(net: nn.Module, macs: int, options: Prune) -> nn.Module:
     )
     while count_macs(net) > macs and pruner.current_step < 200:
         pruner.step()
+    if count_macs(net) > macs:
+        raise ConfigError(f"prune.macs: {count_macs(net)} are the fewest possible, not {macs}")
     return net
 
 
@@ -78,15 +86,10 @@ def _describe(net: nn.Module) -> str:
     return f"{parameters:,} parameters, {count_macs(net) / 1e6:.2f} M MACs"
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    prune(read_recipe(arguments.recipe))
+def main() -> int:
+    """Run from the command line and return the exit code."""
+    return run(make_parser(__doc__), lambda recipe, _: prune(recipe))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,6 +6,7 @@ kept in calibration/ as numbers: ids, seed, a hash of the pixels and the ranges 
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,10 @@ def write_record(int8: Path, dataset: Dataset, pick: Any, options: Quantize, rec
         "pixels_sha256": hashlib.sha256(dataset.images[pick].tobytes()).hexdigest(),
         "ranges": activation_ranges(int8),
     }
-    lines = json.dumps(content, indent=1)
-    record.write_text(lines.replace(",\n  ", ", ").replace("[\n  ", "[") + "\n")
+    text = json.dumps(content, indent=1)
+    # A list stays on its line, so that a diff shows what changed.
+    text = re.sub(r"\[[^\[\]]*\]", lambda match: json.dumps(json.loads(match[0])), text)
+    record.write_text(text + "\n")
 
 
 def activation_ranges(int8: Path) -> dict[str, list[float]]:

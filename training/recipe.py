@@ -1,9 +1,13 @@
 """Recipes: the settings of one model from data to card, as TOML in training/recipes/."""
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from edge_fer.errors import ConfigError
 
 
 class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,7 +77,49 @@ RUNS = Path("runs")
 """Where runs keep checkpoints, plots and intermediate models; not committed."""
 
 
-def read_recipe(name: str) -> Recipe:
-    """Read training/recipes/<name>.toml."""
-    path = FOLDER / f"{name}.toml"
-    return msgspec.toml.decode(path.read_bytes(), type=Recipe)
+SECTIONS: dict[str, type[Struct]] = {
+    "": Recipe, "fit": Fit, "prune": Prune, "prune.between": Fit, "prune.last": Fit,
+    "quantize": Quantize,
+}  # fmt: skip
+
+
+def read_recipe(name: str, folder: Path = FOLDER) -> Recipe:
+    """Read <folder>/<name>.toml.
+
+    Raises:
+        ConfigError: there is no such recipe, or it has a wrong key or value; one line.
+    """
+    path = folder / f"{name}.toml"
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Recipe)
+    except FileNotFoundError as error:
+        names = sorted(file.stem for file in folder.glob("*.toml"))
+        raise ConfigError(
+            f"{path}: no such recipe, must be one of {', '.join(names)}{suggestion(name, names)}"
+        ) from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_plain(str(error))}") from error
+    except (msgspec.DecodeError, OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: must be a TOML file ({error})") from error
+
+
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """The end of a message about a mistyped name; empty where none is near."""
+    near = difflib.get_close_matches(wrong, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _plain(text: str) -> str:
+    """Turn msgspec's "Expected `int`, got `str` - at `$.fit.epochs`" into our form."""
+    message, _, where = text.partition(" - at ")
+    section = where.strip("`").removeprefix("$").removeprefix(".")
+    words = message.split("`")
+    if message.startswith("Object contains unknown field"):
+        known = SECTIONS[section].__struct_fields__
+        key = f"{section}.{words[1]}".removeprefix(".")
+        return f"{key}: no such key, must be one of {', '.join(known)}{suggestion(words[1], known)}"
+    if message.startswith("Object missing required field"):
+        return f"{section}.{words[1]}".removeprefix(".") + ": must be given"
+    if message.startswith("Expected"):
+        return f"{section}: must be {words[1]}, is {words[3]}"
+    return f"{section}: {message}"

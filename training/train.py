@@ -1,24 +1,48 @@
 """Train the fp32 parent of a recipe: ``python -m training.train ultralight``."""
 
-import argparse
+import inspect
+import sys
 
 import torch
 from torch import nn
 
+from edge_fer.errors import ConfigError
+from training.command import make_parser, run
 from training.data import read_split
 from training.fit import fit, load_module
 from training.nets import NETS
-from training.recipe import RUNS, Recipe, read_recipe
+from training.nets.blocks import Classifier
+from training.recipe import RUNS, Recipe, read_recipe, suggestion
 
 
 def train(recipe: Recipe) -> nn.Module:
     """Train, or load if it is trained already, the recipe's parent network."""
-    torch.manual_seed(recipe.seed)
-    net = NETS[recipe.net](**recipe.options)
     return fit(
-        net, read_split("train"), read_split("public"), recipe.fit, RUNS / recipe.name / "parent",
-        seed=recipe.seed, teacher=load_teacher(recipe),
+        new_net(recipe), read_split("train"), read_split("public"), recipe.fit,
+        RUNS / recipe.name / "parent", seed=recipe.seed, teacher=load_teacher(recipe),
     )  # fmt: skip
+
+
+def new_net(recipe: Recipe) -> Classifier:
+    """The recipe's network with random weights, which its seed decides.
+
+    Raises:
+        ConfigError: there is no such network, or it has no such option; one line.
+    """
+    if recipe.net not in NETS:
+        near = suggestion(recipe.net, NETS)
+        raise ConfigError(
+            f"{recipe.name}: net = {recipe.net}: must be one of {', '.join(NETS)}{near}"
+        )
+    known = inspect.signature(NETS[recipe.net]).parameters
+    for option in recipe.options:
+        if option not in known:
+            raise ConfigError(
+                f"{recipe.name}: options.{option}: no such key, must be one of "
+                f"{', '.join(known)}{suggestion(option, known)}"
+            )
+    torch.manual_seed(recipe.seed)
+    return NETS[recipe.net](**recipe.options)
 
 
 def load_teacher(recipe: Recipe) -> nn.Module | None:
@@ -27,18 +51,14 @@ def load_teacher(recipe: Recipe) -> nn.Module | None:
         return None
     final = RUNS / recipe.teacher / "parent" / "final.pt"
     teacher = load_module(final) if final.exists() else train(read_recipe(recipe.teacher))
-    return teacher.to(memory_format=torch.channels_last)
+    ready: nn.Module = teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return ready
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe", help="name of a file in training/recipes, without .toml")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    train(read_recipe(arguments.recipe))
+def main() -> int:
+    """Run from the command line and return the exit code."""
+    return run(make_parser(__doc__), lambda recipe, _: train(recipe))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -41,7 +41,7 @@ class AttentionGate(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Scale each channel of x (N, C, H, W) by a weight in [0, 1]."""
-        weight = self.gate(self.expand(self.relu(self.reduce(self.squeeze(x)))))
+        weight: torch.Tensor = self.gate(self.expand(self.relu(self.reduce(self.squeeze(x)))))
         return x * weight
 
 

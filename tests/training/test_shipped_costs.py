@@ -1,0 +1,37 @@
+"""The shipped models are physically smaller than the networks they were cut from."""
+
+import pytest
+from shipped import SHIPPED
+
+from edge_fer.emotion.card import read_card
+from training.export import costs, export
+from training.recipe import read_recipe
+from training.train import new_net
+
+
+@pytest.fixture(scope="module", params=SHIPPED)
+def card(request):
+    return read_card(request.param)
+
+
+@pytest.fixture(scope="module")
+def recipe(card):
+    return read_recipe(card.network)
+
+
+@pytest.fixture(scope="module")
+def parent(recipe, tmp_path_factory):
+    return costs(export(new_net(recipe), tmp_path_factory.mktemp("parent") / "parent.onnx"))
+
+
+def test_the_share_of_the_recipe_is_no_longer_computed(card, recipe, parent):
+    # `cut` counts norms as well, which the file has folded away.
+    assert card.macs <= 1.02 * (1 - recipe.prune.macs) * parent[1]
+
+
+def test_parameters_went_with_the_channels(card, parent):
+    assert card.parameters < 0.9 * parent[0]
+
+
+def test_the_name_tells_the_share(card, recipe):
+    assert f"{recipe.name}-p{100 * recipe.prune.macs:.0f}-{card.precision}" == card.name
