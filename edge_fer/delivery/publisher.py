@@ -66,6 +66,7 @@ class Publisher:
         self._latest: dict[str, Message] = {}
         self._shown: dict[str, Message] = {}
         self._busy: set[str] = set()
+        self._fleeting: set[str] = set()
         self._receipts: dict[int, Callable[[], None]] = {}
         self._connection = Connection(
             brokers,
@@ -122,7 +123,7 @@ class Publisher:
             self._keep(payload.state_message(self._identity, present, size, stamp))
 
     def publish_stats(self, numbers: Mapping[str, float], stamp: float) -> None:
-        """Send numbers now or never."""
+        """Send numbers, the latest only; none are kept while no broker is there."""
         message = payload.stats_message(self._identity, numbers, stamp)
         self._turns.post(partial(self._send_or_skip, message))
 
@@ -161,6 +162,8 @@ class Publisher:
         self._receipts.clear()
         self._busy.clear()
         self._shown.clear()
+        for topic in self._fleeting:
+            self._latest.pop(topic, None)
         self._outbox.rewind()
         self._connection.subscribe(payload.enabled_command_topic(self._identity))
         for topic in self._latest:
@@ -187,10 +190,15 @@ class Publisher:
             self._send_alone(message)
 
     def _send_or_skip(self, message: Message) -> None:
-        if self._up and message.topic not in self._busy:
-            self._send_alone(message)
-        else:
+        """Send numbers once the last ones have arrived; older ones that still wait are skipped."""
+        topic = message.topic
+        waiting = topic in self._busy and self._latest.get(topic) != self._shown.get(topic)
+        if waiting or not self._up:
             self._counters["stats_skipped"] += 1
+        if self._up:
+            self._fleeting.add(topic)
+            self._latest[topic] = message
+            self._show(topic)
 
     def _send_alone(self, message: Message) -> None:
         def free() -> None:
@@ -201,6 +209,10 @@ class Publisher:
         self._send(message, free)
 
     def _say_stopped(self, then: Callable[[], None]) -> None:
+        for topic in self._fleeting & self._latest.keys():
+            # The last numbers of a run are not worth less for coming close upon others.
+            if self._up and self._shown.get(topic) != self._latest[topic]:
+                self._send(self._latest[topic], lambda: None)
         message = payload.status_message(self._identity, "stopped")
         self._latest[message.topic] = self._shown[message.topic] = message
         if self._up:
