@@ -40,7 +40,12 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
     for name in COMMANDS:
         # Modules import what they need inside their functions, so that --help stays quick.
-        importlib.import_module(f"edge_fer.cli.{name}").add_parser(commands, [_configured()])
+        module = importlib.import_module(f"edge_fer.cli.{name}")
+        command = commands.add_parser(
+            name, parents=[_configured()], help=module.HELP, description=module.DESCRIPTION
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
     return parser
 
 

@@ -1,33 +1,26 @@
 """`edge-fer bench`: how long each stage takes on this device."""
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from edge_fer.cli.common import add_camera, add_json, print_json, read_settings
 
 if TYPE_CHECKING:
-    from edge_fer.cli.common import Subparsers
     from edge_fer.settings import Settings
 
+HELP = "measure latency on this device"
+DESCRIPTION = (
+    "Run the daemon's own pipeline on a file or a live camera, without a broker, "
+    "and print how long each stage takes. Quote ratios from one run, not single times."
+)
 
-def add_parser(
-    subparsers: "Subparsers", parents: Sequence[argparse.ArgumentParser]
-) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "bench",
-        parents=list(parents),
-        help="measure latency on this device",
-        description="Run the daemon's own pipeline on a file or a live camera, without a broker, "
-        "and print how long each stage takes. Quote ratios from one run, not single times.",
-    )
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only this command has."""
     add_camera(parser)
     parser.add_argument("--model", metavar="NAME|PATH", help="as model.path")
     parser.add_argument("--frames", type=int, default=300, metavar="N")
     add_json(parser)
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,33 +1,23 @@
 """`edge-fer check`: what is wrong, and what to do about it."""
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from edge_fer.cli.common import add_camera, add_json, print_json, read_settings
 
-if TYPE_CHECKING:
-    from edge_fer.cli.common import Subparsers
-
 MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
 
+HELP = "try configuration, model, landmarks, camera and brokers"
+DESCRIPTION = (
+    "Try everything the daemon needs and say what is wrong and what to do. The "
+    "exit code is that of the first error."
+)
 
-def add_parser(
-    subparsers: "Subparsers", parents: Sequence[argparse.ArgumentParser]
-) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "check",
-        parents=list(parents),
-        help="try configuration, model, landmarks, camera and brokers",
-        description="Try everything the daemon needs and say what is wrong and what to do. The "
-        "exit code is that of the first error.",
-    )
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only this command has."""
     add_camera(parser)
     parser.add_argument("--mqtt", action="append", metavar="URL", help="as mqtt.brokers")
     add_json(parser)
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:

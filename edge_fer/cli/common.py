@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edge_fer.settings import Settings
 
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-
 
 def add_camera(parser: argparse.ArgumentParser) -> None:
     """Add --camera."""

@@ -1,26 +1,18 @@
 """`edge-fer config`: print the default file, its JSON Schema or the settings in effect."""
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from edge_fer.cli.common import print_json, read_settings
 
-if TYPE_CHECKING:
-    from edge_fer.cli.common import Subparsers
+HELP = "print the default configuration, its schema or the settings in effect"
+DESCRIPTION = (
+    "Print the commented default file; with --effective, --config or --set the "
+    "settings in effect, in the same form."
+)
 
 
-def add_parser(
-    subparsers: "Subparsers", parents: Sequence[argparse.ArgumentParser]
-) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "config",
-        parents=list(parents),
-        help="print the default configuration, its schema or the settings in effect",
-        description="Print the commented default file; with --effective, --config or --set the "
-        "settings in effect, in the same form.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only this command has."""
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--schema", action="store_true", help="the JSON Schema, for an editor")
     what.add_argument(
@@ -28,8 +20,6 @@ def add_parser(
         action="store_true",
         help="the settings after file, environment and --set, checked",
     )
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:

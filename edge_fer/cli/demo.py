@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,32 +10,26 @@ from edge_fer.cli.common import add_camera, read_settings
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edge_fer.cli.common import Subparsers
 
 COLOURS = {
     "angry": "red", "disgust": "green", "fear": "magenta", "happy": "yellow", "sad": "blue",
     "surprise": "cyan", "neutral": "white", "contempt": "bright_black", "uncertain": "dim white",
 }  # fmt: skip
 
+HELP = "show the whole chain once, from camera to subscriber"
+DESCRIPTION = (
+    "Start a private mosquitto on a free port and the daemon on a camera, "
+    "subscribe, print the events as they arrive and leave a picture of a file's run."
+)
 
-def add_parser(
-    subparsers: "Subparsers", parents: Sequence[argparse.ArgumentParser]
-) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "demo",
-        parents=list(parents),
-        help="show the whole chain once, from camera to subscriber",
-        description="Start a private mosquitto on a free port and the daemon on a camera, "
-        "subscribe, print the events as they arrive and leave a picture of a file's run.",
-    )
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only this command has."""
     add_camera(parser)
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after that many frames")
     parser.add_argument(
         "--picture", type=Path, metavar="PNG", help="of the run: scores over time, boxes"
     )
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:

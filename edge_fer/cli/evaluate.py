@@ -1,33 +1,24 @@
 """`edge-fer evaluate`: a model's figures on a labelled data set."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edge_fer.cli.common import add_json, print_json
 
-if TYPE_CHECKING:
-    from edge_fer.cli.common import Subparsers
+HELP = "measure a model on labelled pictures"
+DESCRIPTION = (
+    "Run a model over FER-2013 (npz, or the official csv) or class folders: "
+    "single pass, no test-time augmentation."
+)
 
 
-def add_parser(
-    subparsers: "Subparsers", parents: Sequence[argparse.ArgumentParser]
-) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "evaluate",
-        parents=list(parents),
-        help="measure a model on labelled pictures",
-        description="Run a model over FER-2013 (npz, or the official csv) or class folders: "
-        "single pass, no test-time augmentation.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only this command has."""
     parser.add_argument("--data", type=Path, required=True, metavar="PATH")
     parser.add_argument("--split", choices=("train", "public", "private"), default="public")
     parser.add_argument("--model", default="", metavar="NAME|PATH")
     add_json(parser)
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,33 +1,26 @@
 """`edge-fer explain`: every face of every frame, with the outcome and what decided it."""
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from edge_fer.cli.common import add_camera, add_json, read_settings
 
 if TYPE_CHECKING:
-    from edge_fer.cli.common import Subparsers
     from edge_fer.settings import Settings
     from edge_fer.types import Report, Verdict
 
+HELP = "say why each face did or did not become an event"
+DESCRIPTION = (
+    "Run the pipeline without a broker and print a line for every face of every "
+    "frame: the outcome, and the setting that decided it."
+)
 
-def add_parser(
-    subparsers: "Subparsers", parents: Sequence[argparse.ArgumentParser]
-) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "explain",
-        parents=list(parents),
-        help="say why each face did or did not become an event",
-        description="Run the pipeline without a broker and print a line for every face of every "
-        "frame: the outcome, and the setting that decided it.",
-    )
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only this command has."""
     add_camera(parser)
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after that many frames")
     add_json(parser)
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:

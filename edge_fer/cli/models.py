@@ -1,30 +1,21 @@
 """`edge-fer models`: the installed models and their cards, each checked against its sha256."""
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edge_fer.cli.common import add_json, print_json
 
-if TYPE_CHECKING:
-    from edge_fer.cli.common import Subparsers
+HELP = "list models and their cards"
+DESCRIPTION = (
+    "List the installed models, or one by name or path, with what their cards "
+    "say; each file is checked against its sha256."
+)
 
 
-def add_parser(
-    subparsers: "Subparsers", parents: Sequence[argparse.ArgumentParser]
-) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "models",
-        parents=list(parents),
-        help="list models and their cards",
-        description="List the installed models, or one by name or path, with what their cards "
-        "say; each file is checked against its sha256.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only this command has."""
     parser.add_argument("model", nargs="?", help="a shipped name or an .onnx path")
     add_json(parser)
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:

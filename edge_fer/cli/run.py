@@ -1,33 +1,23 @@
 """`edge-fer run`: the daemon."""
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from edge_fer.cli.common import add_camera, read_settings
 
-if TYPE_CHECKING:
-    from edge_fer.cli.common import Subparsers
+HELP = "watch a camera and publish emotion events"
+DESCRIPTION = (
+    "Watch a camera and publish emotion events until told to stop; a file camera "
+    "ends by itself, with exit code 0."
+)
 
 
-def add_parser(
-    subparsers: "Subparsers", parents: Sequence[argparse.ArgumentParser]
-) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "run",
-        parents=list(parents),
-        help="watch a camera and publish emotion events",
-        description="Watch a camera and publish emotion events until told to stop; a file camera "
-        "ends by itself, with exit code 0.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only this command has."""
     add_camera(parser)
     parser.add_argument(
         "--mqtt", action="append", metavar="URL", help="mqtt://[user@]host[:port]; may be repeated"
     )
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after that many frames")
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
