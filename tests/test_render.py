@@ -1,6 +1,5 @@
 """The default file and the schema say what the settings say."""
 
-import argparse
 import json
 import os
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_fer.cli import config as command
+from edge_fer.cli import build_parser
 from edge_fer.daemon.config import load
 from edge_fer.daemon.options import OPTIONS
 from edge_fer.daemon.render import render, schema
@@ -102,12 +101,7 @@ def test_the_schema_describes_every_section_and_option():
 
 
 def run(*words):
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("-c", "--config", type=Path)
-    shared.add_argument("--set", action="append", default=[])
-    parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers(), parents=[shared])
-    arguments = parser.parse_args(["config", *words])
+    arguments = build_parser().parse_args(["config", *words])
     return arguments.run(arguments)
 
 
