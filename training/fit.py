@@ -111,6 +111,8 @@ class _Run:
     """The state of one run, and how it is saved."""
 
     def __init__(self, net: nn.Module, options: Fit, folder: Path, seed: int, count: int) -> None:
+        # What an earlier run averaged comes frozen.
+        net = net.requires_grad_(True)
         self.net: nn.Module = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average: nn.Module = copy.deepcopy(self.net).requires_grad_(False)
         self.options, self.folder = options, folder

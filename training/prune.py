@@ -40,6 +40,12 @@ def prune(recipe: Recipe) -> nn.Module:
             folder / f"pruned{step}", seed=recipe.seed + step, teacher=parent,
         )  # fmt: skip
         print(f"step {step}: PublicTest {accuracy(net, valid):.4f}")
+    if options.polish is not None:
+        net = fit(
+            net, chips, valid, options.polish, folder / "polished",
+            seed=recipe.seed + options.steps + 1, teacher=parent,
+        )  # fmt: skip
+        print(f"polished: PublicTest {accuracy(net, valid):.4f}")
     return net
 
 

@@ -46,6 +46,8 @@ class Prune(Struct, frozen=True, kw_only=True):
     """Run between the steps."""
     last: Fit
     """Run after the last step."""
+    polish: Fit | None = None
+    """Run after that with a fresh, lower schedule."""
 
 
 class Quantize(Struct, frozen=True, kw_only=True):
@@ -79,7 +81,7 @@ RUNS = Path("runs")
 
 SECTIONS: dict[str, type[Struct]] = {
     "": Recipe, "fit": Fit, "prune": Prune, "prune.between": Fit, "prune.last": Fit,
-    "quantize": Quantize,
+    "prune.polish": Fit, "quantize": Quantize,
 }  # fmt: skip
 
 
