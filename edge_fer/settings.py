@@ -140,7 +140,7 @@ class Smoothing(Section, frozen=True):
     ] = 0.5
     enter: Annotated[
         float, Meta(ge=0, le=1, description="Smoothed score at which a new label is taken.")
-    ] = 0.5
+    ] = 0.4
     leave: Annotated[
         float,
         Meta(
@@ -149,7 +149,7 @@ class Smoothing(Section, frozen=True):
             description="Smoothed score below which the present label is given up; at most "
             "smoothing.enter.",
         ),
-    ] = 0.4
+    ] = 0.3
     hold_s: Annotated[
         float, Meta(ge=0, le=60, description="Seconds a new emotion must last to be an event.")
     ] = 0.3

@@ -92,7 +92,7 @@ def test_all_mistakes_of_all_sources_are_told_at_once(tmp_path):
         "edge-fer.toml: unknown section [vison]; did you mean [vision]?",
         "edge-fer.toml: camera.pace = 'slow': must be one of fast, real",
         "edge-fer.toml: camera.fps = 0: must be above 0 and at most 240",
-        "edge-fer.toml: smoothing.leave = 0.9: must be at most smoothing.enter (0.5)",
+        "edge-fer.toml: smoothing.leave = 0.9: must be at most smoothing.enter (0.4)",
         "EDGE_FER_LOG__LEVEL: log.level = 'INFO': must be one of debug, info, warning, error",
         "--set: mqtt.keepalive_s = 1: must be at least 5 and at most 3600",
         "--set: 'foo': must be section.option=value",

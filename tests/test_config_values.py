@@ -155,8 +155,8 @@ def test_leave_is_checked_against_enter_across_sources(tmp_path):
 
 
 def test_the_option_that_was_set_is_blamed_for_a_contradiction(tmp_path):
-    lines = mistakes(tmp_path, overrides=["smoothing.enter=0.3"])
-    assert ["--set: smoothing.enter = 0.3: must be at least smoothing.leave (0.4)"] == lines
+    lines = mistakes(tmp_path, overrides=["smoothing.enter=0.2"])
+    assert ["--set: smoothing.enter = 0.2: must be at least smoothing.leave (0.3)"] == lines
 
 
 @pytest.mark.parametrize(
