@@ -44,8 +44,9 @@ def _print_table(cards: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(title="models (sha256 verified)")
-    for heading in ("name", "input", "MB", "MACs", "PrivateTest", "no duplicates", "macro-F1"):
-        table.add_column(heading)
+    table.add_column("name", no_wrap=True)
+    for heading in ("input", "MB", "MACs", "PrivateTest", "without duplicates", "macro-F1"):
+        table.add_column(heading, justify="right")
     for card in cards:
         figures = card["metrics"].get("fer2013-private", {})
         table.add_row(
