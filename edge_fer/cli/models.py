@@ -45,7 +45,7 @@ def _print_table(cards: list[dict[str, Any]]) -> None:
 
     table = Table(title="models (sha256 verified)")
     table.add_column("name", no_wrap=True)
-    for heading in ("input", "MB", "MACs", "PrivateTest", "without duplicates", "macro-F1"):
+    for heading in ("input", "MB", "MACs", "Private Test", "no copies", "macro F1"):
         table.add_column(heading, justify="right")
     for card in cards:
         figures = card["metrics"].get("fer2013-private", {})
