@@ -15,10 +15,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.emotion.card import FORMAT, Card, Framing, Golden, sha256_of
+from edge_fer.emotion.card import FORMAT, Card, Framing, Golden, read_card, sha256_of
 from edge_fer.emotion.classify import Classifier, softmax
 from edge_fer.emotion.labels import FER2013_LABELS
 from edge_fer.emotion.tensor import drawn_chip
+from edge_fer.errors import ModelError
 from edge_fer.measure.dataset import load
 from edge_fer.measure.evaluate import evaluate, predict, spread
 from edge_fer.measure.metrics import confusion
@@ -62,6 +63,7 @@ def build(recipe: Recipe, *, final: bool) -> Path:
     int8 = MODELS / f"{stem}-int8.onnx"
     quantize(fp32, int8, recipe.quantize, CALIBRATION / f"{stem}-int8.json")
     parameters, macs = costs(fp32)
+    known = known_figures(int8)
     card = Card(
         format=FORMAT, name=int8.stem, network=recipe.net, precision="int8",
         sha256=sha256_of(int8), labels=list(FER2013_LABELS), input=SPEC, framing=Framing(),
@@ -72,12 +74,23 @@ def build(recipe: Recipe, *, final: bool) -> Path:
     card = msgspec.structs.replace(card, temperature=fit_temperature(int8))
     write_card(int8, card)
     card = msgspec.structs.replace(
-        card, golden=golden_vectors(int8), metrics=measure(int8, [parent, fp32], card, final=final)
+        card,
+        golden=golden_vectors(int8),
+        metrics={**measure(int8, [parent, fp32], card, final=final), **({} if final else known)},
     )
     write_card(int8, card)
     plot(int8, runs / "confusion-public.png")
     print(json.dumps(card.metrics, indent=1))
     return int8
+
+
+def known_figures(model: Path) -> dict[str, Any]:
+    """PrivateTest figures of a card that is there already, if it is of the very same file."""
+    try:
+        metrics = read_card(model).metrics
+    except ModelError:
+        return {}
+    return {key: value for key, value in metrics.items() if key == "fer2013-private"}
 
 
 def write_card(model: Path, card: Card) -> None:

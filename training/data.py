@@ -9,6 +9,7 @@ import torch
 
 from edge_fer.emotion.card import Input
 from edge_fer.emotion.tensor import to_tensor
+from edge_fer.errors import DataError
 from edge_fer.measure.dataset import Dataset, load
 
 SPEC = Input(sizes=[48], mean=128.0, std=64.0)
@@ -31,8 +32,14 @@ class Split:
 
 
 def data_path() -> Path:
-    """The data set: fer2013.npz or fer2013.csv in ``$EDGE_FER_DATA``, else that place itself."""
+    """The data set: fer2013.npz or fer2013.csv in ``$EDGE_FER_DATA``, else that place itself.
+
+    Raises:
+        DataError: there is no such place.
+    """
     place = Path(os.environ.get("EDGE_FER_DATA", "data"))
+    if not place.exists():
+        raise DataError(f"{place}: no data; name the folder of fer2013.npz in EDGE_FER_DATA")
     files = [place / name for name in ("fer2013.npz", "fer2013.csv")]
     return next((file for file in files if file.is_file()), place)
 

@@ -91,4 +91,7 @@ def test_missing_data_ends_in_one_line_too(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sys, "argv", ["train", "teacher"])
     monkeypatch.setenv("EDGE_FER_DATA", str(tmp_path / "none"))
     assert 65 == main()
-    assert "no such file or folder\n" in capsys.readouterr().err
+    assert (
+        "none: no data; name the folder of fer2013.npz in EDGE_FER_DATA\n"
+        in capsys.readouterr().err
+    )
