@@ -130,7 +130,8 @@ def test_stats_are_flat_numbers_that_add_up(run):
     assert {int, float, str} >= {type(value) for value in stats.values()}
     faces = sum(value for key, value in stats.items() if key.startswith("faces_"))
     assert 90 < faces <= 120
-    assert stats["dropped_full"] == 0
+    assert 0 == stats["dropped_full"]
+    assert len(run["edge-fer/porch/event"]) == stats["events"] == stats["queued"]
 
 
 def test_two_runs_over_the_same_clip_tell_the_same_story(run, carphone, options):  # noqa: F811

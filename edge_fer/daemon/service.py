@@ -136,6 +136,7 @@ class Service:
                 event.confidence,
             )  # fmt: skip
             self._publisher.publish_event(event, self._size)
+            self._stats.events += 1
 
     def _pause(self) -> None:
         """The camera is closed; wait for the switch."""

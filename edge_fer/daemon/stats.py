@@ -15,7 +15,9 @@ class Stats:
     """Adds up reports; `snapshot` gives the numbers that go to the stats topic."""
 
     def __init__(self) -> None:
-        self.frames = self.events = self.faults = 0
+        self.frames = self.faults = 0
+        self.events = 0
+        """Told of, those at the end of a stream, which belong to no report, included."""
         self.outcomes: Counter[Outcome] = Counter()
         self._seconds: deque[float] = deque(maxlen=WINDOW)
         self._times: deque[float] = deque(maxlen=WINDOW)
@@ -23,7 +25,6 @@ class Stats:
     def add(self, report: Report, now: float) -> None:
         """Take in one report, finished at monotonic time ``now``."""
         self.frames += 1
-        self.events += len(report.events)
         self.faults += report.fault is not None
         self.outcomes.update(verdict.outcome for verdict in report.verdicts)
         self._seconds.append(sum(report.seconds.values()))
