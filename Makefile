@@ -82,9 +82,10 @@ conf: venv ## regenerate deploy/edge-fer.toml
 	mv deploy/edge-fer.toml.new deploy/edge-fer.toml
 
 .PHONY: docs
-docs: venv ## regenerate what docs/mqtt.md, schema.json and models/README.md quote
+docs: venv ## regenerate what docs/mqtt.md, schema.json and the READMEs quote
 	$(VENV)/bin/python docs/generate_mqtt.py
 	$(VENV)/bin/python docs/generate_models.py
+	$(VENV)/bin/python docs/generate_readme.py $(CLIP)
 
 .PHONY: wheel
 wheel: venv ## build dist/*.whl

@@ -68,11 +68,11 @@ def demo_text(clip: Path) -> str:
     with PrivateBroker() as broker:
         code, events = run_daemon(broker.url, ["--camera", str(clip), *options], lambda _: None)
     assert code == 0, f"the daemon ended with {code}"
-    draw_run(load(None, [*OPTIONS, f"camera.source=file:{clip}"], {}), PICTURE)
+    frames = draw_run(load(None, [*OPTIONS, f"camera.source=file:{clip}"], {}), PICTURE)
     first = {key: events[0][key] for key in ("time", "phase", "emotion", "confidence", "box")}
     story = " → ".join(event["emotion"] if event["phase"] != "end" else "end" for event in events)
     return (
-        f"{len(events)} events in 120 frames: {story}. The first one, in part:\n\n"
+        f"{len(events)} events in {frames} frames: {story}. The first one, in part:\n\n"
         f"```json\n{msgspec.json.encode(first).decode()}\n```"
     )
 

@@ -90,7 +90,11 @@ class Vision(Section, frozen=True):
     ] = 60
     threshold: Annotated[
         float,
-        Meta(ge=-1, le=3, description="Lowest HOG score of a face; false faces end near -0.15."),
+        Meta(
+            ge=-1,
+            le=3,
+            description="Lowest HOG score of a face; less finds more, false ones too.",
+        ),
     ] = 0.0
     min_visible: Annotated[
         float,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_fer.emotion.card import Framing
-from edge_fer.vision.align import Aligner, five_points, roll_deg, similarity
+from edge_fer.vision.align import Aligner, five_points, similarity
 from edge_fer.vision.pixels import resize_square, warp
 
 
@@ -71,13 +71,6 @@ def test_shrinking_a_large_face_averages_instead_of_skipping_pixels():
     chip = warp(stripes, np.array([[0.05, 0, 0], [0, 0.05, 0]]), 48)
     assert 120 < chip.min()
     assert 135 > chip.max()
-
-
-def test_roll_is_positive_when_the_right_eye_is_lower():
-    points = template(48)
-    points[1, 1] += 10
-    assert roll_deg(landmarks_of(points)) > 20
-    assert pytest.approx(0, abs=2) == roll_deg(landmarks_of(template(48)))
 
 
 def test_five_points_are_eye_centres_nose_tip_and_mouth_corners():

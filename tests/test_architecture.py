@@ -25,6 +25,9 @@ HOMES = {
 }
 """Library to the only files that may import it."""
 
+TENSORS = ("data.py", "quantize.py")
+"""Where training turns pictures into numbers."""
+
 ROOMS = {
     "cameras": set(),
     "vision": set(),
@@ -66,6 +69,26 @@ def test_rooms_know_only_the_rooms_ahead_of_them(room):
     assert ROOMS[room] | {room} >= known
 
 
+def test_the_core_has_no_thread_and_no_clock():
+    core = [PACKAGE / name for name in ("types.py", "settings.py", "delivery/payload.py")]
+    core += [*(PACKAGE / "vision").glob("*.py"), *(PACKAGE / "emotion").glob("*.py")]
+    clocks = {"threading", "time", "asyncio", "queue", "multiprocessing"}
+    assert {str(file): set() for file in core} == {
+        str(file): clocks.intersection(imports(file)) for file in core
+    }
+    pipeline = (PACKAGE / "daemon/pipeline.py").read_text()
+    assert pipeline.count(" time.") == pipeline.count(" time.perf_counter()")
+
+
+def test_there_is_one_pipeline_and_one_way_from_pixels_to_numbers():
+    users = ("measure/bench.py", "cli/explain.py", "daemon/service.py")
+    assert all("pipeline.process(frame)" in (PACKAGE / name).read_text() for name in users)
+    scaling = [PACKAGE / "emotion/classify.py", *(ROOT / "training" / name for name in TENSORS)]
+    assert all("to_tensor(" in file.read_text() for file in scaling)
+    own = [file for file in FILES + TRAINING if "spec.mean" in file.read_text()]
+    assert [PACKAGE / "emotion/tensor.py"] == own
+
+
 def test_the_package_never_knows_training():
     assert [] == [file for file in FILES for name in imports(file) if name.startswith("training")]
 
@@ -92,8 +115,7 @@ def test_only_the_command_line_prints():
     assert [] == printing
 
 
-def test_nothing_outside_a_preview_writes_pixels():
-    """No picture leaves the process: nothing in the package can encode one."""
+def test_nothing_can_encode_a_picture():
     words = ("imwrite", "imencode", "VideoWriter", "imshow", "np.save", "tobytes")
     assert [] == [(file.name, word) for file in FILES for word in words if word in file.read_text()]
 

@@ -43,8 +43,8 @@ DATA = {
 }
 LIMITS = [
     "reads the expression on a face, which is no reliable sign of what a person feels",
-    "frontal faces; accuracy falls beyond about 20 degrees of roll and 30 of yaw",
-    "faces below 40 px lose detail that the network needs",
+    "frontal, upright faces; how accuracy falls with roll, yaw and size is not measured yet",
+    "trained on the data set's own crops, not on chips that our aligner cut",
     "trained on web pictures of 2013: age, skin tone, glasses and beards are unevenly covered",
     "fear, sadness and anger are often taken for one another; see the figures by class",
     "not for workplaces, schools, hiring, policing or any decision about a person",

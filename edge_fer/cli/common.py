@@ -13,6 +13,11 @@ def add_camera(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--camera", metavar="SPEC", help="as camera.source: file:PATH, v4l2:…")
 
 
+def add_max_frames(parser: argparse.ArgumentParser) -> None:
+    """Add --max-frames."""
+    parser.add_argument("--max-frames", type=int, metavar="N", help="stop after that many frames")
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add --json."""
     parser.add_argument("--json", action="store_true", help="print JSON for a machine")

@@ -1,11 +1,10 @@
 """`edge-fer demo`: a private broker, the real daemon on a clip, a real client, and a picture."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_fer.cli.common import add_camera, read_settings
+from edge_fer.cli.common import add_camera, add_max_frames, read_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +25,7 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what only this command has."""
     add_camera(parser)
-    parser.add_argument("--max-frames", type=int, metavar="N", help="stop after that many frames")
+    add_max_frames(parser)
     parser.add_argument(
         "--picture", type=Path, metavar="PNG", help="of the run: scores over time, boxes"
     )
@@ -63,7 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
 
         draw_run(settings, arguments.picture, max_frames=arguments.max_frames)
         console.print(f"picture of the run: [bold]{arguments.picture}[/]")
-    sys.stdout.flush()
     return code
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from edge_fer.cli.common import add_camera, add_json, read_settings
+from edge_fer.cli.common import add_camera, add_json, add_max_frames, read_settings
 
 if TYPE_CHECKING:
     from edge_fer.settings import Settings
@@ -19,7 +19,7 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what only this command has."""
     add_camera(parser)
-    parser.add_argument("--max-frames", type=int, metavar="N", help="stop after that many frames")
+    add_max_frames(parser)
     add_json(parser)
 
 

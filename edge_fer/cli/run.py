@@ -2,7 +2,7 @@
 
 import argparse
 
-from edge_fer.cli.common import add_camera, read_settings
+from edge_fer.cli.common import add_camera, add_max_frames, read_settings
 
 HELP = "watch a camera and publish emotion events"
 DESCRIPTION = (
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mqtt", action="append", metavar="URL", help="mqtt://[user@]host[:port]; may be repeated"
     )
-    parser.add_argument("--max-frames", type=int, metavar="N", help="stop after that many frames")
+    add_max_frames(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

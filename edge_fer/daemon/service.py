@@ -72,7 +72,7 @@ class Service:
         self._stamp = 0.0
         self._size = (0, 0)
 
-    def run(self) -> Stats:
+    def run(self) -> None:
         """Work until a file ends, `max_frames` are done or the switch says stop.
 
         Raises:
@@ -94,7 +94,6 @@ class Service:
                 f"{self._publisher.undelivered} events could not be delivered: no broker of "
                 "mqtt.brokers took them within mqtt.drain_s"
             )
-        return self._stats
 
     def _watch(self) -> bool:
         """Read the camera until it ends or is switched off; True when there is no more to do."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import shutil
 import socket
 import subprocess
@@ -10,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from edge_fer.delivery.broker import parse_broker
@@ -43,12 +43,7 @@ class PrivateBroker:
         self._wait(port)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait()
         self._folder.cleanup()
@@ -60,7 +55,7 @@ class PrivateBroker:
                 if caller.connect_ex(("127.0.0.1", port)) == 0:
                     return
             time.sleep(0.02)
-        self.__exit__(None, None, None)
+        self.__exit__()
         raise BrokerError(f"mosquitto does not start on 127.0.0.1:{port}")
 
 
@@ -89,8 +84,6 @@ def _follow(
     show: Callable[[dict[str, Any]], None],
 ) -> None:  # fmt: skip
     """Read until the daemon says it has stopped, or is gone without a word."""
-    import queue
-
     while True:
         try:
             message = inbox.get(timeout=0.5)

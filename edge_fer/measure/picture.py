@@ -20,8 +20,8 @@ COLOURS = {
 }  # fmt: skip
 
 
-def draw_run(settings: Settings, path: Path, *, max_frames: int | None = None) -> None:
-    """Run the pipeline over the file camera once more and write the picture.
+def draw_run(settings: Settings, path: Path, *, max_frames: int | None = None) -> int:
+    """Run the pipeline over the file camera once more, write the picture, return its frames.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -42,6 +42,7 @@ def draw_run(settings: Settings, path: Path, *, max_frames: int | None = None) -
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+    return len(reports)
 
 
 def _collect(settings: Settings, max_frames: int | None) -> tuple[list[Report], list[Event]]:

@@ -1,6 +1,5 @@
 """Landmarks to an upright chip: five points, one similarity transform, one warp."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,9 +45,3 @@ def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDAr
     turn = np.vdot(centred, wanted) / max(float(np.vdot(centred, centred).real), 1e-9)
     linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
     return np.column_stack([linear, aim - linear @ origin])
-
-
-def roll_deg(landmarks: Points) -> float:
-    """Tilt of the line between the eyes in degrees; positive is clockwise in the picture."""
-    left, right = five_points(landmarks)[:2]
-    return math.degrees(math.atan2(right[1] - left[1], right[0] - left[0]))

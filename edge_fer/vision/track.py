@@ -17,9 +17,8 @@ class Track:
 
     name: str
     box: Box
-    first_seen: float
-    """Stream time in seconds."""
     last_seen: float
+    """Stream time in seconds."""
 
 
 class Tracker:
@@ -50,7 +49,7 @@ class Tracker:
                 taken.add(index)
         for number, box in enumerate(boxes):
             if number not in given:
-                given[number] = Track(self._name(), box, time, time)
+                given[number] = Track(self._name(), box, time)
                 self.tracks.append(given[number])
             given[number].box, given[number].last_seen = box, time
         return [given[number] for number in range(len(boxes))]

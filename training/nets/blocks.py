@@ -1,7 +1,7 @@
 """Building blocks the networks share.
 
 All of them are chosen for INT8 in onnxruntime: ReLU behind the sum (so that it fuses),
-max-pool ahead of the depthwise convolution (a strided one trains four times slower on a CPU),
+max-pool ahead of the depthwise convolution (torch trains a strided one slowly on a CPU),
 no norm between depthwise and pointwise (Chollet 2017, arXiv 1610.02357, section 4.7).
 """
 

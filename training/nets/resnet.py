@@ -1,7 +1,7 @@
 """A plain ResNet (He et al. 2015, arXiv 1512.03385): the teacher, never shipped.
 
-Dense convolutions train two to three times faster on a CPU with bfloat16 units than
-separable ones of the same cost, which is why the teacher is of another family.
+Dense convolutions use a CPU's bfloat16 units better than separable ones of the same cost,
+which is why the teacher is of another family.
 """
 
 from collections.abc import Sequence
