@@ -26,6 +26,8 @@ class Split:
     """(N,) int64."""
     votes: torch.Tensor
     """(N, 8) FER+ vote shares; a row of zeros where nobody voted."""
+    guide: torch.Tensor | None = None
+    """(N, 7 + 8) logarithms of an ensemble's scores (`training.soft`), to learn from."""
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -26,7 +26,7 @@ from training.recipe import Fit
 
 def fit(
     net: nn.Module, train: Split, valid: Split, options: Fit, folder: Path,
-    *, seed: int = 1, teacher: nn.Module | None = None,
+    *, seed: int = 1,
 ) -> nn.Module:  # fmt: skip
     """Train ``net`` and return the averaged network, in evaluation mode.
 
@@ -44,7 +44,7 @@ def fit(
     with Progress(*columns) as progress:
         bar = progress.add_task(folder.name, total=options.epochs * run.steps, completed=run.step)
         while run.epoch < options.epochs:
-            record = run.train_epoch(train, teacher, lambda: progress.advance(bar))
+            record = run.train_epoch(train, lambda: progress.advance(bar))
             record["valid_accuracy"] = accuracy(run.average, valid)
             run.finish_epoch(record)
             progress.console.print(_line(record))
@@ -85,10 +85,9 @@ def loss_of(
     logits: torch.Tensor, labels: torch.Tensor, votes: torch.Tensor,
     guide: torch.Tensor | None, options: Fit,
 ) -> torch.Tensor:  # fmt: skip
-    """Labels, FER+ votes and, with a teacher's logits as ``guide``, distillation on both heads.
+    """Labels, FER+ votes and, with soft labels as ``guide``, distillation on both heads.
 
-    Distillation after Hinton et al. 2015 (arXiv 1503.02531); teacher and student see the very
-    same augmented chip (Beyer et al. 2022, arXiv 2106.05237).
+    Distillation after Hinton et al. 2015 (arXiv 1503.02531).
     """
     ours, theirs = logits[:, :-8], logits[:, -8:]
     hard = F.cross_entropy(ours, labels, label_smoothing=options.label_smoothing)
@@ -146,18 +145,15 @@ class _Run:
         self.epoch = len(self.history)
         self.step = self.epoch * self.steps
 
-    def train_epoch(self, train: Split, teacher: nn.Module | None, tick: Any) -> dict[str, float]:
+    def train_epoch(self, train: Split, tick: Any) -> dict[str, float]:
         started, total = time.perf_counter(), 0.0
-        order = torch.randperm(len(train), generator=self.generator)
         self.net.train()
         batch = self.options.batch
-        for index in torch.split(order[: self.steps * batch], batch):
+        for index in torch.split(self._draw(train)[: self.steps * batch], batch):
             chips = augment(train.chips[index], self.generator, strength=self.options.strength)
-            chips = chips.contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16):
-                logits = self.net(chips)
-                with torch.no_grad():
-                    guide = None if teacher is None else teacher(chips).float()
+                logits = self.net(self._resize(chips))
+            guide = None if train.guide is None else train.guide[index]
             loss = loss_of(
                 logits.float(), train.labels[index], train.votes[index], guide, self.options
             )
@@ -170,6 +166,23 @@ class _Run:
             "loss": total / self.steps,
             "seconds": time.perf_counter() - started,
         }
+
+    def _draw(self, train: Split) -> torch.Tensor:
+        """The epoch's order; with ``balance``, rare labels come more than once."""
+        if self.options.balance == 0:
+            return torch.randperm(len(train), generator=self.generator)
+        weight = torch.bincount(train.labels).float() ** -self.options.balance
+        return torch.multinomial(
+            weight[train.labels], len(train), replacement=True, generator=self.generator
+        )
+
+    def _resize(self, chips: torch.Tensor) -> torch.Tensor:
+        sizes = self.options.sizes
+        size = sizes[int(torch.randint(len(sizes), (1,), generator=self.generator))]
+        if size != chips.shape[-1]:
+            shrink = size < chips.shape[-1]
+            chips = F.interpolate(chips, size=(size, size), mode="bilinear", antialias=shrink)
+        return chips.contiguous(memory_format=torch.channels_last)
 
     def _update(self, loss: torch.Tensor) -> None:
         rate = _rate(self.step / (self.steps * self.options.epochs), self.options)

@@ -1,7 +1,7 @@
 """Structural pruning: whole channels go, and the layers behind them shrink.
 
 Groups and importance are torch-pruning's (Fang et al. 2023, arXiv 2301.12900); after each
-step the network is fine-tuned with its own parent as the teacher.
+step the network is fine-tuned.
 """
 
 import copy
@@ -17,7 +17,7 @@ from training.data import SPEC, read_split
 from training.fit import accuracy, fit
 from training.nets.blocks import AttentionGate, Classifier
 from training.recipe import RUNS, Prune, Recipe
-from training.train import train
+from training.train import train, training_split
 
 
 def prune(recipe: Recipe) -> nn.Module:
@@ -25,8 +25,8 @@ def prune(recipe: Recipe) -> nn.Module:
     if recipe.prune is None:
         return train(recipe)
     options, folder = recipe.prune, RUNS / recipe.name
-    parent = net = train(recipe)
-    chips, valid = read_split("train"), read_split("public")
+    net = train(recipe)
+    chips, valid = training_split(recipe), read_split("public")
     print(f"parent: {_describe(net)}, PublicTest {accuracy(net, valid):.4f}")
     full = count_macs(net)
     for step in range(1, options.steps + 1):
@@ -37,13 +37,13 @@ def prune(recipe: Recipe) -> nn.Module:
         last = step == options.steps
         net = fit(
             net, chips, valid, options.last if last else options.between,
-            folder / f"pruned{step}", seed=recipe.seed + step, teacher=parent,
+            folder / f"pruned{step}", seed=recipe.seed + step,
         )  # fmt: skip
         print(f"step {step}: PublicTest {accuracy(net, valid):.4f}")
     if options.polish is not None:
         net = fit(
             net, chips, valid, options.polish, folder / "polished",
-            seed=recipe.seed + options.steps + 1, teacher=parent,
+            seed=recipe.seed + options.steps + 1,
         )  # fmt: skip
         print(f"polished: PublicTest {accuracy(net, valid):.4f}")
     return net

@@ -27,8 +27,13 @@ class Fit(Struct, frozen=True, kw_only=True):
     auxiliary: float = 0.5
     """Weight of the cross-entropy to the FER+ vote distribution."""
     distil: float = 0.0
-    """Weight of the teacher's softened scores; the labels keep the rest."""
+    """Weight of the soft labels; the pictures' own labels keep the rest."""
     temperature: float = 2.0
+    """Divides the logits of both sides of the distillation."""
+    balance: float = 0.0
+    """Labels are drawn in proportion to their count to the power 1 - balance; 1 is evenly."""
+    sizes: tuple[int, ...] = (48,)
+    """Chip sides in pixels; each batch is of one of them, drawn evenly (an entry may repeat)."""
     ema: float = 0.998
     """Decay of the averaged weights per step; the averaged ones are what is kept."""
     strength: float = 1.0
@@ -67,8 +72,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
     """Arguments of the network's builder."""
     seed: int = 1
-    teacher: str | None = None
-    """Recipe name of the teacher, whose run must be finished."""
+    soft: str | None = None
+    """Name of a file in training/soft/: the scores of an ensemble to learn from."""
     fit: Fit
     prune: Prune | None = None
     quantize: Quantize = Quantize()

@@ -1,5 +1,6 @@
 """Train the fp32 parent of a recipe: ``python -m training.train ultralight``."""
 
+import dataclasses
 import inspect
 import sys
 
@@ -8,19 +9,28 @@ from torch import nn
 
 from edge_fer.errors import ConfigError
 from training.command import make_parser, run
-from training.data import read_split
-from training.fit import fit, load_module
+from training.data import Split, read_split
+from training.fit import fit
 from training.nets import NETS
 from training.nets.blocks import Classifier
-from training.recipe import RUNS, Recipe, read_recipe, suggestion
+from training.recipe import RUNS, Recipe, suggestion
+from training.soften import read_soft
 
 
 def train(recipe: Recipe) -> nn.Module:
     """Train, or load if it is trained already, the recipe's parent network."""
     return fit(
-        new_net(recipe), read_split("train"), read_split("public"), recipe.fit,
-        RUNS / recipe.name / "parent", seed=recipe.seed, teacher=load_teacher(recipe),
+        new_net(recipe), training_split(recipe), read_split("public"), recipe.fit,
+        RUNS / recipe.name / "parent", seed=recipe.seed,
     )  # fmt: skip
+
+
+def training_split(recipe: Recipe) -> Split:
+    """The training pictures, with the recipe's soft labels if it names any."""
+    split = read_split("train")
+    if recipe.soft is None:
+        return split
+    return dataclasses.replace(split, guide=read_soft(recipe.soft, len(split)))
 
 
 def new_net(recipe: Recipe) -> Classifier:
@@ -43,16 +53,6 @@ def new_net(recipe: Recipe) -> Classifier:
             )
     torch.manual_seed(recipe.seed)
     return NETS[recipe.net](**recipe.options)
-
-
-def load_teacher(recipe: Recipe) -> nn.Module | None:
-    """The teacher's averaged network; its own recipe is trained first where needed."""
-    if recipe.teacher is None:
-        return None
-    final = RUNS / recipe.teacher / "parent" / "final.pt"
-    teacher = load_module(final) if final.exists() else train(read_recipe(recipe.teacher))
-    ready: nn.Module = teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return ready
 
 
 def main() -> int:

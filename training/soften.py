@@ -1,0 +1,104 @@
+"""Soft labels: the scores of an ensemble for every training picture, small enough to commit.
+
+``python -m training.soften NAME RUN...`` averages the networks of the given runs, such as
+``teacher`` or ``xception``, over augmented views of each picture, since on a picture as they
+learned it networks are surer than they are right, and writes training/soft/NAME.npz.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from edge_fer.errors import DataError, EdgeFerError
+from training.augment import augment
+from training.data import Split, read_split
+from training.fit import load_module
+from training.recipe import RUNS
+
+FOLDER = Path(__file__).parent / "soft"
+LABELS = 7
+"""The first scores of a row are over FER-2013's labels, the other eight over FER+'s."""
+FLOOR = -8.0
+"""Lowest logarithm that is kept; a byte holds steps of 1/32 from there to 0."""
+
+
+def scores_of(
+    nets: list[nn.Module], split: Split, *, views: int, strength: float = 0.8, seed: int = 1
+) -> torch.Tensor:
+    """Mean scores (N, 7 + 8) of ``nets`` over augmented ``views``; without any, over the two
+    mirror images."""  # fmt: skip
+    generator = torch.Generator().manual_seed(seed)
+    total = torch.zeros(len(split), LABELS + 8)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        for index in torch.split(torch.arange(len(split)), 512):
+            chips = split.chips[index]
+            seen = [augment(chips, generator, strength=strength) for _ in range(views)]
+            for view in seen or [chips, chips.flip(-1)]:
+                ready = view.contiguous(memory_format=torch.channels_last)
+                for net in nets:
+                    logits = net(ready).float()
+                    total[index] += torch.cat(
+                        [logits[:, :LABELS].softmax(1), logits[:, LABELS:].softmax(1)], 1
+                    )
+    return total / (len(nets) * max(views, 2 - 2 * (views > 0)))
+
+
+def write_soft(scores: torch.Tensor, path: Path) -> None:
+    """Keep the logarithms of ``scores`` as bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logs = scores.clamp(min=1e-9).log().clamp(min=FLOOR)
+    np.savez_compressed(path, logs=((logs - FLOOR) * -255 / FLOOR).round().byte().numpy())
+
+
+def read_soft(name: str, count: int) -> torch.Tensor:
+    """Read training/soft/<name>.npz: (count, 7 + 8) logarithms of scores.
+
+    Raises:
+        DataError: there is no such file, or it is not of ``count`` pictures; one line.
+    """
+    path = FOLDER / f"{name}.npz"
+    try:
+        with np.load(path) as archive:
+            held = archive["logs"]
+    except (OSError, ValueError, KeyError) as error:
+        names = ", ".join(sorted(file.stem for file in FOLDER.glob("*.npz"))) or "none yet"
+        raise DataError(f"{path}: must be a file of soft labels; there are {names}") from error
+    if len(held) != count:
+        raise DataError(f"{path}: {len(held)} rows, must be {count}, one per training picture")
+    return torch.from_numpy(held).float() * (-FLOOR / 255) + FLOOR
+
+
+def main() -> int:
+    """Run from the command line and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="of the file in training/soft/")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="finished runs in runs/")
+    parser.add_argument("--views", type=int, default=6)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    try:
+        nets = [load_module(RUNS / run / "parent" / "final.pt") for run in arguments.runs]
+        for run, net in zip(arguments.runs, nets, strict=True):
+            print(f"{run}: {_accuracy([net]):.4f} on PublicTest with its mirror image")
+        print(f"ensemble: {_accuracy(nets):.4f}")
+        scores = scores_of(nets, read_split("train"), views=arguments.views)
+        write_soft(scores, FOLDER / f"{arguments.name}.npz")
+    except EdgeFerError as error:
+        print(f"training: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _accuracy(nets: list[nn.Module]) -> float:
+    split = read_split("public")
+    said = scores_of(nets, split, views=0)[:, :LABELS].argmax(1)
+    return float((said == split.labels).float().mean())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
