@@ -76,6 +76,20 @@ bench: ## latency of each stage on this device [CAMERA= ACKNOWLEDGE= ARGS=]
 model: venv-train ## train, prune and quantize NET=ultralight|xception [ARGS=]
 	$(VENV_TRAIN)/bin/python -m training.build $(NET) $(ARGS)
 
+.PHONY: compare
+compare: ## regenerate docs/models.md: ours beside everybody else's
+	@$(PREPARE) --venv $(VENV_TRAIN) --extras dev,train,compare
+	$(VENV_TRAIN)/bin/python -m training.compare
+
+.PHONY: train-own
+train-own: venv-train ## train on your own pictures: DATA= NAME= [NET= ARGS=]
+	$(VENV_TRAIN)/bin/python -m training.own '$(DATA)' '$(NAME)' --net $(NET) $(ARGS)
+
+.PHONY: agreement
+agreement: ## whether models answer alike on emulated CPUs; renews docs/agreement.md [ARGS=]
+	@$(PREPARE) --venv $(VENV) --extras demo --apt debian-archive-keyring
+	@$(VENV)/bin/python -m tools.agreement $(ARGS)
+
 .PHONY: conf
 conf: venv ## regenerate deploy/edge-fer.toml
 	$(VENV)/bin/edge-fer config > deploy/edge-fer.toml.new

@@ -130,6 +130,28 @@ class Model(Section, frozen=True):
         Meta(description="Model name or .onnx path with its card beside it; empty: the default."),
     ] = ""
     threads: Annotated[int, Meta(ge=1, le=16, description="Threads of onnxruntime.")] = 1
+    size: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=512,
+            description="Side of the chips in px, one of those `edge-fer models` lists for the "
+            "model; 0: its default.",
+        ),
+    ] = 0
+    budget_ms: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="Instead of a size: what one chip may take on this device, tried at the "
+            "start; the most accurate size within it is taken. 0: no budget.",
+        ),
+    ] = 0.0
+    compiled: Annotated[
+        Literal["auto", "off"],
+        Meta(description="auto: use what `edge-fer compile` made of the model, where it has."),
+    ] = "auto"
 
 
 class Smoothing(Section, frozen=True):

@@ -15,7 +15,7 @@ TRAINING = sorted((ROOT / "training").rglob("*.py"))
 
 HOMES = {
     "dlib": {"vision/detect.py"},
-    "onnxruntime": {"emotion/classify.py"},
+    "onnxruntime": {"emotion/session.py"},
     "paho": {"delivery/mqtt.py"},
     "picamera2": {"cameras/pi.py"},
     "systemd": {"daemon/systemd.py"},

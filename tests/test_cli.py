@@ -166,7 +166,8 @@ def test_bench_measures_every_stage_of_the_pipeline(capsys, carphone, landmarks,
     )
     figures = json.loads(out)
     assert 0 == code
-    assert {"stages", "fps", "rss_mb", "model", "frames", "device"} == set(figures)
+    keys = {"stages", "fps", "rss_mb", "model", "size", "frames", "device", "precision"}
+    assert keys == set(figures)
     assert {"detect", "landmarks", "align", "classify", "smooth", "frame"} == set(figures["stages"])
     assert (130, "tiny-fp32") == (figures["frames"], figures["model"])
     for row in figures["stages"].values():
@@ -186,8 +187,14 @@ def test_evaluate_prints_the_promised_keys(capsys, tmp_path, model):
     )
     figures = json.loads(out)
     assert (0, 1.0) == (code, figures["accuracy"])
-    code, out, _ = call(capsys, "evaluate", "--data", tmp_path / "d.npz", "--model", model)
-    assert "angry" in out
+    code, out, _ = call(
+        capsys, "evaluate", "--data", tmp_path / "d.npz", "--model", model, "--robustness"
+    )
+    assert {"angry", "said", "worst:"} <= set(out.split())
+    code, _, errors = call(
+        capsys, "evaluate", "--data", tmp_path / "d.npz", "--model", model, "--labels", "ferplus"
+    )
+    assert (65, "edge-fer: no picture has a FER+ majority label\n") == (code, errors)
     code, _, errors = call(capsys, "evaluate", "--data", tmp_path / "none.npz", "--model", model)
     assert 65 == code
     assert "none.npz" in errors

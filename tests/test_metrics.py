@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 from tiny_model import write_tiny_model
 
-from edge_fer.emotion.labels import LABELS
+from edge_fer.emotion.labels import FER2013_LABELS, LABELS
 from edge_fer.measure.evaluate import evaluate, spread
-from edge_fer.measure.metrics import confusion, ece, macro_f1, per_class, summarise
+from edge_fer.measure.metrics import (
+    confusion,
+    ece,
+    macro_f1,
+    paired,
+    per_class,
+    reliability,
+    summarise,
+)
 
 
 def one_hot(columns, confidence=1.0):
@@ -28,7 +36,8 @@ def test_accuracy_counts_duplicates_apart():
 def test_macro_f1_is_the_mean_over_labels_that_occur():
     table = confusion(np.array([0, 0, 1, 1], np.uint8), np.array([0, 1, 1, 1]), 8)
     classes = per_class(table, LABELS)
-    assert {"precision": 1.0, "recall": 0.5, "f1": 0.66667, "n": 2} == classes["angry"]
+    expected = {"precision": 1.0, "recall": 0.5, "f1": 0.66667, "n": 2, "said": 1}
+    assert expected == classes["angry"]
     assert pytest.approx((2 / 3 + 0.8) / 2, abs=1e-4) == macro_f1(classes)
 
 
@@ -44,21 +53,62 @@ def test_confidence_that_comes_true_has_no_calibration_error():
     assert pytest.approx(0.2, abs=1e-6) == ece(one_hot([0] * 10, 1.0), labels)
 
 
+def test_reliability_sets_accuracy_beside_confidence_bin_by_bin():
+    labels = np.array([0, 1, 1, 2], np.uint8)
+    bins = reliability(np.concatenate([one_hot([0, 1], 0.9), one_hot([0, 0], 0.3)]), labels)
+    assert [0, 2, 0, 2] == [bins["n"][k] for k in (0, 4, 12, 13)]
+    assert [None, 0.0, 1.0] == [bins["accuracy"][k] for k in (0, 4, 13)]
+    assert [None, 0.3, 0.9] == [bins["confidence"][k] for k in (0, 4, 13)]
+    assert 15 == len(bins["n"])
+
+
+def test_a_paired_difference_rests_on_what_only_one_side_has_right():
+    first = np.array([True] * 60 + [False] * 40)
+    second = first.copy()
+    second[:5], second[60:75] = False, True
+    found = paired(first, second)
+    assert (0.6, 0.7, 10.0) == (found["first"], found["second"], found["difference"])
+    # sqrt(5 + 15 - 100 * 0.1²) / 100 * 1.96 = 8.543 points
+    assert (1.457, 18.543) == (found["low"], found["high"])
+    assert {"first": 0.6, "second": 0.6, "difference": 0.0, "low": 0.0, "high": 0.0} == paired(
+        first, first
+    )
+
+
 def test_spread_puts_columns_where_the_vocabulary_has_them():
     row = spread(np.array([[0.25, 0.75]], np.float32), ["sad", "happy"])
     assert [0, 0, 0, 0.75, 0.25, 0, 0, 0] == row[0].tolist()
 
 
+def write_data(path, values, labels, votes):
+    """An npz whose PublicTest is plain pictures of the brightness ``values``."""
+    count = len(values)
+    np.savez(
+        path, images=np.stack([np.full((48, 48), value, np.uint8) for value in values]),
+        label=np.array(labels), usage=np.ones(count, int), ferplus_votes=np.array(votes),
+        id=np.arange(count), duplicate=np.zeros(count, bool),
+    )  # fmt: skip
+    return path
+
+
 def test_a_model_is_evaluated_on_pictures_of_another_size(tmp_path):
     model = write_tiny_model(tmp_path, size=64)
-    images = np.stack([np.full((48, 48), value, np.uint8) for value in (0, 255, 0)])
-    np.savez(
-        tmp_path / "d.npz", images=images, label=np.array([0, 6, 6]), usage=np.array([1, 1, 1]),
-        ferplus_votes=np.zeros((3, 10)), id=np.arange(3), duplicate=np.zeros(3, bool),
-    )  # fmt: skip
-    figures = evaluate(model, tmp_path / "d.npz", "public")
+    data = write_data(tmp_path / "d.npz", (0, 255, 0), (0, 6, 6), np.zeros((3, 10)))
+    figures = evaluate(model, data, "public")
     assert pytest.approx(2 / 3, abs=1e-4) == figures["accuracy"]
     assert {
-        "n", "accuracy", "accuracy_no_duplicates", "macro_f1", "per_class", "ece", "model",
-        "precision", "seconds",
+        "n", "accuracy", "accuracy_no_duplicates", "macro_f1", "per_class", "ece", "reliability",
+        "model", "precision", "seconds",
     } == set(figures)  # fmt: skip
+
+
+@pytest.mark.parametrize(("labels", "accuracy"), [(FER2013_LABELS, 0.5), (LABELS, 0.75)])
+def test_ferplus_judges_models_with_and_without_contempt(tmp_path, labels, accuracy):
+    """Bright pictures get the model's last label, dark ones angry."""
+    votes = np.zeros((4, 10), np.uint8)
+    votes[[0, 1, 2, 3], [4, 0, 7, 7]] = 10  # anger, neutral, contempt, contempt
+    data = write_data(tmp_path / "d.npz", (0, 255, 255, 255), (0, 0, 0, 0), votes)
+    model = write_tiny_model(tmp_path, labels=labels)
+    figures = evaluate(model, data, "public", truth="ferplus")
+    assert (4, 0, accuracy) == (figures["n"], figures["left_out"], figures["accuracy"])
+    assert "more than half" in figures["rule"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge_fer.delivery import payload
 from edge_fer.delivery.payload import Identity, Message
-from edge_fer.emotion.labels import LABELS, UNCERTAIN
+from edge_fer.emotion.labels import LABELS, OWN_LABEL, UNCERTAIN
 from edge_fer.types import Box, Event, Phase, Presence
 
 ROOT = Path(__file__).parents[1]
@@ -75,13 +75,17 @@ def test_every_phase_and_emotion_passes_the_schema(phase: Phase, emotion: str) -
     )
 
 
-def test_the_schema_refuses_a_label_that_does_not_exist() -> None:
-    with pytest.raises(jsonschema.ValidationError):
-        check("event", payload.event_message(ME, event(emotion="bored"), SIZE, 1))
+def test_the_schema_takes_a_models_own_label_and_nothing_that_cannot_be_one() -> None:
+    made = check("event", payload.event_message(ME, event(emotion="raised-brows"), SIZE, 1))
+    assert "raised-brows" == made["emotion"]
+    for emotion in ("Bored", "", "a" * 33, "so so"):
+        with pytest.raises(jsonschema.ValidationError):
+            check("event", payload.event_message(ME, event(emotion=emotion), SIZE, 1))
 
 
 def test_the_wire_has_the_same_emotions_as_the_models() -> None:
-    assert (*LABELS, UNCERTAIN) == get_args(payload.Emotion)
+    assert (*LABELS, UNCERTAIN) == payload.EMOTIONS
+    assert f"^{OWN_LABEL.pattern}$" == payload.OWN_LABEL
 
 
 def test_status_is_retained_and_names_session_and_version() -> None:

@@ -43,6 +43,7 @@ def service():
         ("LimitCORE", "0"),
         ("MemorySwapMax", "0"),
         ("DynamicUser", "yes"),
+        ("CacheDirectory", "edge-fer"),
         ("NoNewPrivileges", "yes"),
         ("CapabilityBoundingSet", ""),
         ("ProtectSystem", "strict"),

@@ -22,12 +22,17 @@ def write_tiny_model(
     *,
     labels: tuple[str, ...] = FER2013_LABELS,
     size: int = 48,
+    further_sizes: tuple[int, ...] = (),
     channels: int = 1,
     **changes: Any,
 ) -> Path:
-    """Write model and card; ``changes`` replace fields of the card."""
+    """Write model and card; ``changes`` replace fields of the card.
+
+    With further sizes the graph's height and width are free.
+    """
     path = folder / f"{name}.onnx"
-    onnx.save(_graph(len(labels), size, channels), path)
+    sides = ("height", "width") if further_sizes else (size, size)
+    onnx.save(_graph(len(labels), sides, channels), path)
     card = Card(
         format=FORMAT,
         name=name,
@@ -35,7 +40,7 @@ def write_tiny_model(
         precision="fp32",
         sha256=sha256_of(path),
         labels=list(labels),
-        input=Input(sizes=[size], mean=128, std=64, channels=channels),
+        input=Input(sizes=[size, *further_sizes], mean=128, std=64, channels=channels),
     )
     write_card(path, msgspec.structs.replace(card, **changes))
     return path
@@ -45,7 +50,7 @@ def write_card(model: Path, card: Card) -> None:
     model.with_suffix(".json").write_bytes(msgspec.json.encode(card))
 
 
-def _graph(labels: int, size: int, channels: int) -> onnx.ModelProto:
+def _graph(labels: int, sides: tuple[int | str, ...], channels: int) -> onnx.ModelProto:
     """logit k = (2 m - 1) * slope k, with m the mean of the scaled chip."""
     slopes = np.linspace(-4, 4, labels, dtype=np.float32)
     weight = np.repeat(slopes[None] / channels, channels, axis=0)
@@ -57,7 +62,7 @@ def _graph(labels: int, size: int, channels: int) -> onnx.ModelProto:
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info("chips", TensorProto.FLOAT, ["n", channels, size, size])],
+        [helper.make_tensor_value_info("chips", TensorProto.FLOAT, ["n", channels, *sides])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", labels])],
         [numpy_helper.from_array(weight, "weight")],
     )

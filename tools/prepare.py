@@ -30,9 +30,11 @@ CACHE = ROOT / ".cache"
 LOG = CACHE / "setup.log"
 VERSIONS = ((3, 10), (3, 13))
 APT = ["apt-get", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"]
+KEYRINGS = Path("/usr/share/keyrings")
 LANDMARKS = "shape_predictor_68_face_landmarks.dat"
 
 PRESENT: dict[str, Callable[[], bool]] = {
+    "debian-archive-keyring": lambda: any(KEYRINGS.glob("debian-archive-keyring.*")),
     "libdlib-data": lambda: any(Path("/usr/share").glob(f"*dlib*/{LANDMARKS}")),
     "mosquitto": lambda: _is_program("mosquitto"),
     "mosquitto-clients": lambda: _is_program("mosquitto_pub"),

@@ -8,14 +8,16 @@ import math
 import torch
 from torch.nn import functional as F
 
+from training.data import SPEC
+
 
 def augment(
     chips: torch.Tensor, generator: torch.Generator, *, strength: float = 1.0
 ) -> torch.Tensor:
-    """Flip, move, relight, blur or rescale, add noise and cut out; a new tensor of that shape."""
+    """Flip, move, relight, degrade and cut out; a new tensor of that shape."""
     chips = _move(chips, generator, strength)
     chips = _relight(chips, generator, strength)
-    chips = _soften(chips, generator)
+    chips = _degrade(chips, generator)
     return _cut_out(chips, generator)
 
 
@@ -24,9 +26,9 @@ def _uniform(count: int, low: float, high: float, generator: torch.Generator) ->
 
 
 def _move(chips: torch.Tensor, generator: torch.Generator, strength: float) -> torch.Tensor:
-    """Flip half; turn by up to 12 degrees, scale by 0.88-1.14, shift by up to 6 % of the chip."""
+    """Flip half; turn by up to 16 degrees, scale by 0.88-1.14, shift by up to 6 % of the chip."""
     count = len(chips)
-    angle = _uniform(count, -12, 12, generator) * (math.pi / 180) * strength
+    angle = _uniform(count, -16, 16, generator) * (math.pi / 180) * strength
     scale = _uniform(count, 0.88, 1.14, generator) ** strength
     flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
     cos, sin = scale * angle.cos(), scale * angle.sin()
@@ -50,21 +52,80 @@ def _relight(chips: torch.Tensor, generator: torch.Generator, strength: float) -
     return chips * contrast + brightness + shade[:, None]
 
 
-def _soften(chips: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Of each batch, blur an eighth, shrink and regrow an eighth, and add noise to a quarter."""
+def _degrade(chips: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """What a cheap camera does: of each batch, blur a sixteenth with 3 px and one with 5 px,
+    shrink an eighth to half its size and regrow it, bend the tones of an eighth, pass an eighth
+    through JPEG, and add noise to a quarter."""
     count, size = len(chips), chips.shape[-1]
     order = torch.randperm(count, generator=generator)
-    eighth = count // 8
+    sixteenth = count // 16
+    parts = torch.split(order, max(1, sixteenth))
+    if not sixteenth:
+        return chips
     chips = chips.clone()
-    blurred, shrunk, noisy = order[:eighth], order[eighth : 2 * eighth], order[: 2 * eighth]
-    chips[blurred] = F.avg_pool2d(
-        F.pad(chips[blurred], (1, 1, 1, 1), mode="replicate"), 3, stride=1
+    for part, side in zip(parts, (3, 5), strict=False):
+        edge = side // 2
+        framed = F.pad(chips[part], (edge, edge, edge, edge), mode="replicate")
+        chips[part] = F.avg_pool2d(framed, side, stride=1)
+    shrunk, bent, packed, noisy = (
+        order[start * sixteenth : end * sixteenth] for start, end in ((2, 4), (4, 6), (6, 8), (4, 8))
     )
-    small = F.interpolate(chips[shrunk], size=(size * 5) // 8, mode="area")
+    share = 0.5 + 0.25 * float(torch.rand(1, generator=generator))
+    small = F.interpolate(chips[shrunk], size=int(size * share), mode="area")
     chips[shrunk] = F.interpolate(small, size=size, mode="bilinear", align_corners=False)
+    chips[bent] = _bend(chips[bent], generator)
+    chips[packed] = jpeg(chips[packed], 30 + 60 * float(torch.rand(1, generator=generator)))
     noise = torch.randn(chips[noisy].shape, generator=generator)
-    chips[noisy] += noise * _uniform(len(noisy), 0, 0.15, generator).view(-1, 1, 1, 1)
+    chips[noisy] += noise * _uniform(len(noisy), 0, 0.18, generator).view(-1, 1, 1, 1)
     return chips
+
+
+def _bend(chips: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Gamma between 1/2.2 and 2.2, on pixels."""
+    exponent = (_uniform(len(chips), -0.8, 0.8, generator)).exp().view(-1, 1, 1, 1)
+    pixels = ((chips * SPEC.std + SPEC.mean) / 255).clamp(0, 1)
+    return (pixels**exponent * 255 - SPEC.mean) / SPEC.std
+
+
+def jpeg(chips: torch.Tensor, quality: float) -> torch.Tensor:
+    """The loss of a baseline grey JPEG (ITU-T T.81): 8 x 8 DCT, quantized, and back.
+
+    ``quality`` scales the table of Annex K as libjpeg does, from 1 to 100.
+    """
+    count, _, size, _ = chips.shape
+    scale = 5000 / quality if quality < 50 else 200 - 2 * quality
+    table = ((LUMINANCE * scale + 50) / 100).floor().clamp(1, 255)
+    blocks = F.unfold(chips * SPEC.std + SPEC.mean - 128, 8, stride=8)
+    blocks = blocks.transpose(1, 2).reshape(count, -1, 8, 8)
+    kept = ((DCT @ blocks @ DCT.T) / table).round() * table
+    pixels = (DCT.T @ kept @ DCT).reshape(count, -1, 64).transpose(1, 2)
+    whole = F.fold(pixels, (size, size), 8, stride=8)
+    return (whole + 128 - SPEC.mean) / SPEC.std
+
+
+def _cosines() -> torch.Tensor:
+    rows = torch.arange(8.0).view(8, 1)
+    basis = torch.cos((2 * torch.arange(8.0) + 1) * rows * math.pi / 16) / 2
+    basis[0] /= math.sqrt(2)
+    return basis
+
+
+DCT = _cosines()
+"""(8, 8) orthonormal type-II cosine transform."""
+
+LUMINANCE = torch.tensor(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+)
+"""Quantization of luminance at quality 50 (ITU-T T.81, table K.1)."""
 
 
 def _cut_out(chips: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -15,12 +15,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.emotion.card import FORMAT, Card, Framing, Golden, read_card, sha256_of
+from edge_fer.emotion.card import FORMAT, Card, Framing, read_card, sha256_of
 from edge_fer.emotion.classify import Classifier, softmax
 from edge_fer.emotion.labels import FER2013_LABELS
-from edge_fer.emotion.tensor import drawn_chip
 from edge_fer.errors import ModelError
-from edge_fer.measure.dataset import load
+from edge_fer.measure.cards import golden_vectors, write_card
+from edge_fer.measure.dataset import Dataset, load
 from edge_fer.measure.evaluate import evaluate, predict, spread
 from edge_fer.measure.metrics import confusion
 from training.command import make_parser, run
@@ -30,11 +30,10 @@ from training.plots import plot_confusion
 from training.prune import prune
 from training.quantize import quantize
 from training.recipe import RUNS, Recipe
+from training.records import write_record
 from training.train import train
 
 MODELS, CALIBRATION = Path("models"), Path("calibration")
-PATTERNS = ((3, 5, 0), (1, 0, 1), (7, 2, 3))
-"""Of the golden vectors' chips."""
 
 DATA = {
     "name": "FER-2013 training split, FER+ votes as an auxiliary target",
@@ -61,7 +60,8 @@ def build(recipe: Recipe, *, final: bool) -> Path:
     parent = export(train(recipe), runs / f"{recipe.name}-fp32.onnx")
     fp32 = export(net, runs / f"{stem}-fp32.onnx")
     int8 = MODELS / f"{stem}-int8.onnx"
-    quantize(fp32, int8, recipe.quantize, CALIBRATION / f"{stem}-int8.json")
+    record = CALIBRATION / f"{stem}-int8.json"
+    quantize(fp32, int8, load(data_path(), "train"), recipe.quantize, record)
     parameters, macs = costs(fp32)
     known = known_figures(int8)
     card = Card(
@@ -71,7 +71,8 @@ def build(recipe: Recipe, *, final: bool) -> Path:
         command=f"make model NET={recipe.name}",
     )  # fmt: skip
     write_card(int8, card)
-    card = msgspec.structs.replace(card, temperature=fit_temperature(int8))
+    temperature = fit_temperature(int8, load(data_path(), "public"))
+    card = msgspec.structs.replace(card, temperature=temperature)
     write_card(int8, card)
     card = msgspec.structs.replace(
         card,
@@ -79,6 +80,8 @@ def build(recipe: Recipe, *, final: bool) -> Path:
         metrics={**measure(int8, [parent, fp32], card, final=final), **({} if final else known)},
     )
     write_card(int8, card)
+    stages = {"parent": parent, "pruned": fp32}
+    write_record(recipe, int8, stages if recipe.prune else {"parent": parent})
     plot(int8, runs / "confusion-public.png")
     print(json.dumps(card.metrics, indent=1))
     return int8
@@ -93,15 +96,8 @@ def known_figures(model: Path) -> dict[str, Any]:
     return {key: value for key, value in metrics.items() if key == "fer2013-private"}
 
 
-def write_card(model: Path, card: Card) -> None:
-    """Write the card beside the model."""
-    text = msgspec.json.format(msgspec.json.encode(card), indent=1)
-    model.with_suffix(".json").write_bytes(text + b"\n")
-
-
-def fit_temperature(model: Path) -> float:
-    """The divisor of the logits with the lowest cross-entropy on PublicTest."""
-    dataset = load(data_path(), "public")
+def fit_temperature(model: Path, dataset: Dataset) -> float:
+    """The divisor of the logits with the lowest cross-entropy on ``dataset``."""
     logits = Classifier(model).logits(dataset.images)
     grid = np.round(np.arange(0.5, 3.0, 0.01), 2)
     return float(min(grid, key=lambda value: _cross_entropy(logits / value, dataset.labels)))
@@ -110,17 +106,6 @@ def fit_temperature(model: Path) -> float:
 def _cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
     picked = softmax(logits.astype(np.float32))[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(picked, 1e-12)).mean())
-
-
-def golden_vectors(model: Path) -> list[Golden]:
-    """Scores of the drawn chips, as this machine computes them."""
-    classifier = Classifier(model)
-    vectors = []
-    for pattern in PATTERNS:
-        scores = classifier.classify([drawn_chip(pattern, classifier.size)])[0]
-        rounded = {label: round(value, 4) for label, value in scores.items()}
-        vectors.append(Golden(pattern=pattern, scores=rounded))
-    return vectors
 
 
 def measure(model: Path, stages: list[Path], card: Card, *, final: bool) -> dict[str, Any]:

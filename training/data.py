@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from edge_fer.emotion.card import Input
 from edge_fer.emotion.tensor import to_tensor
@@ -27,7 +28,9 @@ class Split:
     votes: torch.Tensor
     """(N, 8) FER+ vote shares; a row of zeros where nobody voted."""
     guide: torch.Tensor | None = None
-    """(N, 7 + 8) logarithms of an ensemble's scores (`training.soft`), to learn from."""
+    """(N, 7 + 8) logarithms of an ensemble's scores (`training.soften`), to learn from."""
+    aligned: torch.Tensor | None = None
+    """(N, 1, 48, 48) the same faces as the run-time aligner cuts them (`training.aligned`)."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -49,6 +52,14 @@ def data_path() -> Path:
 def read_split(name: str) -> Split:
     """Read one split as tensors."""
     return to_split(load(data_path(), name))
+
+
+def resize(chips: torch.Tensor, size: int) -> torch.Tensor:
+    """Chips (N, 1, S, S) at another side in px, as `edge_fer.measure.evaluate` resizes them."""
+    if size == chips.shape[-1]:
+        return chips
+    shrink = size < chips.shape[-1]
+    return F.interpolate(chips, size=(size, size), mode="bilinear", antialias=shrink)
 
 
 def to_split(data: Dataset) -> Split:

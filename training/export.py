@@ -3,6 +3,7 @@
 import copy
 import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -18,8 +19,12 @@ which the INT8 kernels know."""
 IR_VERSION = 8
 
 
-def export(net: nn.Module, path: Path) -> Path:
-    """Write ``net`` to ``path`` with a free batch size and check the file."""
+def export(net: nn.Module, path: Path, sizes: Sequence[int] = SPEC.sizes) -> Path:
+    """Write ``net`` to ``path`` with a free batch size and check the file.
+
+    With more than one of ``sizes`` (sides of the chip in px, the first is the default) height
+    and width are free as well.
+    """
     net = copy.deepcopy(net).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     net = net.eval().float()
     labels: int = net.labels  # type: ignore[assignment]
@@ -27,18 +32,19 @@ def export(net: nn.Module, path: Path) -> Path:
     only = nn.Linear(head.in_features, labels)
     only.load_state_dict({"weight": head.weight[:labels], "bias": head.bias[:labels]})
     net.head = only
+    free = {0: "n"} if len(set(sizes)) == 1 else {0: "n", 2: "height", 3: "width"}
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             net,
-            (torch.zeros(1, SPEC.channels, SPEC.sizes[0], SPEC.sizes[0]),),
+            (torch.zeros(1, SPEC.channels, sizes[0], sizes[0]),),
             str(path),
             dynamo=False,
             opset_version=OPSET,
             input_names=["chips"],
             output_names=["logits"],
-            dynamic_axes={"chips": {0: "n"}, "logits": {0: "n"}},
+            dynamic_axes={"chips": free, "logits": {0: "n"}},
         )
     cap_versions(path)
     return path
@@ -53,8 +59,12 @@ def cap_versions(path: Path) -> None:
 
 
 def costs(path: Path) -> tuple[int, int]:
-    """Parameters and multiply-accumulates, for one chip, of an fp32 file's layers."""
-    model = onnx.shape_inference.infer_shapes(onnx.load(path))
+    """Parameters and multiply-accumulates, for one chip of the default size, of an fp32 file."""
+    model = onnx.load(path)
+    for axis in (2, 3):
+        side = model.graph.input[0].type.tensor_type.shape.dim[axis]
+        side.dim_value = side.dim_value or SPEC.sizes[0]
+    model = onnx.shape_inference.infer_shapes(model)
     weights = {item.name: tuple(item.dims) for item in model.graph.initializer}
     shapes = {
         value.name: [size.dim_value or 1 for size in value.type.tensor_type.shape.dim]

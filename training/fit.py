@@ -5,6 +5,7 @@ is finished, final.pt with the averaged network. Calling `fit` again goes on whe
 """
 
 import copy
+import dataclasses
 import json
 import math
 import time
@@ -15,11 +16,11 @@ import msgspec
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
-from torch.nn import functional as F
 
 from edge_fer.errors import ConfigError
 from training.augment import augment
-from training.data import Split
+from training.data import Split, resize
+from training.loss import loss_of
 from training.plots import plot_history
 from training.recipe import Fit
 
@@ -38,6 +39,7 @@ def fit(
     final = folder / "final.pt"
     if final.exists():
         return load_module(final)
+    valid = dataclasses.replace(valid, chips=resize(valid.chips, options.sizes[0]))
     run = _Run(net, options, folder, seed, len(train))
     run.resume()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -68,42 +70,18 @@ def load_module(path: Path) -> nn.Module:
     return net.eval()
 
 
-@torch.no_grad()
 def accuracy(net: nn.Module, split: Split) -> float:
     """Share of ``split`` whose FER-2013 label has the highest score."""
+    return float((said(net, split) == split.labels).float().mean())
+
+
+@torch.no_grad()
+def said(net: nn.Module, split: Split) -> torch.Tensor:
+    """The label (N,) with the highest score, for each picture of ``split``."""
     net.eval()
-    right = 0
-    for start in range(0, len(split), 512):
-        part = slice(start, start + 512)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = net(split.chips[part])[:, :7]
-        right += int((logits.argmax(1) == split.labels[part]).sum())
-    return right / len(split)
-
-
-def loss_of(
-    logits: torch.Tensor, labels: torch.Tensor, votes: torch.Tensor,
-    guide: torch.Tensor | None, options: Fit,
-) -> torch.Tensor:  # fmt: skip
-    """Labels, FER+ votes and, with soft labels as ``guide``, distillation on both heads.
-
-    Distillation after Hinton et al. 2015 (arXiv 1503.02531).
-    """
-    ours, theirs = logits[:, :-8], logits[:, -8:]
-    hard = F.cross_entropy(ours, labels, label_smoothing=options.label_smoothing)
-    voted = -(votes * theirs.log_softmax(1)).sum(1).mean()
-    hard = hard + options.auxiliary * voted
-    if guide is None or options.distil == 0:
-        return hard
-    soft = _divergence(ours, guide[:, :-8], options.temperature)
-    soft = soft + options.auxiliary * _divergence(theirs, guide[:, -8:], options.temperature)
-    return (1 - options.distil) * hard + options.distil * soft
-
-
-def _divergence(student: torch.Tensor, guide: torch.Tensor, temperature: float) -> torch.Tensor:
-    target = (guide / temperature).softmax(1)
-    given = (student / temperature).log_softmax(1)
-    return F.kl_div(given, target, reduction="batchmean") * temperature**2
+    with torch.autocast("cpu", torch.bfloat16):
+        rows = [net(chips)[:, :-8].argmax(1) for chips in torch.split(split.chips, 512)]
+    return torch.cat(rows)
 
 
 class _Run:
@@ -150,7 +128,9 @@ class _Run:
         self.net.train()
         batch = self.options.batch
         for index in torch.split(self._draw(train)[: self.steps * batch], batch):
-            chips = augment(train.chips[index], self.generator, strength=self.options.strength)
+            chips = augment(
+                self._pick(train, index), self.generator, strength=self.options.strength
+            )
             with torch.autocast("cpu", torch.bfloat16):
                 logits = self.net(self._resize(chips))
             guide = None if train.guide is None else train.guide[index]
@@ -176,13 +156,17 @@ class _Run:
             weight[train.labels], len(train), replacement=True, generator=self.generator
         )
 
+    def _pick(self, train: Split, index: torch.Tensor) -> torch.Tensor:
+        """The chips of a batch, some as the aligner cuts them."""
+        if self.options.aligned == 0 or train.aligned is None:
+            return train.chips[index]
+        draw = torch.rand(len(index), 1, 1, 1, generator=self.generator)
+        return torch.where(draw < self.options.aligned, train.aligned[index], train.chips[index])
+
     def _resize(self, chips: torch.Tensor) -> torch.Tensor:
         sizes = self.options.sizes
         size = sizes[int(torch.randint(len(sizes), (1,), generator=self.generator))]
-        if size != chips.shape[-1]:
-            shrink = size < chips.shape[-1]
-            chips = F.interpolate(chips, size=(size, size), mode="bilinear", antialias=shrink)
-        return chips.contiguous(memory_format=torch.channels_last)
+        return resize(chips, size).contiguous(memory_format=torch.channels_last)
 
     def _update(self, loss: torch.Tensor) -> None:
         rate = _rate(self.step / (self.steps * self.options.epochs), self.options)

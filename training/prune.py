@@ -16,16 +16,17 @@ from training.command import make_parser, run
 from training.data import SPEC, read_split
 from training.fit import accuracy, fit
 from training.nets.blocks import AttentionGate, Classifier
+from training.parents import find_parent
 from training.recipe import RUNS, Prune, Recipe
-from training.train import train, training_split
+from training.train import training_split
 
 
 def prune(recipe: Recipe) -> nn.Module:
     """Prune the recipe's parent in steps and return the fine-tuned network."""
     if recipe.prune is None:
-        return train(recipe)
+        return find_parent(recipe)
     options, folder = recipe.prune, RUNS / recipe.name
-    net = train(recipe)
+    net = find_parent(recipe)
     chips, valid = training_split(recipe), read_split("public")
     print(f"parent: {_describe(net)}, PublicTest {accuracy(net, valid):.4f}")
     full = count_macs(net)

@@ -1,7 +1,7 @@
 """An fp32 ONNX file to INT8: QDQ, unsigned activations, signed weights per channel.
 
 That form is the one onnxruntime runs fast on x86 and on arm64 alike. The calibration pick is
-kept in calibration/ as numbers: ids, seed, a hash of the pixels and the ranges found.
+kept as numbers: ids, seed, a hash of the pixels and the ranges found.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edge_fer.emotion.tensor import to_tensor
-from edge_fer.measure.dataset import Dataset, load
-from training.data import SPEC, data_path
+from edge_fer.measure.dataset import Dataset
+from training.data import SPEC
 from training.export import cap_versions
 from training.recipe import Quantize
 
@@ -41,9 +41,8 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
         return None if chip is None else {"chips": chip}
 
 
-def quantize(fp32: Path, int8: Path, options: Quantize, record: Path) -> Path:
-    """Write ``int8`` from ``fp32`` and the calibration ``record`` beside it."""
-    dataset = load(data_path(), "train")
+def quantize(fp32: Path, int8: Path, dataset: Dataset, options: Quantize, record: Path) -> Path:
+    """Write ``int8`` from ``fp32``, calibrated on ``dataset``, and the ``record`` of that."""
     pick = pick_images(dataset, options)
     prepared = int8.with_suffix(".prepared.onnx")
     quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)

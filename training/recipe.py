@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -23,6 +23,8 @@ class Fit(Struct, frozen=True, kw_only=True):
     weight_decay: float = 0.05
     warmup: float = 0.06
     """Share of all steps in which the learning rate rises."""
+    primary: float = 1.0
+    """Weight of everything that concerns the FER-2013 labels."""
     label_smoothing: float = 0.1
     auxiliary: float = 0.5
     """Weight of the cross-entropy to the FER+ vote distribution."""
@@ -33,9 +35,12 @@ class Fit(Struct, frozen=True, kw_only=True):
     balance: float = 0.0
     """Labels are drawn in proportion to their count to the power 1 - balance; 1 is evenly."""
     sizes: tuple[int, ...] = (48,)
-    """Chip sides in pixels; each batch is of one of them, drawn evenly (an entry may repeat)."""
+    """Chip sides in px; each batch is of one, drawn evenly (an entry may repeat). PublicTest is
+    watched at the first."""
     ema: float = 0.998
     """Decay of the averaged weights per step; the averaged ones are what is kept."""
+    aligned: float = 0.0
+    """Share of the chips that is cut by the run-time aligner; the rest is as in the data set."""
     strength: float = 1.0
     """Of the augmentation: 0 none, 1 as in training/augment.py."""
 
@@ -62,6 +67,15 @@ class Quantize(Struct, frozen=True, kw_only=True):
     seed: int = 7
 
 
+class Study(Struct, frozen=True, kw_only=True):
+    """Whether pruning pays: parent, pruned and same size from scratch, over several seeds."""
+
+    seeds: tuple[int, ...] = (1, 2, 3)
+    parent: Fit
+    pruned: Fit
+    """After the cut; the network from scratch has the epochs of both together."""
+
+
 class Recipe(Struct, frozen=True, kw_only=True):
     """Everything that decides a model."""
 
@@ -72,10 +86,17 @@ class Recipe(Struct, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
     """Arguments of the network's builder."""
     seed: int = 1
+    sizes: tuple[int, ...] = (48,)
+    """Chip sides in px that the model file offers; the first is the default."""
     soft: str | None = None
     """Name of a file in training/soft/: the scores of an ensemble to learn from."""
+    parent: str | None = None
+    """Recipe whose parent is pruned instead of one of its own."""
+    labels: Literal["fer2013", "ferplus"] = "fer2013"
+    """Which of the two heads is exported."""
     fit: Fit
     prune: Prune | None = None
+    study: Study | None = None
     quantize: Quantize = Quantize()
 
 
@@ -86,7 +107,8 @@ RUNS = Path("runs")
 
 SECTIONS: dict[str, type[Struct]] = {
     "": Recipe, "fit": Fit, "prune": Prune, "prune.between": Fit, "prune.last": Fit,
-    "prune.polish": Fit, "quantize": Quantize,
+    "prune.polish": Fit, "quantize": Quantize, "study": Study, "study.parent": Fit,
+    "study.pruned": Fit,
 }  # fmt: skip
 
 

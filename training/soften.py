@@ -29,22 +29,26 @@ FLOOR = -8.0
 def scores_of(
     nets: list[nn.Module], split: Split, *, views: int, strength: float = 0.8, seed: int = 1
 ) -> torch.Tensor:
-    """Mean scores (N, 7 + 8) of ``nets`` over augmented ``views``; without any, over the two
-    mirror images."""  # fmt: skip
+    """Mean scores (N, 7 + 8) of ``nets`` over augmented views; at 0, over both mirror images."""
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(len(split), LABELS + 8)
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        for index in torch.split(torch.arange(len(split)), 512):
-            chips = split.chips[index]
-            seen = [augment(chips, generator, strength=strength) for _ in range(views)]
-            for view in seen or [chips, chips.flip(-1)]:
-                ready = view.contiguous(memory_format=torch.channels_last)
-                for net in nets:
-                    logits = net(ready).float()
-                    total[index] += torch.cat(
-                        [logits[:, :LABELS].softmax(1), logits[:, LABELS:].softmax(1)], 1
-                    )
-    return total / (len(nets) * max(views, 2 - 2 * (views > 0)))
+    for index in torch.split(torch.arange(len(split)), 512):
+        chips = split.chips[index]
+        seen = [augment(chips, generator, strength=strength) for _ in range(views)]
+        for view in seen or [chips, chips.flip(-1)]:
+            total[index] += _summed(nets, view)
+    return total / (len(nets) * (views or 2))
+
+
+@torch.inference_mode()
+def _summed(nets: list[nn.Module], chips: torch.Tensor) -> torch.Tensor:
+    """Scores (N, 7 + 8) of all the nets together."""
+    ready = chips.contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        rows = [net(ready).float() for net in nets]
+    return torch.stack(
+        [torch.cat([row[:, :LABELS].softmax(1), row[:, LABELS:].softmax(1)], 1) for row in rows]
+    ).sum(0)
 
 
 def write_soft(scores: torch.Tensor, path: Path) -> None:

@@ -9,6 +9,7 @@ from torch import nn
 
 from edge_fer.errors import ConfigError
 from training.command import make_parser, run
+from training.aligned import read_aligned
 from training.data import Split, read_split
 from training.fit import fit
 from training.nets import NETS
@@ -26,11 +27,12 @@ def train(recipe: Recipe) -> nn.Module:
 
 
 def training_split(recipe: Recipe) -> Split:
-    """The training pictures, with the recipe's soft labels if it names any."""
+    """The training pictures, with soft labels and aligned chips as far as the recipe asks."""
     split = read_split("train")
-    if recipe.soft is None:
-        return split
-    return dataclasses.replace(split, guide=read_soft(recipe.soft, len(split)))
+    guide = None if recipe.soft is None else read_soft(recipe.soft, len(split))
+    fits = [recipe.fit] if recipe.prune is None else [recipe.fit, recipe.prune.last]
+    aligned = read_aligned("train") if any(fit.aligned for fit in fits) else None
+    return dataclasses.replace(split, guide=guide, aligned=aligned)
 
 
 def new_net(recipe: Recipe) -> Classifier:

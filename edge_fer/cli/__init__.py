@@ -10,7 +10,9 @@ from pathlib import Path
 from edge_fer import __version__
 from edge_fer.errors import EdgeFerError
 
-COMMANDS = ("run", "check", "config", "models", "evaluate", "explain", "bench", "demo")
+COMMANDS = (
+    "run", "check", "config", "models", "card", "compile", "evaluate", "explain", "bench", "demo",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from edge_fer.cli.common import add_camera, add_json, print_json, read_settings
+from edge_fer.cli.common import add_camera, add_json, add_model, print_json, read_settings
 
 if TYPE_CHECKING:
     from edge_fer.settings import Settings
@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 HELP = "measure latency on this device"
 DESCRIPTION = (
     "Run the daemon's own pipeline on a file or a live camera, without a broker, "
-    "and print how long each stage takes. Quote ratios from one run, not single times."
+    "and print how long each stage takes. Quote ratios from one run, not single times. Where "
+    "the model is there in int8 and in fp32, it ends with which of the two to take here."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what only this command has."""
     add_camera(parser)
-    parser.add_argument("--model", metavar="NAME|PATH", help="as model.path")
+    add_model(parser)
     parser.add_argument("--frames", type=int, default=300, metavar="N")
     add_json(parser)
 
@@ -29,15 +30,12 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         EdgeFerError: a setting, the model or the camera is at fault.
     """
-    import json
-
     from edge_fer.cameras import open_camera
     from edge_fer.daemon.build import build_classifier, build_pipeline
     from edge_fer.daemon.config import require_acknowledged
     from edge_fer.measure.bench import bench
+    from edge_fer.measure.speed import compare_precision
 
-    if arguments.model:
-        arguments.set.append(f"model.path={json.dumps(arguments.model)}")
     settings: Settings = read_settings(arguments)
     camera = open_camera(settings.camera)
     if camera.live:
@@ -45,8 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
     classifier = build_classifier(settings)
     figures = bench(
         build_pipeline(settings, classifier), camera,
-        frames=max(1, arguments.frames), model=classifier.card.name,
+        frames=max(1, arguments.frames), model=classifier.card.name, size=classifier.size,
     )  # fmt: skip
+    figures["precision"] = compare_precision(classifier, threads=settings.model.threads)
     if arguments.json:
         print_json(figures)
     else:
@@ -59,7 +58,8 @@ def _print_table(figures: dict[str, Any]) -> None:
     from rich.table import Table
 
     device = figures["device"]
-    table = Table(title=f"{figures['model']} on {device['cpu']} ({device['cores']} cores)")
+    model = f"{figures['model']} at {figures['size']} px"
+    table = Table(title=f"{model} on {device['cpu']} ({device['cores']} cores)")
     table.add_column("stage")
     for name in ("p50", "p95", "p99"):
         table.add_column(f"{name} ms", justify="right")
@@ -71,3 +71,5 @@ def _print_table(figures: dict[str, Any]) -> None:
     console.print(
         f"{figures['frames']} frames, {figures['fps']} frames/s, {figures['rss_mb']} MB resident"
     )
+    if figures["precision"]:
+        console.print(figures["precision"]["advice"], soft_wrap=True, markup=False)

@@ -13,6 +13,11 @@ def add_camera(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--camera", metavar="SPEC", help="as camera.source: file:PATH, v4l2:…")
 
 
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add --model."""
+    parser.add_argument("--model", metavar="NAME|PATH", help="as model.path")
+
+
 def add_max_frames(parser: argparse.ArgumentParser) -> None:
     """Add --max-frames."""
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after that many frames")
@@ -32,10 +37,10 @@ def read_settings(arguments: argparse.Namespace) -> "Settings":
     from edge_fer.daemon.config import load
 
     overrides = list(arguments.set)
-    if getattr(arguments, "camera", None):
-        overrides.append(f"camera.source={json.dumps(arguments.camera, ensure_ascii=False)}")
-    if getattr(arguments, "mqtt", None):
-        overrides.append(f"mqtt.brokers={json.dumps(arguments.mqtt, ensure_ascii=False)}")
+    shorthands = {"camera": "camera.source", "mqtt": "mqtt.brokers", "model": "model.path"}
+    for name, option in shorthands.items():
+        if value := getattr(arguments, name, None):
+            overrides.append(f"{option}={json.dumps(value, ensure_ascii=False)}")
     return load(arguments.config, overrides)
 
 

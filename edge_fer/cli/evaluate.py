@@ -2,22 +2,50 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from edge_fer.cli.common import add_json, print_json
 
 HELP = "measure a model on labelled pictures"
 DESCRIPTION = (
-    "Run a model over FER-2013 (npz, or the official csv) or class folders: "
-    "single pass, no test-time augmentation."
+    "Run a model over FER-2013 (npz, or the official csv), class folders, or a folder in the "
+    "layout of RAF-DB or AffectNet: single pass, no test-time augmentation."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what only this command has."""
     parser.add_argument("--data", type=Path, required=True, metavar="PATH")
-    parser.add_argument("--split", choices=("train", "public", "private"), default="public")
+    parser.add_argument(
+        "--split",
+        choices=("train", "public", "private"),
+        default="public",
+        help="public is a folder's validation split, private its test split",
+    )
     parser.add_argument("--model", default="", metavar="NAME|PATH")
+    parser.add_argument("--size", type=int, default=0, metavar="PX", help="as model.size")
+    parser.add_argument(
+        "--pictures",
+        choices=("chips", "crops", "photos"),
+        default="chips",
+        help="what a folder holds: chips, used as they are; close crops, aligned as the daemon "
+        "does; photographs, of which the largest face is cut out",
+    )
+    parser.add_argument(
+        "--labels",
+        choices=("own", "ferplus"),
+        default="own",
+        help="what is right: the data set's labels, or FER+'s majority (8 labels, fewer pictures)",
+    )
+    parser.add_argument(
+        "--robustness",
+        action="store_true",
+        help="also with boxes 5 %% off, roll, small, blurred, dark and noisy, and JPEG pictures",
+    )
+    parser.add_argument(
+        "--aligned",
+        action="store_true",
+        help="also with the chips that the daemon's aligner cuts out of the pictures",
+    )
     add_json(parser)
 
 
@@ -31,27 +59,20 @@ def run(arguments: argparse.Namespace) -> int:
     from edge_fer.emotion.card import find_model
     from edge_fer.measure.evaluate import evaluate
 
-    figures = evaluate(find_model(arguments.model), arguments.data, arguments.split)
+    model = find_model(arguments.model)
+    figures = evaluate(
+        model,
+        arguments.data,
+        arguments.split,
+        size=arguments.size,
+        kind=arguments.pictures,
+        truth=arguments.labels,
+        further=[name for name in ("robustness", "aligned") if getattr(arguments, name)],
+    )
     if arguments.json:
         print_json(figures)
     else:
-        _print_table(figures)
+        from edge_fer.cli.figures import print_figures
+
+        print_figures(figures)
     return 0
-
-
-def _print_table(figures: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    console.print(f"[bold]{figures['model']}[/]: {figures['n']} pictures, {figures['seconds']} s")
-    for key in ("accuracy", "accuracy_no_duplicates", "macro_f1", "ece"):
-        value = figures[key]
-        console.print(f"{key:>24}  {'unknown' if value is None else f'{value:.4f}'}")
-    table = Table()
-    for heading in ("label", "n", "precision", "recall", "F1"):
-        table.add_column(heading, justify="right")
-    for label, row in figures["per_class"].items():
-        numbers = (f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))
-        table.add_row(label, str(row["n"]), *numbers)
-    console.print(table)

@@ -51,7 +51,7 @@ def _print_table(cards: list[dict[str, Any]]) -> None:
         figures = card["metrics"].get("fer2013-private", {})
         table.add_row(
             card["name"],
-            f"{card['input']['sizes'][0]} px",
+            f"{', '.join(map(str, card['input']['sizes']))} px",
             f"{(card['bytes'] or 0) / 1e6:.2f}",
             f"{(card['macs'] or 0) / 1e6:.1f} M",
             *(_percent(figures.get(key)) for key in ("accuracy", "accuracy_no_duplicates")),

@@ -1,5 +1,6 @@
 """Settings to a running whole: which class is built from which section."""
 
+import logging
 import secrets
 
 from edge_fer import __version__
@@ -7,22 +8,36 @@ from edge_fer.cameras import open_camera
 from edge_fer.daemon.config import device_name
 from edge_fer.daemon.pipeline import Pipeline
 from edge_fer.daemon.service import Service, Switch
+from edge_fer.daemon.sizing import pick_size, time_sizes
 from edge_fer.delivery.payload import Identity
 from edge_fer.delivery.publisher import Publisher
 from edge_fer.emotion.card import find_model
 from edge_fer.emotion.classify import Classifier
+from edge_fer.emotion.compiled import cache_folder
 from edge_fer.settings import Settings
 from edge_fer.vision.align import Aligner
 from edge_fer.vision.detect import HogDetector, Landmarker
 
+log = logging.getLogger(__name__)
+
 
 def build_classifier(settings: Settings) -> Classifier:
-    """The network that model.path names.
+    """The network that model.path names, at model.size or at what model.budget_ms allows.
 
     Raises:
         ModelError: model or card is missing or damaged, or they do not fit.
     """
-    return Classifier(find_model(settings.model.path), threads=settings.model.threads)
+    model = settings.model
+    classifier = Classifier(
+        find_model(model.path),
+        size=model.size,
+        threads=model.threads,
+        cache=cache_folder() if model.compiled == "auto" else None,
+    )
+    if not model.budget_ms:
+        return classifier
+    times_ms = time_sizes(classifier)
+    return classifier.at(pick_size(classifier.card, times_ms, model.budget_ms))
 
 
 def build_pipeline(settings: Settings, classifier: Classifier) -> Pipeline:
@@ -48,6 +63,10 @@ def build_service(settings: Settings, switch: Switch, *, max_frames: int | None 
         ConfigError: a setting, the model or the landmark file is at fault.
     """
     classifier = build_classifier(settings)
+    log.info(
+        "model %s at %d px%s", classifier.card.name, classifier.size,
+        ", compiled for this device" if classifier.compiled else "",
+    )  # fmt: skip
     identity = Identity(
         prefix=settings.mqtt.prefix,
         device=device_name(settings),

@@ -49,7 +49,15 @@ def _use(settings: Settings) -> Finding:
 def _model(settings: Settings) -> Finding:
     classifier = build_classifier(settings)
     card = classifier.card
-    text = f"{card.name}: {len(card.labels)} labels, {classifier.size} px, sha256 verified"
+    sizes = ", ".join(map(str, card.input.sizes))
+    size = f"{classifier.size} px" + (f" of {sizes}" if len(card.input.sizes) > 1 else "")
+    if classifier.compiled:
+        compiled = "compiled for this device"
+    elif settings.model.compiled == "off":
+        compiled = "not compiled, model.compiled is off"
+    else:
+        compiled = "not compiled, `edge-fer compile` would have it load faster"
+    text = f"{card.name}: {len(card.labels)} labels, {size}, sha256 verified, {compiled}"
     if card.input.channels != 1:
         return Finding(
             "model",

@@ -164,6 +164,9 @@ def _address_mistake(address: str) -> str | None:
 
 def _contradictions(chosen: Mapping[str, Assignment]) -> Iterator[str]:
     """Check options against each other; the one that was set is blamed, not a default."""
+    size, budget = _value(chosen, "model", "size"), chosen.get("model.budget_ms")
+    if size and budget and budget.value:
+        yield _worded(budget, f"must be 0 where model.size is set ({size}); choose one of the two")
     enter, leave = (_value(chosen, "smoothing", name) for name in ("enter", "leave"))
     if leave <= enter:
         return

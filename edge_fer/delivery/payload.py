@@ -17,8 +17,20 @@ from edge_fer.types import Box, Event, Presence, Scores
 
 SCHEMA: Literal[1] = 1
 
-Emotion = Literal[
-    "angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "contempt", "uncertain"
+EMOTIONS = (
+    "angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "contempt", "uncertain",
+)  # fmt: skip
+OWN_LABEL = "^[a-z0-9_-]{1,32}$"
+Emotion = Annotated[
+    str,
+    Meta(
+        extra_json_schema={
+            "anyOf": [
+                {"enum": list(EMOTIONS)},
+                {"pattern": OWN_LABEL, "description": "A label of the model's own."},
+            ]
+        },
+    ),
 ]
 State = Literal["online", "stopped", "offline"]
 Probability = Annotated[float, Meta(ge=0, le=1, description="Rounded to 4 decimals.")]
@@ -139,8 +151,8 @@ def event_message(identity: Identity, event: Event, size: tuple[int, int], seq: 
         camera=identity.camera,
         track=event.track,
         phase=event.phase.value,
-        emotion=event.emotion,  # type: ignore[arg-type]  # types.py has emotions as plain text
-        previous=event.previous,  # type: ignore[arg-type]
+        emotion=event.emotion,
+        previous=event.previous,
         confidence=round(event.confidence, 4),
         scores=_rounded(event.scores),
         box=_box(event.box, size),
@@ -162,7 +174,7 @@ def state_message(
     faces = [
         FacePayload(
             track=face.track,
-            emotion=face.emotion,  # type: ignore[arg-type]
+            emotion=face.emotion,
             confidence=round(face.confidence, 4),
             box=_box(face.box, size),
         )

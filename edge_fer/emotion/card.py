@@ -1,7 +1,7 @@
 """The model card: everything needed to use a model file, in the JSON file beside it.
 
 `<model>.onnx` has `<model>.json`. Nothing about a model stands in code or is read off its name.
-The card is checked against the file's sha256 here and against the graph in `classify`.
+The card is checked against the file's sha256 here and against the graph in `session`.
 """
 
 import difflib
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from edge_fer.emotion.labels import LABELS
+from edge_fer.emotion.labels import fault_of
 from edge_fer.errors import ModelError
 
 FORMAT = 1
@@ -80,6 +80,8 @@ class Card(_Part, frozen=True):
     labels: Annotated[list[str], Meta(min_length=2)]
     """In the order of the network's outputs."""
     input: Input
+    own_labels: list[str] = []
+    """Those of them that are outside our vocabulary (`edge_fer.emotion.labels`)."""
     output: Literal["logits", "probabilities"] = "logits"
     framing: Framing = Framing()
     temperature: Annotated[float, Meta(gt=0)] = 1.0
@@ -98,6 +100,12 @@ class Card(_Part, frozen=True):
     command: str = ""
     """Makes this file from the data."""
 
+    def accuracy_at(self, size: int) -> float | None:
+        """Share right on FER-2013's PublicTest with chips of that side; None if not measured."""
+        name = "fer2013-public"
+        figures = self.metrics.get(name if size == self.input.sizes[0] else f"{name}, {size} px")
+        return figures.get("accuracy") if figures else None
+
 
 def read_card(model: Path) -> Card:
     """Read and check the card of the model file ``model``.
@@ -113,13 +121,9 @@ def read_card(model: Path) -> Card:
     card = _decode(path)
     if card.format != FORMAT:
         raise ModelError(f"{path}: format = {card.format}: must be {FORMAT}")
-    for label in card.labels:
-        if label not in LABELS:
-            near = difflib.get_close_matches(label, LABELS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ModelError(f"{path}: labels: {label!r} must be one of {', '.join(LABELS)}{hint}")
-    if len(set(card.labels)) != len(card.labels):
-        raise ModelError(f"{path}: labels: each may be named only once")
+    fault = fault_of(card.labels, card.own_labels)
+    if fault is not None:
+        raise ModelError(f"{path}: labels: {fault}")
     digest = sha256_of(model)
     if digest != card.sha256:
         raise ModelError(

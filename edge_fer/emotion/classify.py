@@ -1,17 +1,21 @@
-"""Chips to scores: the network, run by onnxruntime. The only file that imports onnxruntime."""
+"""Chips to scores: the network with its card, at one of the sizes it takes."""
 
+import copy
+import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edge_fer.emotion.card import Card, read_card
+from edge_fer.emotion.compiled import check_copy, find_copy
+from edge_fer.emotion.session import Session
 from edge_fer.emotion.tensor import drawn_chip, to_tensor
 from edge_fer.errors import ModelError
 from edge_fer.types import Luma, Scores
+
+log = logging.getLogger(__name__)
 
 GOLDEN_TOLERANCE = 0.1
 """Largest change of a golden score: INT8 kernels round differently from one CPU to another."""
@@ -20,19 +24,38 @@ GOLDEN_TOLERANCE = 0.1
 class Classifier:
     """A model file with its card, ready to run.
 
+    ``size`` is the side of the chips in px, 0 for the card's default. ``cache`` is where a
+    compiled copy may lie; one that is damaged or computes wrongly is logged and left alone.
+
     Raises:
         ModelError: model or card is missing, damaged, or one does not fit the other; one line.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(
+        self, path: Path, *, size: int = 0, threads: int = 1, cache: Path | None = None
+    ) -> None:
         self.path = path
         self.card: Card = read_card(path)
         self.size = self.card.input.sizes[0]
         """Side of the chips in px."""
-        self._session = _open_session(path, threads)
-        self._input = _check_graph(path, self._session, self.card)
-        self._batched = not isinstance(self._session.get_inputs()[0].shape[0], int)
-        self._check_golden()
+        self._open(threads, cache)
+        if size:
+            self.size = self._tried(size)
+
+    @property
+    def compiled(self) -> bool:
+        """A compiled copy is run, not the model file itself."""
+        return self._session.file != self.path
+
+    def at(self, size: int) -> "Classifier":
+        """The same network for chips of another of the card's sizes.
+
+        Raises:
+            ModelError: the card does not list that size, or the graph cannot be run with it.
+        """
+        other = copy.copy(self)
+        other.size = self._tried(size)
+        return other
 
     def classify(self, chips: Sequence[Luma]) -> list[Scores]:
         """Scores of each chip (S, S) uint8, calibrated by the card's temperature."""
@@ -47,23 +70,43 @@ class Classifier:
 
     def logits(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Chips (N, S, S) uint8 to the network's raw outputs (N, labels)."""
-        tensor = to_tensor(chips, self.card.input)
-        batches = [tensor] if self._batched else [tensor[k : k + 1] for k in range(len(tensor))]
-        rows = [self._session.run(None, {self._input: batch})[0] for batch in batches]
-        raw: NDArray[np.float32] = np.concatenate(rows)
+        raw = self._session.run(to_tensor(chips, self.card.input))
         return np.log(np.maximum(raw, 1e-12)) if self.card.output == "probabilities" else raw
 
-    def _check_golden(self) -> None:
+    def _open(self, threads: int, cache: Path | None) -> None:
+        found = find_copy(self.path, self.card, cache) if cache else None
+        if found:
+            try:
+                check_copy(found)
+                return self._load(found, threads)
+            except ModelError as error:
+                log.warning("%s; %s is used instead", error, self.path)
+        return self._load(self.path, threads)
+
+    def _load(self, file: Path, threads: int) -> None:
+        """Open the file and hold the golden vectors against it, which are for the default size."""
+        self._session = Session(file, self.card, threads=threads)
         for golden in self.card.golden:
             chip = drawn_chip(golden.pattern, self.size)
             scores = self.classify([chip])[0]
             worst = max(abs(scores.get(label, 9) - value) for label, value in golden.scores.items())
             if not worst <= GOLDEN_TOLERANCE:
                 raise ModelError(
-                    f"{self.path}: golden vector {golden.pattern} differs by {worst:.3f} from the "
-                    f"card, at most {GOLDEN_TOLERANCE} is right; this onnxruntime or CPU computes "
-                    "the model wrongly"
+                    f"{file}: golden vector {golden.pattern} differs by {worst:.3f} from "
+                    f"the card, at most {GOLDEN_TOLERANCE} is right; this onnxruntime or CPU "
+                    "computes the model wrongly"
                 )
+
+    def _tried(self, size: int) -> int:
+        sizes = self.card.input.sizes
+        if size not in sizes:
+            near = min(sizes, key=lambda own: abs(own - size))
+            raise ModelError(
+                f"{self.path}: model.size = {size}: must be one of "
+                f"{', '.join(map(str, (0, *sizes)))}; did you mean {near}?"
+            )
+        self.logits(np.zeros((1, size, size), np.uint8))
+        return size
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -71,40 +114,3 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     result: NDArray[np.float32] = shifted / shifted.sum(axis=-1, keepdims=True)
     return result
-
-
-def _open_session(path: Path, threads: int) -> Any:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # A spinning pool would burn a core between two frames.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises a dozen private types
-        reason = str(error).replace("\n", " ")[:160]
-        raise ModelError(f"{path}: onnxruntime cannot load it ({reason})") from error
-
-
-def _check_graph(path: Path, session: Any, card: Card) -> str:
-    """Compare the graph with the card and return the input's name."""
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelError(
-            f"{path}: has {len(inputs)} inputs and {len(outputs)} outputs, must have one of each"
-        )
-    spec, side = card.input, card.input.sizes[0]
-    wanted = [spec.channels, side, side] if spec.layout == "NCHW" else [side, side, spec.channels]
-    shape = inputs[0].shape
-    if len(shape) != 4 or any(
-        isinstance(have, int) and have != want for have, want in zip(shape[1:], wanted, strict=True)
-    ):
-        raise ModelError(f"{path}: graph takes {shape[1:]} but its card says {wanted}")
-    if inputs[0].type != "tensor(float)":
-        raise ModelError(f"{path}: input is {inputs[0].type}, must be tensor(float)")
-    count = outputs[0].shape[-1]
-    if isinstance(count, int) and count != len(card.labels):
-        raise ModelError(f"{path}: card lists {len(card.labels)} labels but the output has {count}")
-    name: str = inputs[0].name
-    return name

@@ -23,9 +23,12 @@ SHOWN = (50, 95, 99)
 """Percentiles."""
 
 
-def bench(pipeline: Pipeline, camera: Camera, *, frames: int, model: str) -> dict[str, Any]:
+def bench(
+    pipeline: Pipeline, camera: Camera, *, frames: int, model: str, size: int
+) -> dict[str, Any]:
     """Process ``frames`` frames after the warm-up and return what `edge-fer bench` prints.
 
+    ``model`` and its chip ``size`` in px are only noted.
     A file that is too short is played again. fps counts the pipeline alone, not the camera.
     """
     stages: dict[str, list[float]] = defaultdict(list)
@@ -44,6 +47,7 @@ def bench(pipeline: Pipeline, camera: Camera, *, frames: int, model: str) -> dic
         "fps": round(len(stages["frame"]) / sum(stages["frame"]), 2),
         "rss_mb": rss_mb(),
         "model": model,
+        "size": size,
         "frames": len(stages["frame"]),
         "device": device_facts(),
     }

@@ -1,20 +1,25 @@
-"""Labelled face pictures: FER-2013 as npz or official csv, or one folder per label.
+"""Labelled face pictures: FER-2013 as npz or official csv, or folders in the usual layouts.
 
-Reads `fer2013.npz`, `fer2013.csv` (with `fer2013new.csv`, the FER+ votes, beside it) and
-class folders. It does not crop or align: the pictures are chips already.
+Reads `fer2013.npz`, `fer2013.csv` (with `fer2013new.csv`, the FER+ votes, beside it) and the
+folders that `layouts` knows. FER-2013's pictures are chips already; those of a folder go
+through the cut that the caller names.
 """
 
 import csv
 import dataclasses
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.emotion.labels import FER2013_LABELS, LABELS
+from edge_fer.emotion.labels import LABELS
 from edge_fer.errors import DataError
+from edge_fer.measure.crops import Cut
 from edge_fer.measure.duplicates import copies
+from edge_fer.measure.layouts import WHOLE, Item, splits_of
+from edge_fer.types import Luma
 from edge_fer.vision.pixels import read_grey, resize_square
 
 SPLITS = {"train": "Training", "public": "PublicTest", "private": "PrivateTest"}
@@ -26,11 +31,6 @@ FERPLUS_COLUMNS = (
 )  # fmt: skip
 """Vote columns of FER+ (Barsoum et al. 2016, arXiv 1608.01041), in the order of its csv."""
 
-_FOLDER_NAMES = {
-    "anger": "angry", "happiness": "happy", "sadness": "sad", "surprised": "surprise",
-    "disgusted": "disgust", "fearful": "fear",
-}  # fmt: skip
-
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Dataset:
@@ -39,23 +39,30 @@ class Dataset:
     images: NDArray[np.uint8]
     """(N, H, W) luma."""
     labels: NDArray[np.uint8]
-    """(N,) index into `edge_fer.emotion.labels.LABELS`."""
+    """(N,) index into `names`."""
     ids: NDArray[np.int64]
     """(N,) number of the picture within its split."""
     duplicate: NDArray[np.bool_] | None
     """(N,) the picture is a copy of a training picture; None where unknown."""
     votes: NDArray[np.uint8] | None
     """(N, 10) FER+ votes in the order of `FERPLUS_COLUMNS`; None where unknown."""
+    names: tuple[str, ...] = LABELS
+    """What the labels are called."""
+    faceless: int = 0
+    """Further pictures of the split in which no face was found."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
-def load(path: Path, split: str) -> Dataset:
+def load(
+    path: Path, split: str, *, own_labels: Sequence[str] = (), cut: Cut | None = None
+) -> Dataset:
     """Read one split ("train", "public" or "private") of the data set at ``path``.
 
-    Class folders have no splits of their own: ``path/<split>/<label>/*`` is taken where it
-    exists, else ``path/<label>/*`` whatever the split.
+    A folder without splits is taken whole, whatever the split. Its labels may be ``own_labels``
+    too; each picture goes through ``cut``, and those of which it makes no chip are left out.
+    Without it they are brought to the side of the largest.
 
     Raises:
         DataError: the path, the split or a file's content is not what it should be.
@@ -65,11 +72,22 @@ def load(path: Path, split: str) -> Dataset:
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     if path.is_dir():
-        return _load_folders(path, split)
+        return _load_folder(path, split, (*LABELS, *own_labels), cut)
     try:
         return _load_csv(path, split) if path.suffix == ".csv" else _load_npz(path, split)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read as FER-2013 ({error})") from error
+
+
+def splits_in(path: Path, own_labels: Sequence[str] = ()) -> set[str]:
+    """The splits of the data set at ``path``; empty where it is one whole.
+
+    Raises:
+        DataError: there is no such file or folder, or its layout is not whole.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    return set(splits_of(path, (*LABELS, *own_labels)) if path.is_dir() else SPLITS) - {WHOLE}
 
 
 def _load_npz(path: Path, split: str) -> Dataset:
@@ -119,26 +137,42 @@ def _read_votes(path: Path) -> NDArray[np.uint8] | None:
     return np.array(rows, np.uint8)
 
 
-def _load_folders(path: Path, split: str) -> Dataset:
-    root = path / split if (path / split).is_dir() else path
-    images, labels = [], []
-    for folder in sorted(child for child in root.iterdir() if child.is_dir()):
-        label = _FOLDER_NAMES.get(folder.name.lower(), folder.name.lower())
-        if label not in LABELS:
-            raise DataError(f"{folder}: folder name must be one of {', '.join(LABELS)}")
-        for file in sorted(folder.iterdir()):
-            picture = read_grey(file)
-            if picture is None:
-                raise DataError(f"{file}: not a picture that OpenCV can read")
-            images.append(picture)
-            labels.append(LABELS.index(label))
+def _load_folder(path: Path, split: str, names: tuple[str, ...], cut: Cut | None) -> Dataset:
+    splits = splits_of(path, names)
+    if split not in splits and WHOLE not in splits:
+        raise DataError(f"{path}: has no split {split}, must be one of {', '.join(splits)}")
+    items = splits.get(split, splits.get(WHOLE))
+    assert items is not None
+    images, labels, ids = [], [], []
+    for number, item in enumerate(items()):
+        picture = _read(item)
+        chip = cut(picture) if cut else picture
+        if chip is not None:
+            images.append(chip)
+            labels.append(names.index(item.label))
+            ids.append(number)
     if not images:
-        raise DataError(f"{root}: no pictures in folders named {', '.join(FER2013_LABELS)}")
+        raise DataError(f"{path}: no pictures of faces; folders must be named {', '.join(names)}")
     size = max(max(image.shape) for image in images)
     return Dataset(
         images=np.stack([resize_square(image, size) for image in images]),
         labels=np.array(labels, np.uint8),
-        ids=np.arange(len(labels), dtype=np.int64),
+        ids=np.array(ids, np.int64),
         duplicate=None,
         votes=None,
+        names=names,
+        faceless=number + 1 - len(images),
     )
+
+
+def _read(item: Item) -> Luma:
+    picture = read_grey(item.file) if item.file.is_file() else None
+    if picture is None:
+        raise DataError(f"{item.file}: not a picture that OpenCV can read")
+    if item.box is None:
+        return picture
+    box = item.box
+    part = picture[box.top : box.top + box.height, box.left : box.left + box.width]
+    if not part.size:
+        raise DataError(f"{item.file}: its face box {box} is outside the picture")
+    return part

@@ -19,7 +19,7 @@ def confusion(
 
 
 def per_class(table: NDArray[np.int64], names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Precision, recall, F1 and n of each label that occurs or is predicted."""
+    """Precision, recall, F1, n and how often it is said, of each label that occurs or is said."""
     result = {}
     for index, name in enumerate(names):
         right = int(table[index, index])
@@ -29,7 +29,9 @@ def per_class(table: NDArray[np.int64], names: Sequence[str]) -> dict[str, dict[
         precision = right / said if said else 0.0
         recall = right / true if true else 0.0
         f1 = 2 * right / (true + said)
-        result[name] = {"precision": precision, "recall": recall, "f1": f1, "n": true}
+        result[name] = {
+            "precision": precision, "recall": recall, "f1": f1, "n": true, "said": said,
+        }  # fmt: skip
     return {name: _rounded(values) for name, values in result.items()}
 
 
@@ -38,31 +40,66 @@ def macro_f1(classes: dict[str, dict[str, float]]) -> float:
     return float(np.mean([values["f1"] for values in classes.values() if values["n"]]))
 
 
-def ece(probabilities: NDArray[np.float32], labels: NDArray[np.uint8], *, bins: int = 15) -> float:
-    """Expected calibration error of the top label, equal-width bins (Guo et al. 2017)."""
+def reliability(
+    probabilities: NDArray[np.float32], labels: NDArray[np.uint8], *, bins: int = 15
+) -> dict[str, list[Any]]:
+    """n, mean confidence and accuracy of the top label in equal-width bins of its confidence.
+
+    Confidence and accuracy of an empty bin are None.
+    """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     index = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        abs(right[index == k].mean() - confidence[index == k].mean()) * (index == k).mean()
-        for k in range(bins)
-        if (index == k).any()
-    ]
-    return float(sum(gaps))
+    members = [index == k for k in range(bins)]
+    return {
+        "n": [int(m.sum()) for m in members],
+        "confidence": [_mean(confidence[m]) for m in members],
+        "accuracy": [_mean(right[m]) for m in members],
+    }
+
+
+def ece(probabilities: NDArray[np.float32], labels: NDArray[np.uint8], *, bins: int = 15) -> float:
+    """Expected calibration error of the top label over `reliability`'s bins (Guo et al. 2017)."""
+    columns = reliability(probabilities, labels, bins=bins).values()
+    filled = [row for row in zip(*columns, strict=True) if row[0]]
+    gaps = [n * abs(accuracy - confidence) for n, confidence, accuracy in filled]
+    return float(sum(gaps) / len(labels))
+
+
+def paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> dict[str, float]:
+    """Accuracies of two answers to the same pictures, and second less first in points.
+
+    ``first`` and ``second`` (N,) say which pictures were right. The interval is the 95 % one of
+    a difference of paired shares, which rests on the pictures that only one of the two has right,
+    as McNemar's test does (Agresti 2013, 11.1).
+    """
+    count = len(first)
+    gained, lost = int((second & ~first).sum()), int((first & ~second).sum())
+    difference = (gained - lost) / count
+    error = 1.96 * np.sqrt(gained + lost - count * difference**2) / count
+    points = {
+        "difference": difference, "low": difference - error, "high": difference + error,
+    }  # fmt: skip
+    return {
+        "first": round(float(first.mean()), 5),
+        "second": round(float(second.mean()), 5),
+        **{name: round(100 * float(value), 3) for name, value in points.items()},
+    }
 
 
 def summarise(
     probabilities: NDArray[np.float32],
     labels: NDArray[np.uint8],
     duplicate: NDArray[np.bool_] | None,
+    names: Sequence[str] = LABELS,
 ) -> dict[str, Any]:
     """All figures of one model on one split.
 
-    ``probabilities`` is (N, L) over the first L of `LABELS`; ``labels`` (N,) indexes `LABELS`.
+    ``probabilities`` is (N, L) over the first L of ``names``; ``labels`` (N,) indexes ``names``.
     """
     predicted = probabilities.argmax(axis=1)
     right = predicted == labels
-    classes = per_class(confusion(labels, predicted, len(LABELS)), LABELS)
+    classes = per_class(confusion(labels, predicted, len(names)), names)
     figures = {
         "n": len(labels),
         "accuracy": float(right.mean()),
@@ -70,10 +107,16 @@ def summarise(
         "macro_f1": macro_f1(classes),
         "ece": ece(probabilities, labels),
     }
-    return {**_rounded(figures), "per_class": classes}
+    bins = reliability(probabilities, labels)
+    return {**_rounded(figures), "per_class": classes, "reliability": bins}
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:
     return {
         key: round(value, 5) if isinstance(value, float) else value for key, value in values.items()
     }
+
+
+def _mean(values: NDArray[Any]) -> float | None:
+    """To five places; None of nothing."""
+    return round(float(values.mean()), 5) if len(values) else None

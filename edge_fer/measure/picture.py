@@ -18,6 +18,8 @@ COLOURS = {
     "sad": "#1f77b4", "surprise": "#17becf", "neutral": "#7f7f7f", "contempt": "#8c564b",
     "uncertain": "#dddddd",
 }  # fmt: skip
+OWN_COLOUR = "#e377c2"
+"""Of a label outside our vocabulary."""
 
 
 def draw_run(settings: Settings, path: Path, *, max_frames: int | None = None) -> int:
@@ -65,16 +67,16 @@ def _draw_scores(axes: Any, reports: list[Report], ends: list[Event]) -> None:
                 times.append(report.time)
                 values.append(value)
     for (_, label), (times, values) in lines.items():
-        axes.plot(times, values, color=COLOURS[label], lw=1.6)
+        axes.plot(times, values, color=COLOURS.get(label, OWN_COLOUR), lw=1.6)
     events = [event for report in reports for event in report.events] + ends
     for event in events:
         style = ":" if event.phase is Phase.END else "--"
-        axes.axvline(event.stamp, color=COLOURS[event.emotion], ls=style, lw=1)
+        axes.axvline(event.stamp, color=COLOURS.get(event.emotion, OWN_COLOUR), ls=style, lw=1)
         text = event.emotion if event.phase is not Phase.END else "end"
         axes.text(event.stamp, 1.01, text, rotation=35, fontsize=8, va="bottom")
     used = sorted({label for _, label in lines})
     for label in used:
-        axes.plot([], [], color=COLOURS[label], label=label)
+        axes.plot([], [], color=COLOURS.get(label, OWN_COLOUR), label=label)
     axes.set(xlabel="seconds", ylabel="smoothed score", ylim=(0, 1))
     axes.grid(alpha=0.25)
     if used:
@@ -95,7 +97,7 @@ def _draw_boxes(axes: Any, reports: list[Report]) -> None:
                     fill=False,
                     alpha=0.35,
                     lw=0.8,
-                    edgecolor=COLOURS[verdict.emotion or "uncertain"],
+                    edgecolor=COLOURS.get(verdict.emotion or "uncertain", OWN_COLOUR),
                 )
             )
     width, height = reports[-1].size if reports else (4, 3)

@@ -30,14 +30,12 @@ def built(tmp_path_factory):
     from toys import toy_recipe, write_fer2013
 
     from training.build import build
-    from training.train import train
 
     folder = tmp_path_factory.mktemp("built")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("EDGE_FER_DATA", str(write_fer2013(folder / "toy.npz")))
-        train(toy_recipe("toy-teacher"))
-        build(toy_recipe(teacher="toy-teacher"), final=True)
+        build(toy_recipe(), final=True)
     return folder
 
 

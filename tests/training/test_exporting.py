@@ -104,3 +104,15 @@ def test_costs_are_those_of_the_layers_in_the_file(pair):
         if isinstance(m, nn.Conv2d) and m.groups == m.out_channels > 1
     )
     assert (parameters, macs) == costs(path)
+
+
+def test_with_several_sizes_one_file_takes_them_all(tmp_path):
+    net = lived_in(tiny_net("ultralight"))
+    free = export(net, tmp_path / "free.onnx", [48, 32, 64])
+    fixed = export(net, tmp_path / "fixed.onnx", [48])
+    assert costs(fixed) == costs(free)
+    for size in (48, 32, 64):
+        chips = torch.nn.functional.interpolate(toy_split(each=1).chips[:2], size=size)
+        with torch.no_grad():
+            expected = net(chips)[:, :7].numpy()
+        assert np.abs(expected - outputs(free, chips)).max() < 1e-4

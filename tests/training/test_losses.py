@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from training.fit import loss_of
+from training.loss import loss_of
 from training.recipe import Fit
 
 LABELS = torch.tensor([0, 3, 6, 2])

@@ -93,10 +93,9 @@ def test_the_input_loses_nothing(record):
     assert [-2.0, 1.98438] == record["ranges"]["chips"]
 
 
-def test_the_same_recipe_gives_the_same_bytes(built, files, tmp_path, monkeypatch):
-    monkeypatch.setenv("EDGE_FER_DATA", str(built / "toy.npz"))
+def test_the_same_recipe_gives_the_same_bytes(built, files, train_split, tmp_path):
     int8, record = tmp_path / files[1].name, tmp_path / "record.json"
-    quantize(files[0], int8, Quantize(images=72, seed=7), record)
+    quantize(files[0], int8, train_split, Quantize(images=72, seed=7), record)
     assert files[1].read_bytes() == int8.read_bytes()
     assert (built / "calibration/toy-p30-int8.json").read_bytes() == record.read_bytes()
 
@@ -114,11 +113,11 @@ def test_the_pick_of_a_seed_is_the_same_for_good(train_split):
     assert expected == pick_images(train_split, Quantize(images=14)).tolist()
 
 
+@pytest.mark.parametrize("sizes", [(48,), (48, 32, 64, 96)], ids=["one size", "several sizes"])
 @pytest.mark.parametrize("kind", ["ultralight", "xception"])
-def test_the_networks_we_ship_run_in_int8_throughout(kind, built, tmp_path, monkeypatch):
-    monkeypatch.setenv("EDGE_FER_DATA", str(built / "toy.npz"))
-    fp32, int8 = export(NETS[kind](), tmp_path / "fp32.onnx"), tmp_path / "int8.onnx"
-    quantize(fp32, int8, Quantize(images=7), tmp_path / "record.json")
+def test_the_networks_we_ship_run_in_int8_throughout(kind, sizes, train_split, tmp_path):
+    fp32, int8 = export(NETS[kind](), tmp_path / "fp32.onnx", sizes), tmp_path / "int8.onnx"
+    quantize(fp32, int8, train_split, Quantize(images=7), tmp_path / "record.json")
     assert int8.stat().st_size < 0.4 * fp32.stat().st_size
     operators = optimized(int8, tmp_path)
     assert written(int8)["Conv"] == operators["QLinearConv"]

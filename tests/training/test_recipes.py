@@ -7,6 +7,7 @@ from toys import toy_recipe
 
 from edge_fer.errors import ConfigError
 from training.recipe import FOLDER, Fit, read_recipe
+from training.soften import FOLDER as SOFT
 from training.train import main, new_net
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
@@ -28,12 +29,13 @@ def refusal(folder, text):
 def test_every_recipe_builds_a_network_of_seven_and_eight_outputs(name):
     recipe = read_recipe(name)
     assert name == recipe.name
-    assert recipe.teacher is None or recipe.teacher in NAMES
+    assert recipe.parent is None or recipe.parent in NAMES
+    assert recipe.soft is None or (SOFT / f"{recipe.soft}.npz").exists()
     assert 15 == new_net(recipe).head.out_features
 
 
-def test_there_is_a_recipe_for_each_network_we_ship_and_for_their_teacher():
-    assert {"teacher", "ultralight", "xception"} <= set(NAMES)
+def test_there_is_a_recipe_for_each_network_we_ship():
+    assert {"ultralight", "xception"} <= set(NAMES)
 
 
 def test_what_a_recipe_leaves_out_has_a_default(tmp_path):

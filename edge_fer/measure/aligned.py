@@ -1,0 +1,125 @@
+"""Data-set pictures cut to chips as the daemon cuts a camera's: detected, landmarked, aligned.
+
+The pictures are close crops of one face each, as FER-2013's are. None is dropped: where the
+detector is blind or the landmarks cannot be right, there is a next best way, and it is named.
+"""
+
+import enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_fer.emotion.card import Framing
+from edge_fer.types import Box, Luma, Points
+from edge_fer.vision.align import Aligner, five_points
+from edge_fer.vision.detect import SMALLEST_PX, HogDetector, Landmarker
+from edge_fer.vision.pixels import resize_square
+
+SIDE = 192
+"""Pictures are searched at this side in px: four times FER-2013's, so that faces reach 80 px."""
+BORDER = 40
+"""Px of repeated border around that, since the crops are closer than the detector expects."""
+THRESHOLD = -0.5
+"""HOG score that a face must exceed: a picture without any face is not among these."""
+
+FACE_CENTRE = (24.1 / 48, 27 / 48)
+FACE_SIDE = 41 / 48
+"""Where FER-2013 has its faces, as fractions of the picture: the box of a face not found."""
+
+SHAPE_SIDE = 2.681
+SHAPE_SHIFT = (0.02, -0.077)
+"""Side and centre of the detector's box as 68 landmarks tell it, in units of their root mean
+square distance from their centroid."""
+
+EYES = (0.2, 0.6)
+"""Distances between the eye centres that can be right, as fractions of the picture's side."""
+ROLL = 45.0
+"""Largest tilt of the line between the eyes that can be right, in degrees."""
+
+
+class How(enum.IntEnum):
+    """What a chip was cut by."""
+
+    DETECTOR = 0
+    FIXED_BOX = 1
+    """Landmarks in the box where such pictures have their face, then in the box these tell."""
+    IDENTITY = 2
+    """Not aligned: the picture itself, since no landmarks could be right."""
+
+
+class StillAligner:
+    """Cuts chips of (size, size) px out of close crops.
+
+    Raises:
+        ModelError: the landmark file is missing or damaged.
+    """
+
+    def __init__(
+        self, *, size: int = 48, framing: Framing | None = None, landmarks: str = ""
+    ) -> None:
+        self._detector = HogDetector(min_face_px=SMALLEST_PX, threshold=THRESHOLD)
+        self._landmarker = Landmarker(landmarks)
+        self._aligner = Aligner((framing or Framing()).points, size)
+
+    def cut(self, picture: Luma) -> tuple[Luma, How]:
+        """The chip (size, size) of the face in the square ``picture`` and how it came about.
+
+        It is cut from the picture as it is: one enlarged and shrunk again would be blurred, which
+        a camera's chip is not.
+        """
+        points, how = self.locate(picture)
+        if points is None:
+            return resize_square(picture, self._aligner.size), how
+        return self._aligner.chip(picture, points), how
+
+    def cut_all(self, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Chips (N, size, size) of ``pictures`` (N, H, H), and the `How` (N,) of each."""
+        cuts = [self.cut(picture) for picture in pictures]
+        return np.stack([chip for chip, _ in cuts]), np.array([how for _, how in cuts], np.uint8)
+
+    def locate(self, picture: Luma) -> tuple[Points | None, How]:
+        """The 68 landmarks (68, 2) in px of the square ``picture``; None where none are right.
+
+        What the detector saw is believed, as the daemon believes it.
+        """
+        scene = np.pad(resize_square(picture, SIDE), BORDER, mode="edge")
+        found = self._detector.detect(scene)
+        seen = self._landmarker.locate(scene, found[0].box) if found else self._supposed(scene)
+        side = picture.shape[0]
+        points = ((seen - BORDER + 0.5) * (side / SIDE) - 0.5).astype(np.float32)
+        if found:
+            return points, How.DETECTOR
+        return (points, How.FIXED_BOX) if plausible(points, side) else (None, How.IDENTITY)
+
+    def _supposed(self, scene: Luma) -> Points:
+        """Landmarks of a face that was not found: the fixed box's, then those of their own box."""
+        centre = np.array(FACE_CENTRE) * SIDE + BORDER
+        first = self._landmarker.locate(scene, _square(centre, FACE_SIDE * SIDE))
+        return self._landmarker.locate(scene, box_of(first))
+
+
+def box_of(points: Points) -> Box:
+    """The box in which the detector would have seen the face with these landmarks (68, 2)."""
+    centre = points.mean(0, dtype=np.float64)
+    spread = float(np.sqrt(((points - centre) ** 2).sum(1).mean()))
+    return _square(centre + np.array(SHAPE_SHIFT) * spread, SHAPE_SIDE * spread)
+
+
+def plausible(points: Points, side: int) -> bool:
+    """Whether landmarks (68, 2) can be those of the face in a close crop of (side, side) px.
+
+    Eyes, nose tip and mouth corners lie in the picture, the eyes `EYES` apart and their line
+    tilted by no more than `ROLL`.
+    """
+    five = (five_points(points) + 0.5) / side
+    across, down = five[1] - five[0]
+    return (
+        bool(((five >= 0) & (five <= 1)).all())
+        and EYES[0] <= float(np.hypot(across, down)) <= EYES[1]
+        and abs(float(np.degrees(np.arctan2(down, across)))) <= ROLL
+    )
+
+
+def _square(centre: NDArray[np.float64], side: float) -> Box:
+    left, top = np.round(centre - side / 2).astype(int)
+    return Box(int(left), int(top), round(side), round(side))

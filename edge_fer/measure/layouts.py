@@ -1,0 +1,187 @@
+"""Folders of labelled face pictures: which picture has which label, in the forms people have.
+
+Class folders, RAF-DB (Li et al. 2017, CVPR) and AffectNet (Mollahosseini et al. 2017,
+arXiv 1708.03985), told apart by what lies in the folder. Reads lists and names, no picture.
+"""
+
+import csv
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from edge_fer.emotion.labels import plain
+from edge_fer.errors import DataError
+from edge_fer.types import Box
+
+WHOLE = "all"
+"""Name of the only split of a folder that has none."""
+
+SPLIT_FOLDERS = {
+    "train": ("train", "training"),
+    "public": ("public", "publictest", "val", "valid", "validation"),
+    "private": ("private", "privatetest", "test"),
+}
+"""Our name of a split to what its folder may be called, in any case of letters."""
+
+RAF_DB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
+"""Labels 1 to 7 of RAF-DB's basic emotions."""
+
+AFFECTNET = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt")
+"""Expressions 0 to 7 of AffectNet; 8 none, 9 uncertain and 10 no face are passed over."""
+AFFECTNET_LAST = 10
+
+CSV_COLUMNS = ("subDirectory_filePath", "expression")
+BOX_COLUMNS = ("face_x", "face_y", "face_width", "face_height")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Item:
+    """One labelled picture."""
+
+    file: Path
+    label: str
+    box: Box | None = None
+    """Where the face is, in px; None where the picture is nothing but the face."""
+
+
+Splits = Mapping[str, Callable[[], list[Item]]]
+"""Name of a split to what lists it; `WHOLE` alone where there are none."""
+
+
+def splits_of(folder: Path, names: Sequence[str]) -> Splits:
+    """Tell the layout of ``folder``; ``names`` are the labels that class folders may have.
+
+    Raises:
+        DataError: a part of the layout is missing. Listing raises it for what is wrong inside.
+    """
+    for base in (folder / "basic", folder):
+        if (base / "EmoLabel").is_dir():
+            return _raf_db(base)
+    sets = {"train": folder / "train_set", "public": folder / "val_set"}
+    found = {split: place for split, place in sets.items() if place.is_dir()}
+    if found:
+        return {split: partial(_annotated, place) for split, place in found.items()}
+    for place in (folder / "Manually_Annotated_file_lists", folder):
+        lists = {"train": place / "training.csv", "public": place / "validation.csv"}
+        known = {split: file for split, file in lists.items() if file.is_file()}
+        if known:
+            root = _affectnet_pictures(folder)
+            return {split: partial(_listed, file, root) for split, file in known.items()}
+    return _class_folders(folder, names)
+
+
+def _class_folders(folder: Path, names: Sequence[str]) -> Splits:
+    children = {child.name.lower(): child for child in folder.iterdir() if child.is_dir()}
+    found = {
+        split: next(children[name] for name in known if name in children)
+        for split, known in SPLIT_FOLDERS.items()
+        if children.keys() & known
+    }
+    return {
+        split: partial(_class_items, place, names)
+        for split, place in (found or {WHOLE: folder}).items()
+    }
+
+
+def _class_items(root: Path, names: Sequence[str]) -> list[Item]:
+    items = []
+    for folder in sorted(_shown(root)):
+        if not folder.is_dir():
+            continue
+        label = plain(folder.name)
+        if label not in names:
+            raise DataError(
+                f"{folder}: folder name must be one of {', '.join(names)}, or be declared as a "
+                "label of your own"
+            )
+        items += [Item(file, label) for file in sorted(_shown(folder))]
+    return items
+
+
+def _shown(folder: Path) -> Iterator[Path]:
+    """What is in the folder but for what desktops leave there."""
+    left = {"thumbs.db", "desktop.ini"}
+    for child in folder.iterdir():
+        if not child.name.startswith(".") and child.name.lower() not in left:
+            yield child
+
+
+def _raf_db(base: Path) -> Splits:
+    listing = base / "EmoLabel" / "list_patition_label.txt"
+    if not listing.is_file():
+        raise DataError(f"{listing}: no such file; a folder in RAF-DB's layout must have it")
+    return {
+        "train": partial(_raf_items, listing, "train_"),
+        "private": partial(_raf_items, listing, "test_"),
+    }
+
+
+def _raf_items(listing: Path, prefix: str) -> list[Item]:
+    folder = listing.parents[1] / "Image" / "aligned"
+    items = []
+    for number, line in enumerate(listing.read_text().splitlines(), start=1):
+        name, _, label = line.strip().partition(" ")
+        if label not in map(str, range(1, len(RAF_DB) + 1)):
+            raise DataError(f"{listing}, line {number}: must be '<name>.jpg <1-7>', is {line!r}")
+        if name.startswith(prefix):
+            file = folder / f"{Path(name).stem}_aligned.jpg"
+            items.append(Item(file, RAF_DB[int(label) - 1]))
+    return items
+
+
+def _annotated(folder: Path) -> list[Item]:
+    """AffectNet as images/<id>.jpg with annotations/<id>_exp.npy."""
+    for part in (folder / "images", folder / "annotations"):
+        if not part.is_dir():
+            raise DataError(f"{part}: no such folder; AffectNet's layout must have it")
+    items = []
+    for file in sorted(_shown(folder / "images")):
+        note = folder / "annotations" / f"{file.stem}_exp.npy"
+        try:
+            label = _expression(str(np.load(note).item()))
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"{note}: must hold the expression of {file.name} ({error})") from error
+        if label is not None:
+            items.append(Item(file, label))
+    return items
+
+
+def _expression(number: str) -> str | None:
+    """The label of AffectNet's number; None where it is not one of an emotion."""
+    if not 0 <= int(number) <= AFFECTNET_LAST:
+        raise ValueError(f"expression {number}, must be 0 to {AFFECTNET_LAST}")
+    return AFFECTNET[int(number)] if int(number) < len(AFFECTNET) else None
+
+
+def _affectnet_pictures(folder: Path) -> Path:
+    name = "Manually_Annotated_Images"
+    places = (folder / name, folder / "Manually_Annotated" / name, folder)
+    return next(place for place in places if place.is_dir())
+
+
+def _listed(file: Path, root: Path) -> list[Item]:
+    """AffectNet as a csv of pictures under ``root``, cut by its face boxes where it has them."""
+    items = []
+    with file.open(newline="", encoding="utf-8-sig") as lines:
+        rows = csv.DictReader(lines)
+        for column in CSV_COLUMNS:
+            if column not in (rows.fieldnames or ()):
+                raise DataError(
+                    f"{file}: no column {column}, must have {' and '.join(CSV_COLUMNS)}"
+                )
+        for row in rows:
+            try:
+                label = _expression(row["expression"])
+            except ValueError as error:
+                raise DataError(f"{file}, line {rows.line_num}: {error}") from error
+            if label is not None:
+                items.append(Item(root / row["subDirectory_filePath"], label, _box(row)))
+    return items
+
+
+def _box(row: Mapping[str, str]) -> Box | None:
+    sides = [row.get(column) or "" for column in BOX_COLUMNS]
+    return Box(*map(int, sides)) if all(side.isdigit() for side in sides) else None

@@ -1,0 +1,74 @@
+"""What the plots of docs/models.md show, gathered from rows, peers and the shipped files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_fer.emotion.card import read_card
+from edge_fer.emotion.classify import Classifier
+from edge_fer.emotion.labels import LABELS
+from edge_fer.measure.dataset import Dataset
+from edge_fer.measure.evaluate import predict, spread
+from edge_fer.measure.ferplus import by_majority
+from edge_fer.measure.metrics import confusion, reliability
+from training.compare import plots
+from training.compare.peers import Measured
+from training.compare.rows import Row
+
+COSTS = {
+    "latency": "latency / mini_XCEPTION at 64 px, fp32 (hollow: measured on another processor)",
+    "bytes": "MB (10^6 bytes) of the file",
+}
+SPLITS = {"private": "PrivateTest: shipped files", "public": "PublicTest: every stage"}
+
+
+def draw_tradeoffs(rows: Sequence[Row], peers: Sequence[Measured], folder: Path) -> None:
+    """Accuracy against latency and against bytes, on both test splits."""
+    for kind, label in COSTS.items():
+        panels = [
+            (title, [*_ours(rows, kind, split), *_theirs(peers, kind, split)])
+            for split, title in SPLITS.items()
+        ]
+        plots.plot_tradeoff(panels, label, folder / f"accuracy-{kind}.png")
+
+
+def draw_shipped(models: Sequence[Path], public: Dataset, folder: Path) -> None:
+    """Confusion matrices and reliability diagrams of the files on PublicTest.
+
+    A model with contempt is held against what most of FER+'s voters say, the others against
+    FER-2013's own labels.
+    """
+    tables, bins = [], []
+    for model in models:
+        labels = read_card(model).labels
+        data = by_majority(public) if "contempt" in labels else public
+        known = [name for name in LABELS if name in labels]
+        said = spread(predict(Classifier(model), data), labels, data.names)
+        table = confusion(data.labels, said.argmax(1), len(data.names))[: len(known), : len(known)]
+        tables.append((model.stem, table, known))
+        bins.append((model.stem, reliability(said, data.labels)))
+    plots.plot_confusions(tables, folder / "confusion.png")
+    plots.plot_reliability(bins, folder / "reliability.png")
+
+
+def _ours(rows: Sequence[Row], kind: str, split: str) -> list[plots.Point]:
+    """Our rows that have both the cost and the accuracy."""
+    points = []
+    for row in rows:
+        accuracy = getattr(row, split).get("accuracy")
+        latency = None if row.latency is None else row.latency.median
+        cost = latency if kind == "latency" else (row.bytes or 0) / 1e6 or None
+        if accuracy is not None and cost is not None:
+            points.append(plots.Point(row.name, cost, 100 * accuracy, ours=True, path=row.model))
+    return points
+
+
+def _theirs(peers: Sequence[Measured], kind: str, split: str) -> list[plots.Point]:
+    """The measured peers that have both, and answer for all seven labels."""
+    points = []
+    for peer in peers:
+        accuracy: float | None = getattr(peer, split)
+        cost = peer.ratio if kind == "latency" else peer.bytes / 1e6
+        if accuracy is not None and cost is not None and peer.comparable:
+            hollow = kind == "latency"
+            points.append(plots.Point(peer.name, cost, accuracy, ours=False, hollow=hollow))
+    return points

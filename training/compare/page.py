@@ -1,0 +1,145 @@
+"""The tables of docs/models.md, as Markdown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from edge_fer.emotion.card import Card
+from edge_fer.emotion.labels import FER2013_LABELS
+from training.compare.peers import Capability, Measured, Published
+from training.compare.rows import Row
+
+UNTRAINED = "size and latency only"
+
+COSTS = (
+    "network", "input, px", "parameters", "MMACs", "MB", "latency ratio", "PublicTest, %",
+    "PrivateTest, %", "no duplicates, %", "macro-F1", "ECE", "training budget",
+)  # fmt: skip
+
+
+def cost_table(rows: Sequence[Row]) -> str:
+    """Every network that was timed or could have been."""
+    return table(COSTS, (_cost_cells(row) for row in rows))
+
+
+def _cost_cells(row: Row) -> Iterable[str]:
+    private, budget = row.private, "-" if row.model else UNTRAINED
+    if row.budget is not None:
+        budget = f"{row.budget.epochs} epochs, {row.budget.hours:.1f} h"
+    return (
+        row.name,
+        f"{row.size} x {row.size} x {row.channels}",
+        count(row.parameters),
+        "-" if row.macs is None else f"{row.macs / 1e6:,.1f}",
+        megabytes(row.bytes),
+        "-" if row.latency is None else str(row.latency),
+        percent(row.public.get("accuracy")),
+        percent(private.get("accuracy")),
+        percent(private.get("accuracy_no_duplicates")),
+        figure(private.get("macro_f1")),
+        figure(private.get("ece")),
+        budget,
+    )
+
+
+def class_table(cards: Sequence[Card], peers: Sequence[Measured]) -> str:
+    """Recall by label: ours on every split that their cards have, the peers' on PrivateTest."""
+    rows = [
+        (card.name, split, *(percent(classes.get(label, {}).get("recall")) for label in
+                             FER2013_LABELS))
+        for card in cards
+        for split, classes in _by_class(card.metrics)
+    ]  # fmt: skip
+    rows += [
+        (peer.name, "fer2013-private", *("-" if value < 0 else f"{value}" for value in peer.recall))
+        for peer in peers
+    ]
+    return table(("network", "pictures", *FER2013_LABELS), rows)
+
+
+def _by_class(metrics: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, Any]]:
+    found = [(name, figures.get("per_class")) for name, figures in metrics.items()]
+    return [(name, classes) for name, classes in found if classes and "," not in name]
+
+
+def other_table(cards: Sequence[Card]) -> str:
+    """What the cards hold beyond FER-2013's own labels: FER+ and whatever else was measured."""
+    rows = [
+        (f"`{card.name}`", name, count(figures.get("n")), percent(figures["accuracy"]),
+         figure(figures.get("macro_f1")), figure(figures.get("ece")))
+        for card in cards
+        for name, figures in card.metrics.items()
+        if "accuracy" in figures and not name.startswith("fer2013-")
+    ]  # fmt: skip
+    headings = ("model", "measured on", "n", "accuracy, %", "macro-F1", "ECE")
+    return table(headings, rows) if rows else "None yet."
+
+
+def measured_table(peers: Sequence[Measured]) -> str:
+    """Public weights that we have run."""
+    headings = (
+        "network", "checkpoint", "runtime, input", "parameters", "MMACs", "MB",
+        "latency ratio, other processor", "PrivateTest, %", "no duplicates, %", "macro-F1",
+        "PublicTest, %", "source",
+    )  # fmt: skip
+    rows = [
+        (peer.name, peer.checkpoint, f"{peer.runtime}, {peer.input}", count(peer.parameters),
+         f"{peer.macs / 1e6:,.1f}", megabytes(peer.bytes), figure(peer.ratio, 2),
+         figure(peer.private, 2), figure(peer.no_duplicates, 2), figure(peer.macro_f1),
+         figure(peer.public, 2), peer.source)
+        for peer in peers
+    ]  # fmt: skip
+    return table(headings, rows)
+
+
+def published_table(peers: Sequence[Published]) -> str:
+    """What authors say of their own networks."""
+    headings = ("network", "benchmark", "accuracy, %", "parameters", "MB", "how", "source")
+    rows = [
+        (peer.name, peer.benchmark, figure(peer.accuracy, 2), count(peer.parameters),
+         megabytes(peer.bytes), peer.protocol,
+         peer.source + ("" if peer.verified else " (quoted second-hand)"))
+        for peer in peers
+    ]  # fmt: skip
+    return table(headings, rows)
+
+
+def capability_table(claims: Sequence[Capability], default: Row) -> str:
+    """What others claim, and what ours, by its ``default`` model, does about it."""
+    accuracy = percent(default.private.get("accuracy"))
+    facts = {
+        "model": default.name,
+        "accuracy": "not measured yet" if accuracy == "-" else f"{accuracy} %",
+        "megabytes": megabytes(default.bytes),
+        "ratio": "-" if default.latency is None else f"{default.latency.median:.2f}",
+    }
+    rows = [
+        (claim.who, claim.claim, claim.known, claim.ours.format_map(facts), claim.source)
+        for claim in claims
+    ]
+    return table(("who", "claims", "what is known of it", "ours", "source"), rows)
+
+
+def table(headings: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    lines = [headings, ("---",) * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def percent(share: float | None) -> str:
+    """Of a share of 1, without the sign."""
+    return "-" if share is None else f"{100 * share:.2f}"
+
+
+def figure(value: float | None, places: int = 3) -> str:
+    """A figure as it is."""
+    return "-" if value is None else f"{value:.{places}f}"
+
+
+def count(value: int | None) -> str:
+    """With commas."""
+    return "-" if value is None else f"{value:,}"
+
+
+def megabytes(value: int | None) -> str:
+    """Of 10^6 bytes; three places below a hundred."""
+    return "-" if value is None else f"{value / 1e6:.{3 if value < 1e8 else 1}f}"

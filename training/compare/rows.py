@@ -1,0 +1,112 @@
+"""The rows of the table of costs: our models at each stage, and the rebuilt networks."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_fer.emotion.card import Card, read_card
+from edge_fer.emotion.session import optimize
+from training.compare.latency import Ratio, ratios
+from training.compare.peers import Rebuilt
+from training.compare.rebuild import rebuild
+from training.recipe import RUNS
+from training.records import FOLDER, PUBLIC, Budget, Stage, read_record
+
+PRIVATE = "fer2013-private"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """One network, at one size, in one form."""
+
+    name: str
+    model: str = ""
+    """The INT8 file to which the stage belongs; empty for other people's networks."""
+    size: int
+    """Side of the input in px."""
+    channels: int = 1
+    parameters: int | None = None
+    macs: int | None = None
+    """Per picture of that size."""
+    bytes: int | None = None
+    file: Path | None = None
+    """To be timed; None where it is not on this machine."""
+    latency: Ratio | None = None
+    public: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Figures on PublicTest, as `edge-fer evaluate` prints them."""
+    private: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """The same on PrivateTest."""
+    budget: Budget | None = None
+    """Of training, all stages up to this one."""
+
+
+def our_rows(models: Sequence[Path], scratch: Path) -> list[Row]:
+    """Each model's fp32 stages, its INT8 file at each size, and its compiled copy."""
+    return [row for model in models for row in _stages(model, read_card(model), scratch)]
+
+
+def rebuilt_rows(peers: Sequence[Rebuilt], scratch: Path) -> list[Row]:
+    """A row a size; the files are written to ``scratch`` where they are not there."""
+    rows = []
+    for peer in peers:
+        for size in peer.sizes:
+            file, parameters, macs = rebuild(peer, size, scratch)
+            rows.append(
+                Row(
+                    name=peer.name, size=size, channels=peer.channels, parameters=parameters,
+                    macs=macs, bytes=file.stat().st_size, file=file,
+                )
+            )  # fmt: skip
+    return rows
+
+
+def timed(rows: Sequence[Row], yardstick: Row) -> list[Row]:
+    """The rows with their latency in terms of the ``yardstick``'s, all from one run."""
+    found = [(row, row.file) for row in rows if row.file is not None]
+    assert yardstick.file is not None
+    files = [(yardstick.file, yardstick.size), *((file, row.size) for row, file in found)]
+    measured = dict(zip((id(row) for row, _ in found), ratios(files)[1:], strict=True))
+    return [dataclasses.replace(row, latency=measured.get(id(row))) for row in rows]
+
+
+def _stages(model: Path, card: Card, scratch: Path) -> Iterator[Row]:
+    size, channels = card.input.sizes[0], card.input.channels
+    record = FOLDER / f"{model.stem}.json"
+    budget: Budget | None = None
+    if record.exists():
+        read = read_record(record)
+        for name, stage in read.stages.items():
+            budget = _sum(budget, stage) if name != "parent" else stage.budget
+            file = RUNS / read.recipe / stage.file
+            yield Row(
+                name=f"{model.stem}: fp32 {name}", model=model.stem, size=size, channels=channels,
+                parameters=stage.parameters, macs=stage.macs, bytes=stage.bytes,
+                file=file if file.exists() else None, public=stage.figures, budget=budget,
+            )  # fmt: skip
+    shipped = Row(
+        name=model.stem, model=model.stem, size=size, channels=channels,
+        parameters=card.parameters, macs=card.macs, bytes=model.stat().st_size, file=model,
+        public=card.metrics.get(PUBLIC, {}), private=card.metrics.get(PRIVATE, {}), budget=budget,
+    )  # fmt: skip
+    yield shipped
+    for other in card.input.sizes[1:]:
+        yield dataclasses.replace(
+            shipped, name=f"{model.stem} at {other} px", size=other, macs=None,
+            public=card.metrics.get(f"{PUBLIC}, {other} px", {}),
+            private=card.metrics.get(f"{PRIVATE}, {other} px", {}),
+        )  # fmt: skip
+    compiled = scratch / f"{model.stem}.ort"
+    compiled.parent.mkdir(parents=True, exist_ok=True)
+    optimize(model, compiled)
+    yield dataclasses.replace(
+        shipped, name=f"{model.stem}, compiled", file=compiled, bytes=compiled.stat().st_size,
+        public={}, private={},
+    )  # fmt: skip
+
+
+def _sum(earlier: Budget | None, stage: Stage) -> Budget | None:
+    if earlier is None or stage.budget is None:
+        return None
+    hours = round(earlier.hours + stage.budget.hours, 2)
+    return Budget(epochs=earlier.epochs + stage.budget.epochs, hours=hours)

@@ -1,0 +1,178 @@
+"""One's own pictures to a model with its card: ``python -m training.own DATA NAME``.
+
+Starts from our parent's weights where they are committed, trains, quantizes with pictures of the
+training set, and leaves NAME-int8.onnx and NAME-fp32.onnx with their cards in the output folder.
+"""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import torch
+from torch import nn
+
+from edge_fer.emotion.labels import FER2013_LABELS, OWN_LABEL, fault_of, plain
+from edge_fer.errors import ConfigError, EdgeFerError
+from edge_fer.measure.crops import Kind
+from edge_fer.measure.dataset import FERPLUS_COLUMNS
+from training.data import SPEC, to_split
+from training.export import costs, export
+from training.fit import fit
+from training.nets.blocks import Classifier
+from training.own_card import Order, describe, report
+from training.own_data import Sets, read_sets
+from training.parents import FOLDER, read_parent
+from training.prune import count_macs, cut
+from training.quantize import quantize
+from training.recipe import Fit, Prune, Recipe, read_recipe
+from training.train import new_net
+
+EPOCHS = 15
+LEARNING_RATE = 1e-3
+"""From our weights; from scratch the recipe's own."""
+BALANCE = 0.5
+"""Own data is rarely even: rare labels are drawn more often, as in `training.recipe.Fit`."""
+
+
+def make_own(order: Order, recipe: Recipe, parents: Path = FOLDER) -> Path:
+    """Train, export, quantize, measure; return the INT8 file, its card beside it.
+
+    Raises:
+        EdgeFerError: the data is not what it should be, or the folder holds another run.
+    """
+    sets = read_sets(
+        order.data, order.own_labels, order.pictures, seed=order.seed, test=order.final
+    )
+    hold_to_data(order, sets)
+    print(sets)
+    weights = parents / f"{recipe.name}.npz"
+    warm = weights.exists() and not order.scratch
+    net = read_parent(recipe, weights) if warm else new_net(recipe)
+    net = teach(with_labels(net, sets.train.names), sets, order, recipe, warm=warm)
+    fp32 = export(net, order.out / f"{order.name}-fp32.onnx")
+    int8 = order.out / f"{order.name}-int8.onnx"
+    quantize(fp32, int8, sets.train, recipe.quantize, order.out / "calibration.json")
+    for model, precision in ((fp32, "fp32"), (int8, "int8")):
+        describe(model, precision, costs(fp32), order, sets, warm=warm)
+    report(order, fp32, int8, sets.valid)
+    return int8
+
+
+def hold_to_data(order: Order, sets: Sets) -> None:
+    """Refuse to go on in a folder that was begun with other pictures or another network."""
+    digest = hashlib.sha256(sets.train.images.tobytes() + sets.train.labels.tobytes()).hexdigest()
+    begun = {"net": order.net, "labels": sets.train.names, "scratch": order.scratch,
+             "pruned": order.prune, "seed": order.seed, "pixels_sha256": digest}  # fmt: skip
+    text = msgspec.json.encode(begun)
+    record = order.out / "run" / "begun.json"
+    if record.exists() and record.read_bytes() != text:
+        raise ConfigError(
+            f"{order.out}: was begun with other pictures or options; delete it to begin anew"
+        )
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_bytes(text)
+
+
+def with_labels(net: nn.Module, labels: tuple[str, ...]) -> nn.Module:
+    """``net`` with a head for ``labels``; what its old head knows of them is kept."""
+    old: nn.Linear = net.head  # type: ignore[assignment]
+    known = {label: row for row, label in enumerate(FER2013_LABELS)}
+    known["contempt"] = len(known) + FERPLUS_COLUMNS.index("contempt")
+    head = nn.Linear(old.in_features, len(labels) + Classifier.AUXILIARY)
+    with torch.no_grad():
+        for mine, theirs in ((head.weight, old.weight), (head.bias, old.bias)):
+            mine[-Classifier.AUXILIARY :] = theirs[-Classifier.AUXILIARY :]
+            for row, label in enumerate(labels):
+                if label in known:
+                    mine[row] = theirs[known[label]]
+    net.head, net.labels = head, len(labels)  # type: ignore[assignment]
+    return net
+
+
+def teach(net: nn.Module, sets: Sets, order: Order, recipe: Recipe, *, warm: bool) -> nn.Module:
+    """Train, and with ``order.prune`` cut and train again for half as long."""
+    train, valid = to_split(sets.train), to_split(sets.valid)
+    options = own_fit(recipe.fit, len(train), epochs=order.epochs, warm=warm)
+    folder = order.out / "run"
+    net = fit(net, train, valid, options, folder / "whole", seed=order.seed)
+    if order.prune:
+        pruning = Prune(macs=order.prune, steps=1, between=options, last=options)
+        net = cut(net, int(count_macs(net) * (1 - order.prune)), pruning)
+        shorter = msgspec.structs.replace(options, epochs=(options.epochs + 1) // 2)
+        net = fit(net, train, valid, shorter, folder / "pruned", seed=order.seed + 1)
+    return net
+
+
+def own_fit(fit: Fit, count: int, *, epochs: int | None, warm: bool) -> Fit:
+    """The recipe's options, made for ``count`` pictures that nobody voted on."""
+    return msgspec.structs.replace(
+        fit,
+        epochs=epochs or (EPOCHS if warm else fit.epochs),
+        learning_rate=LEARNING_RATE if warm else fit.learning_rate,
+        batch=min(fit.batch, count, max(8, count // 16)),
+        balance=BALANCE, primary=1.0, distil=0.0, aligned=0.0, sizes=tuple(SPEC.sizes),
+    )  # fmt: skip
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The options; each is a field of `Order`, but for the threads."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add: Any = parser.add_argument
+    add("data", type=Path, help="class folders, RAF-DB, AffectNet, or fer2013.npz or .csv")
+    add("name", help="of the model")
+    add("--net", default="ultralight", help="a recipe in training/recipes")
+    add("--out", type=Path, help="output folder; own/NAME by default")
+    add("--pictures", choices=get_args(Kind), default="chips", help="as in edge-fer evaluate")
+    add("--own-labels", default="", metavar="A,…", help="folder names outside our vocabulary")
+    add("--title", default="", help="of the data, for the card")
+    add("--licence", default="not stated", help="of the data, for the card")
+    add("--epochs", type=int, help=f"{EPOCHS}, or the recipe's from scratch")
+    add("--prune", type=float, default=0.0, metavar="SHARE", help="of the MACs to remove")
+    add("--scratch", action="store_true", help="begin with random weights, not with ours")
+    add("--final", action="store_true", help="measure the test split too, once")
+    add("--seed", type=int, default=1)
+    add("--threads", type=int, default=torch.get_num_threads())
+    return parser
+
+
+def read_order(arguments: argparse.Namespace) -> Order:
+    """What the command line asks for.
+
+    Raises:
+        ConfigError: a name cannot be one.
+    """
+    given = {**vars(arguments)}
+    name, out = given["name"], given.pop("out")
+    if not OWN_LABEL.fullmatch(name):
+        raise ConfigError(f"name = {name}: must be 1 to 32 of a-z, 0-9, _ and -")
+    labels = tuple(plain(label) for label in given.pop("own_labels").split(",") if label)
+    fault = fault_of(labels, labels)
+    if fault is not None:
+        raise ConfigError(f"--own-labels: {fault}")
+    del given["threads"]
+    return Order(**given, own_labels=labels, out=out or Path("own") / name)
+
+
+def main() -> int:
+    """Run from the command line and return the exit code."""
+    arguments = make_parser().parse_args()
+    torch.set_num_threads(arguments.threads)
+    try:
+        order = read_order(arguments)
+        recipe = read_recipe(order.net)
+        make_own(order, read_recipe(recipe.parent) if recipe.parent else recipe)
+    except EdgeFerError as error:
+        print(f"training: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

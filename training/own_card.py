@@ -1,0 +1,109 @@
+"""The card of a model made of somebody's own pictures, and what is told of it on the terminal."""
+
+import dataclasses
+import shlex
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from edge_fer.emotion.card import FORMAT, Card, sha256_of
+from edge_fer.emotion.classify import Classifier
+from edge_fer.emotion.labels import LABELS
+from edge_fer.measure.cards import golden_vectors, write_card
+from edge_fer.measure.crops import Kind
+from edge_fer.measure.dataset import Dataset
+from edge_fer.measure.evaluate import figures_of, predict
+from edge_fer.measure.metrics import confusion
+from training.build import DATA, fit_temperature
+from training.data import SPEC
+from training.own_data import Sets
+from training.plots import plot_confusion
+
+LIMITS = [
+    "reads the expression on a face, which is no reliable sign of what a person feels",
+    "trained on somebody's own pictures; other people, cameras and light were not measured",
+    "not for workplaces, schools, hiring, policing or any decision about a person",
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be made of which pictures."""
+
+    data: Path
+    name: str
+    out: Path
+    net: str = "ultralight"
+    pictures: Kind = "chips"
+    own_labels: tuple[str, ...] = ()
+    title: str = ""
+    """Of the data, for the card; empty: the path's last part."""
+    licence: str = "not stated"
+    epochs: int | None = None
+    prune: float = 0.0
+    """Share of the multiply-accumulates to remove."""
+    scratch: bool = False
+    final: bool = False
+    seed: int = 1
+
+
+def describe(
+    model: Path, precision: str, cost: tuple[int, int], order: Order, sets: Sets, *, warm: bool
+) -> None:
+    """Write the card of one of the two files, with its figures.
+
+    ``cost`` is parameters and multiply-accumulates; ``warm`` says that our weights were begun with.
+    """
+    title = order.title or order.data.resolve().name
+    data = {"name": title, "licence": order.licence}
+    if warm:
+        data["begun from"] = f"our weights, trained on {DATA['name']}; {DATA['licence']}"
+    labels = list(sets.train.names)
+    card = Card(
+        format=FORMAT, name=model.stem, network=order.net, precision=precision,
+        sha256=sha256_of(model), labels=labels, own_labels=[x for x in labels if x not in LABELS],
+        input=SPEC, parameters=cost[0], macs=cost[1], bytes=model.stat().st_size,
+        data=data, limits=LIMITS, command=command_of(order),
+    )  # fmt: skip
+    write_card(model, card)
+    card = msgspec.structs.replace(card, temperature=fit_temperature(model, sets.valid))
+    write_card(model, card)
+    classifier = Classifier(model)
+    metrics = {f"{title}-validation": figures_of(classifier, sets.valid)}
+    if sets.test is not None:
+        metrics[f"{title}-test"] = figures_of(classifier, sets.test)
+    write_card(model, msgspec.structs.replace(card, golden=golden_vectors(model), metrics=metrics))
+
+
+def command_of(order: Order) -> str:
+    """The command line that asks for this order."""
+    words = ["python", "-m", "training.own", str(order.data), order.name]
+    for field in dataclasses.fields(order):
+        value = getattr(order, field.name)
+        if field.name not in ("data", "name", "out") and value != field.default:
+            text = ",".join(value) if isinstance(value, tuple) else str(value)
+            flag = f"--{field.name.replace('_', '-')}"
+            words += [flag] if value is True else [flag, text]
+    return shlex.join(words)
+
+
+def report(order: Order, fp32: Path, int8: Path, valid: Dataset) -> None:
+    """Print figures, confusion and how to go on."""
+    console = Console()
+    names = valid.names
+    said, whole = (predict(Classifier(model), valid).argmax(1) for model in (int8, fp32))
+    table = confusion(valid.labels, said, len(names))
+    plot_confusion(table, names, order.out / "confusion.png")
+    shown = Table("label", *names, title="validation: rows are the labels, columns what is said")
+    for name, row in zip(names, table, strict=True):
+        shown.add_row(name, *map(str, row))
+    console.print(shown)
+    right = [float((answers == valid.labels).mean()) for answers in (said, whole)]
+    print(
+        f"{int8}: {right[0]:.3f} of {len(valid)} right, fp32 {right[1]:.3f}; "
+        f"same answer {float((said == whole).mean()):.3f}\n"
+        f"try it:  edge-fer check --set model.path={int8}\n"
+        f'use it:  [model] path = "{int8.resolve()}" in the configuration'
+    )
