@@ -53,9 +53,11 @@ def _relight(chips: torch.Tensor, generator: torch.Generator, strength: float) -
 
 
 def _degrade(chips: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """What a cheap camera does: of each batch, blur a sixteenth with 3 px and one with 5 px,
-    shrink an eighth to half its size and regrow it, bend the tones of an eighth, pass an eighth
-    through JPEG, and add noise to a quarter."""
+    """What a cheap camera does to a picture, each to its part of the batch.
+
+    Blur a sixteenth with 3 px and one with 5 px, shrink an eighth to half or more of its size
+    and regrow it, bend the tones of an eighth, pass an eighth through JPEG, add noise to both.
+    """
     count, size = len(chips), chips.shape[-1]
     order = torch.randperm(count, generator=generator)
     sixteenth = count // 16
@@ -68,7 +70,8 @@ def _degrade(chips: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         framed = F.pad(chips[part], (edge, edge, edge, edge), mode="replicate")
         chips[part] = F.avg_pool2d(framed, side, stride=1)
     shrunk, bent, packed, noisy = (
-        order[start * sixteenth : end * sixteenth] for start, end in ((2, 4), (4, 6), (6, 8), (4, 8))
+        order[start * sixteenth : end * sixteenth]
+        for start, end in ((2, 4), (4, 6), (6, 8), (4, 8))
     )
     share = 0.5 + 0.25 * float(torch.rand(1, generator=generator))
     small = F.interpolate(chips[shrunk], size=int(size * share), mode="area")

@@ -1,4 +1,4 @@
-"""A torch network to an fp32 ONNX file: batch norm folded, the FER-2013 head alone."""
+"""A torch network to an fp32 ONNX file: batch norm folded, one head alone."""
 
 import copy
 import math
@@ -19,18 +19,21 @@ which the INT8 kernels know."""
 IR_VERSION = 8
 
 
-def export(net: nn.Module, path: Path, sizes: Sequence[int] = SPEC.sizes) -> Path:
+def export(
+    net: nn.Module, path: Path, sizes: Sequence[int] = SPEC.sizes, *, auxiliary: bool = False
+) -> Path:
     """Write ``net`` to ``path`` with a free batch size and check the file.
 
     With more than one of ``sizes`` (sides of the chip in px, the first is the default) height
-    and width are free as well.
+    and width are free as well. With ``auxiliary`` the file has the FER+ head, not the other.
     """
     net = copy.deepcopy(net).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     net = net.eval().float()
     labels: int = net.labels  # type: ignore[assignment]
     head: nn.Linear = net.head  # type: ignore[assignment]
-    only = nn.Linear(head.in_features, labels)
-    only.load_state_dict({"weight": head.weight[:labels], "bias": head.bias[:labels]})
+    rows = slice(labels, None) if auxiliary else slice(labels)
+    only = nn.Linear(head.in_features, len(head.bias[rows]))
+    only.load_state_dict({"weight": head.weight[rows], "bias": head.bias[rows]})
     net.head = only
     free = {0: "n"} if len(set(sizes)) == 1 else {0: "n", 2: "height", 3: "width"}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,12 +61,12 @@ def cap_versions(path: Path) -> None:
     onnx.save(model, path)
 
 
-def costs(path: Path) -> tuple[int, int]:
-    """Parameters and multiply-accumulates, for one chip of the default size, of an fp32 file."""
+def costs(path: Path, size: int = SPEC.sizes[0]) -> tuple[int, int]:
+    """Parameters and multiply-accumulates of an fp32 file; ``size`` px where it leaves it free."""
     model = onnx.load(path)
     for axis in (2, 3):
         side = model.graph.input[0].type.tensor_type.shape.dim[axis]
-        side.dim_value = side.dim_value or SPEC.sizes[0]
+        side.dim_value = side.dim_value or size
     model = onnx.shape_inference.infer_shapes(model)
     weights = {item.name: tuple(item.dims) for item in model.graph.initializer}
     shapes = {

@@ -212,5 +212,5 @@ def _rate(progress: float, options: Fit) -> float:
 def _line(record: dict[str, float]) -> str:
     return (
         f"epoch {record['epoch']:3.0f}  loss {record['loss']:.4f}  "
-        f"PublicTest {record['valid_accuracy']:.4f}  {record['seconds']:.0f} s"
+        f"validation {record['valid_accuracy']:.4f}  {record['seconds']:.0f} s"
     )

@@ -165,7 +165,7 @@ def main() -> int:
     try:
         order = read_order(arguments)
         recipe = read_recipe(order.net)
-        make_own(order, read_recipe(recipe.parent) if recipe.parent else recipe)
+        make_own(order, read_recipe(recipe.base) if recipe.base else recipe)
     except EdgeFerError as error:
         print(f"training: {error}", file=sys.stderr)
         return error.exit_code

@@ -16,8 +16,9 @@ from edge_fer.measure.crops import Kind
 from edge_fer.measure.dataset import Dataset
 from edge_fer.measure.evaluate import figures_of, predict
 from edge_fer.measure.metrics import confusion
-from training.build import DATA, fit_temperature
+from training.build import DATA
 from training.data import SPEC
+from training.figures import fit_temperature
 from training.own_data import Sets
 from training.plots import plot_confusion
 

@@ -49,8 +49,8 @@ def read_parent(recipe: Recipe, path: Path | None = None) -> nn.Module:
 
 def find_parent(recipe: Recipe) -> nn.Module:
     """The parent to prune: the committed one, or else that of the run, trained if need be."""
-    if recipe.parent is not None:
-        return find_parent(read_recipe(recipe.parent))
+    if recipe.base is not None:
+        return find_parent(read_recipe(recipe.base))
     if (FOLDER / f"{recipe.name}.npz").exists():
         return read_parent(recipe)
     return train(recipe)

@@ -5,9 +5,10 @@ kept as numbers: ids, seed, a hash of the pixels and the ranges found.
 """
 
 import hashlib
+import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,30 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edge_fer.emotion.tensor import to_tensor
 from edge_fer.measure.dataset import Dataset
+from edge_fer.vision.pixels import resize_square
 from training.data import SPEC
 from training.export import cap_versions
 from training.recipe import Quantize
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    """Feeds the picked chips one at a time."""
+    """Feeds the picked chips one at a time, each size in its turn."""
 
-    def __init__(self, images: Any) -> None:
-        self._batches: Iterator[Any] = iter(to_tensor(images, SPEC)[:, None])
+    def __init__(self, images: Any, sizes: Sequence[int]) -> None:
+        turns = zip(images, itertools.cycle(sizes))
+        self._batches: Iterator[Any] = (
+            to_tensor(resize_square(image, size)[None], SPEC) for image, size in turns
+        )
 
     def get_next(self) -> dict[str, Any] | None:
         chip = next(self._batches, None)
         return None if chip is None else {"chips": chip}
 
 
-def quantize(fp32: Path, int8: Path, dataset: Dataset, options: Quantize, record: Path) -> Path:
+def quantize(
+    fp32: Path, int8: Path, dataset: Dataset, options: Quantize, record: Path,
+    sizes: Sequence[int] = SPEC.sizes,
+) -> Path:  # fmt: skip
     """Write ``int8`` from ``fp32``, calibrated on ``dataset``, and the ``record`` of that."""
     pick = pick_images(dataset, options)
     prepared = int8.with_suffix(".prepared.onnx")
@@ -49,11 +57,12 @@ def quantize(fp32: Path, int8: Path, dataset: Dataset, options: Quantize, record
     quantize_static(
         str(prepared),
         str(int8),
-        _Reader(dataset.images[pick]),
+        _Reader(dataset.images[pick], sizes),
         quant_format=QuantFormat.QDQ,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         per_channel=True,
+        reduce_range=options.reduce_range,
         calibrate_method=CalibrationMethod.MinMax,
     )
     prepared.unlink()

@@ -65,6 +65,9 @@ class Quantize(Struct, frozen=True, kw_only=True):
 
     images: int = 512
     seed: int = 7
+    reduce_range: bool = True
+    """Weights of 7 bits: with 8, pairs of products overflow the 16 bits that x86 without VNNI
+    adds them in."""
 
 
 class Study(Struct, frozen=True, kw_only=True):
@@ -90,10 +93,12 @@ class Recipe(Struct, frozen=True, kw_only=True):
     """Chip sides in px that the model file offers; the first is the default."""
     soft: str | None = None
     """Name of a file in training/soft/: the scores of an ensemble to learn from."""
-    parent: str | None = None
-    """Recipe whose parent is pruned instead of one of its own."""
+    base: str | None = None
+    """Recipe whose finished network is tuned instead of training one."""
     labels: Literal["fer2013", "ferplus"] = "fer2013"
     """Which of the two heads is exported."""
+    fp32: bool = False
+    """Whether the pruned fp32 file is shipped beside the INT8 one."""
     fit: Fit
     prune: Prune | None = None
     study: Study | None = None

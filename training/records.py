@@ -3,7 +3,7 @@
 ``write_record`` is called by `training.build`; the comparison reads the files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import msgspec
 from edge_fer.measure.evaluate import evaluate
 from training.data import data_path
 from training.export import costs
-from training.recipe import RUNS, Recipe, Struct
+from training.figures import TRUTH
+from training.recipe import RUNS, Recipe, Struct, read_recipe
 
 FOLDER = Path("training/records")
 
@@ -62,11 +63,11 @@ def write_record(recipe: Recipe, model: Path, stages: Mapping[str, Path]) -> Pat
     known = read_record(path).stages if path.exists() else {}
     measured = {}
     for name, file in stages.items():
-        parameters, macs = costs(file)
+        parameters, macs = costs(file, recipe.sizes[0])
         earlier = known[name].budget if name in known else None
         measured[name] = Stage(
             file=file.name, parameters=parameters, macs=macs, bytes=file.stat().st_size,
-            figures=evaluate(file, data_path(), "public"),
+            figures=evaluate(file, data_path(), "public", truth=TRUTH[recipe.labels]),
             budget=_budget(recipe, name) or earlier,
         )  # fmt: skip
     record = Record(model=model.stem, recipe=recipe.name, stages=measured)
@@ -82,16 +83,25 @@ def read_record(path: Path) -> Record:
 
 def _budget(recipe: Recipe, stage: str) -> Budget | None:
     """Summed over the stage's runs; None if one of them has left no history here."""
-    if stage == "parent":
-        runs = [RUNS / (recipe.parent or recipe.name) / "parent"]
-    else:
-        assert recipe.prune is not None
-        names = [f"pruned{step}" for step in range(1, recipe.prune.steps + 1)]
-        names += ["polished"] if recipe.prune.polish else []
-        runs = [RUNS / recipe.name / name for name in names]
+    runs = [RUNS / (recipe.base or recipe.name) / "parent"]
+    if stage != "parent":
+        runs = list(_runs_after(recipe))
     histories = [run / "history.json" for run in runs]
     if not all(file.exists() for file in histories):
         return None
     epochs = [epoch for file in histories for epoch in msgspec.json.decode(file.read_bytes())]
     seconds = sum(epoch["seconds"] for epoch in epochs)
     return Budget(epochs=len(epochs), hours=round(seconds / 3600, 2))
+
+
+def _runs_after(recipe: Recipe) -> Iterator[Path]:
+    """The folders of all runs behind the parent."""
+    if recipe.base is not None:
+        yield from _runs_after(read_recipe(recipe.base))
+        yield RUNS / recipe.name / "tuned"
+    elif recipe.prune is not None:
+        yield from (RUNS / recipe.name / f"pruned{k + 1}" for k in range(recipe.prune.steps))
+        if recipe.prune.polish:
+            yield RUNS / recipe.name / "polished"
+    else:
+        yield RUNS / recipe.name / "parent"

@@ -70,7 +70,7 @@ def fresh(net: nn.Module, seed: int) -> nn.Module:
     torch.manual_seed(seed)
     net = copy.deepcopy(net)
     for module in net.modules():
-        if hasattr(module, "reset_parameters"):
+        if isinstance(module, (nn.Conv2d, nn.BatchNorm2d, nn.Linear)):
             module.reset_parameters()
     return net
 
@@ -104,10 +104,10 @@ def paired(
     gaps = np.stack(ours).astype(float) - np.stack(theirs)
     draw = np.random.default_rng(seed)
     rounds, pictures = gaps.shape
-    means = [
-        gaps[draw.integers(rounds, size=rounds)].mean(0)[draw.integers(pictures, size=pictures)].mean()
-        for _ in range(DRAWS)
-    ]
+    means = []
+    for _ in range(DRAWS):
+        drawn = gaps[draw.integers(rounds, size=rounds)].mean(axis=0)
+        means.append(drawn[draw.integers(pictures, size=pictures)].mean())
     low, high = np.percentile(means, (2.5, 97.5))
     return {
         "points": round(100 * float(gaps.mean()), 2),

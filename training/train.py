@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from edge_fer.errors import ConfigError
-from training.command import make_parser, run
 from training.aligned import read_aligned
+from training.command import make_parser, run
 from training.data import Split, read_split
 from training.fit import fit
 from training.nets import NETS

@@ -101,10 +101,10 @@ class Card(_Part, frozen=True):
     """Makes this file from the data."""
 
     def accuracy_at(self, size: int) -> float | None:
-        """Share right on FER-2013's PublicTest with chips of that side; None if not measured."""
-        name = "fer2013-public"
-        figures = self.metrics.get(name if size == self.input.sizes[0] else f"{name}, {size} px")
-        return figures.get("accuracy") if figures else None
+        """Share right on PublicTest with chips of that side; None if not measured."""
+        further = "" if size == self.input.sizes[0] else f", {size} px"
+        known = (self.metrics.get(f"{name}-public{further}") for name in ("fer2013", "ferplus"))
+        return next((figures.get("accuracy") for figures in known if figures), None)
 
 
 def read_card(model: Path) -> Card:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.emotion.classify import Classifier
+from edge_fer.emotion.classify import Classifier, softmax
 from edge_fer.emotion.labels import LABELS
 from edge_fer.errors import DataError
 from edge_fer.measure.aligned import StillAligner
@@ -98,18 +98,21 @@ def figures_of(classifier: Classifier, dataset: Dataset) -> dict[str, Any]:
 
 def predict(classifier: Classifier, dataset: Dataset) -> NDArray[np.float32]:
     """Probabilities (N, labels of the model) for every chip, resized to the model's size."""
+    return softmax(logits_of(classifier, dataset) / np.float32(classifier.card.temperature))
+
+
+def logits_of(classifier: Classifier, dataset: Dataset) -> NDArray[np.float32]:
+    """The same ahead of temperature and softmax."""
     chips = np.stack([resize_square(chip, classifier.size) for chip in dataset.images])
-    rows = [
-        classifier.probabilities(chips[start : start + BATCH])
-        for start in range(0, len(chips), BATCH)
-    ]
-    return np.concatenate(rows)
+    batches = (chips[start : start + BATCH] for start in range(0, len(chips), BATCH))
+    return np.concatenate([classifier.logits(batch) for batch in batches])
 
 
 def spread(
-    probabilities: NDArray[np.float32], labels: Sequence[str], names: Sequence[str] = LABELS
-) -> NDArray[np.float32]:
-    """Put a model's columns where ``names`` has them; labels it lacks get probability 0."""
-    result = np.zeros((len(probabilities), len(names)), np.float32)
+    probabilities: NDArray[np.float32], labels: Sequence[str], names: Sequence[str] = LABELS,
+    lacking: float = 0.0,
+) -> NDArray[np.float32]:  # fmt: skip
+    """Put a model's columns where ``names`` has them; labels it lacks get ``lacking``."""
+    result = np.full((len(probabilities), len(names)), lacking, np.float32)
     result[:, [names.index(label) for label in labels]] = probabilities
     return result

@@ -2,9 +2,7 @@
 
 import json
 
-import numpy as np
 import pytest
-import torch
 from toys import toy_pictures, toy_recipe
 
 from edge_fer.emotion.card import read_card
@@ -12,8 +10,9 @@ from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.tensor import drawn_chip
 from edge_fer.measure.dataset import load
 from edge_fer.measure.evaluate import evaluate
-from training.build import build, fit_temperature
+from training.build import build
 from training.export import costs
+from training.figures import fit_temperature
 
 MODEL = "models/toy-p30-int8.onnx"
 

@@ -26,7 +26,7 @@ def test_a_parent_says_after_reading_what_it_said_before(tmp_path):
 
 def test_weights_of_another_network_are_refused(tmp_path):
     write_parent(tiny_net("xception"), tmp_path / "toy.npz")
-    with pytest.raises(DataError, match="toy.npz: must hold the weights of toy"):
+    with pytest.raises(DataError, match=r"toy\.npz: must hold the weights of toy"):
         read_parent(toy_recipe(), tmp_path / "toy.npz")
 
 

@@ -1,0 +1,89 @@
+"""The figures of a card: what a model file reaches, on which data, with which temperature."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_fer.emotion.card import read_card
+from edge_fer.emotion.classify import Classifier, softmax
+from edge_fer.errors import ModelError
+from edge_fer.measure.dataset import Dataset, load
+from edge_fer.measure.evaluate import Truth, evaluate, logits_of, predict, spread
+from edge_fer.measure.ferplus import by_majority
+from edge_fer.measure.metrics import confusion
+from training.data import data_path
+from training.plots import plot_confusion
+from training.recipe import Recipe
+
+TRUTH: dict[str, Truth] = {"fer2013": "own", "ferplus": "ferplus"}
+
+
+def truth_of(recipe: Recipe, split: str = "public") -> Dataset:
+    """A split with the labels that the recipe's model is to say."""
+    dataset = load(data_path(), split)
+    return by_majority(dataset) if recipe.labels == "ferplus" else dataset
+
+
+def known_figures(model: Path) -> dict[str, Any]:
+    """PrivateTest figures of a card that is there already, if it is of the very same file."""
+    try:
+        metrics = read_card(model).metrics
+    except ModelError:
+        return {}
+    return {key: value for key, value in metrics.items() if key.endswith("-private")}
+
+
+def fit_temperature(model: Path, dataset: Dataset) -> float:
+    """The divisor of the logits with the lowest cross-entropy on ``dataset``."""
+    classifier = Classifier(model)
+    logits = spread(logits_of(classifier, dataset), classifier.card.labels, dataset.names, -30.0)
+    grid = np.round(np.arange(0.5, 3.0, 0.01), 2)
+    return float(min(grid, key=lambda value: _cross_entropy(logits / value, dataset.labels)))
+
+
+def _cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
+    picked = softmax(logits.astype(np.float32))[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(picked, 1e-12)).mean())
+
+
+def measure(
+    recipe: Recipe, model: Path, stages: dict[str, Path], *, final: bool
+) -> dict[str, dict[str, Any]]:
+    """Figures of ``model`` on PublicTest, at every size, and how the fp32 ``stages`` compare."""
+    data, key, truth = data_path(), f"{recipe.labels}-public", TRUTH[recipe.labels]
+    metrics = {key: evaluate(model, data, "public", truth=truth, further=("robustness", "aligned"))}
+    for size in recipe.sizes[1:]:
+        figures = evaluate(model, data, "public", truth=truth, size=size)
+        metrics[f"{key}, {size} px"] = {
+            name: figures[name] for name in ("accuracy", "accuracy_no_duplicates", "macro_f1")
+        }
+    labelled = truth_of(recipe)
+    ours = _said(model, labelled)
+    for name, stage in stages.items():
+        said = _said(stage, labelled)
+        metrics[f"{key}, fp32 {name}"] = {
+            "accuracy": round(float((said == labelled.labels).mean()), 5),
+            "same_top1_as_int8": round(float((said == ours).mean()), 5),
+            "bytes": stage.stat().st_size,
+        }
+    if final:
+        private = evaluate(model, data, "private", truth=truth)
+        metrics[f"{recipe.labels}-private"] = {**private, "measured": date.today().isoformat()}
+    return metrics
+
+
+def _said(model: Path, dataset: Dataset) -> NDArray[np.int64]:
+    classifier = Classifier(model)
+    rows = spread(predict(classifier, dataset), classifier.card.labels, dataset.names)
+    return np.asarray(rows.argmax(axis=1))
+
+
+def plot(model: Path, dataset: Dataset, path: Path) -> None:
+    """Confusion matrix on ``dataset``."""
+    labels = read_card(model).labels
+    columns = [dataset.names.index(label) for label in labels]
+    table = confusion(dataset.labels, _said(model, dataset), len(dataset.names))
+    plot_confusion(table[np.ix_(columns, columns)], labels, path)
