@@ -15,6 +15,9 @@ from msgspec import Meta
 from edge_fer.emotion.labels import fault_of
 from edge_fer.errors import ModelError
 
+DEFAULT = "ultralight-ferplus"
+"""Start of the default model's name: the crowd's labels are nearest to what people see."""
+
 FORMAT = 1
 """Version of the card's own format; a file of a newer format is refused."""
 
@@ -167,7 +170,7 @@ def find_model(path: str) -> Path:
     if not path:
         if not shipped:
             raise ModelError("no model is installed beside the package; name one in model.path")
-        return next((model for model in shipped if model.stem.startswith("ultralight")), shipped[0])
+        return next((model for model in shipped if model.stem.startswith(DEFAULT)), shipped[0])
     for model in shipped:
         if model.stem == path or model.stem.startswith(f"{path}-"):
             return model
