@@ -10,12 +10,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_fer.emotion.card import Card, read_card
-from edge_fer.emotion.labels import FER2013_LABELS
+from edge_fer.emotion.card import TRUTHS, Card, read_card
+from edge_fer.emotion.labels import LABELS
 
 FOLDER = Path(__file__).parents[1] / "models"
 PAGE = FOLDER / "README.md"
-HEADINGS = ("file", "bytes", "sha256", "made by", *FER2013_LABELS, "macro-F1")
+HEADINGS = ("file", "bytes", "sha256", "made by", "labels of", *LABELS, "macro-F1")
 
 
 def render(page: str, models: Sequence[Path]) -> str:
@@ -33,15 +33,17 @@ def render(page: str, models: Sequence[Path]) -> str:
 
 
 def _row(card: Card) -> tuple[str, ...]:
-    figures = card.metrics.get("fer2013-public", {"per_class": {}, "macro_f1": None})
-    classes = [figures["per_class"].get(label, {}).get("f1") for label in FER2013_LABELS]
+    truth, figures = card.figures("public")
+    classes = figures.get("per_class", {})
+    f1 = [classes.get(label, {}).get("f1") for label in LABELS]
     return (
         f"`{card.name}.onnx`",
         "-" if card.bytes is None else f"{card.bytes:,}",
         f"`{card.sha256[:12]}`",
         f"`{card.command}`",
-        *("-" if value is None else f"{value:.2f}" for value in classes),
-        "-" if figures["macro_f1"] is None else f"{figures['macro_f1']:.3f}",
+        TRUTHS.get(truth, "-"),
+        *("-" if value is None else f"{value:.2f}" for value in f1),
+        f"{figures['macro_f1']:.3f}" if figures else "-",
     )
 
 

@@ -8,12 +8,11 @@ A part stands between `<!-- NAME -->` and `<!-- /NAME -->`; the rest of the page
 import argparse
 import re
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from edge_fer.daemon.config import load
-from edge_fer.emotion.card import Card, read_card, shipped_models
+from edge_fer.emotion.card import TRUTHS, Card, read_card, shipped_models
 from edge_fer.measure.demo import PrivateBroker, run_daemon
 from edge_fer.measure.picture import draw_run
 
@@ -22,7 +21,7 @@ PAGE = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "images" / "demo.png"
 OPTIONS = ["privacy.acknowledge_use=research", "vision.min_face_px=40"]
 HEADINGS = (
-    "model", "parameters", "MMACs", "MB", "PublicTest: parent → pruned → INT8, %",
+    "model", "labels of", "parameters", "MMACs", "MB", "PublicTest: parent → pruned → file, %",
     "same top-1", "PrivateTest, %", "no duplicates, %", "macro-F1", "ECE",
 )  # fmt: skip
 
@@ -39,18 +38,18 @@ def models_table(cards: list[Card]) -> str:
 
 
 def _row(card: Card) -> tuple[str, ...]:
-    metrics = card.metrics
-    public: dict[str, Any] = metrics["fer2013-public"]
-    private: dict[str, Any] = metrics.get("fer2013-private", {})
-    parent, pruned = (metrics[f"fer2013-public, fp32 {name}"] for name in ("parent", "pruned"))
-    stages = " → ".join(_percent(stage["accuracy"]) for stage in (parent, pruned, public))
+    truth, public = card.figures("public")
+    private = card.figures("private")[1]
+    parent, pruned = (card.figures(f"public, fp32 {name}")[1] for name in ("parent", "pruned"))
+    known = [stage for stage in (parent, pruned, public) if stage]
     return (
         f"`{card.name}`",
+        TRUTHS.get(truth, "-"),
         f"{card.parameters:,}",
         f"{(card.macs or 0) / 1e6:.1f}",
         f"{(card.bytes or 0) / 1e6:.2f}",
-        stages,
-        _percent(pruned["same_top1_as_int8"]),
+        " → ".join(_percent(stage["accuracy"]) for stage in known),
+        _percent(pruned.get("same_top1_as_int8")),
         _percent(private.get("accuracy")),
         _percent(private.get("accuracy_no_duplicates")),
         f"{private['macro_f1']:.3f}" if private else "-",

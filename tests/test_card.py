@@ -8,6 +8,7 @@ from tiny_model import write_tiny_model
 
 from edge_fer.emotion.card import Golden, find_model, read_card, sha256_of
 from edge_fer.emotion.classify import Classifier
+from edge_fer.emotion.labels import LABELS
 from edge_fer.errors import ModelError
 
 
@@ -119,3 +120,23 @@ def test_an_unknown_model_name_gets_a_suggestion(monkeypatch, tmp_path):
     assert known[1] == find_model("xception")
     assert known[0] == find_model("")
     assert known[0] == find_model("ultralight-p40")
+
+
+def test_figures_come_with_whose_labels_they_go_by(tmp_path):
+    metrics = {"ferplus-public": {"accuracy": 0.8}, "ferplus-public, 32 px": {"accuracy": 0.7}}
+    card = read_card(
+        write_tiny_model(tmp_path, labels=LABELS, further_sizes=(32,), metrics=metrics)
+    )
+    assert ("ferplus", {"accuracy": 0.8}) == card.figures("public")
+    assert ("", {}) == card.figures("private")
+    assert [0.8, 0.7, None] == [card.accuracy_at(size) for size in (48, 32, 64)]
+
+
+def test_the_default_learnt_from_the_crowd_and_a_short_name_is_not_a_longer_ones(
+    monkeypatch, tmp_path
+):
+    names = ["ultralight-ferplus-p50-int8", "ultralight-p50-int8", "ultralight-ferplus-p50-fp32"]
+    known = [tmp_path / f"{name}.onnx" for name in names]
+    monkeypatch.setattr("edge_fer.emotion.card.shipped_models", lambda: known)
+    asked = ("", "ultralight", "ultralight-ferplus", "ultralight-ferplus-p50-fp32")
+    assert [names[0], names[1], names[0], names[2]] == [find_model(name).stem for name in asked]

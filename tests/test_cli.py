@@ -209,6 +209,17 @@ def test_models_verifies_each_file(capsys, model):
     assert "sha256" in errors
 
 
+def test_models_says_by_whose_labels_its_figures_go(capsys, monkeypatch, tmp_path):
+    figures = {"accuracy": 0.85, "accuracy_no_duplicates": 0.84, "macro_f1": 0.7}
+    path = write_tiny_model(tmp_path, metrics={"ferplus-private": figures})
+    monkeypatch.setattr("edge_fer.emotion.card.shipped_models", lambda: [path])
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, _ = call(capsys, "models")
+    assert 0 == code
+    row = next(line for line in out.splitlines() if "tiny-fp32" in line)
+    assert [word in row for word in ("FER+ majority", "85.00 %", "84.00 %", "0.700")] == [True] * 4
+
+
 def test_config_prints_what_it_reads(capsys, tmp_path):
     code, out, _ = call(capsys, "config")
     assert 0 == code

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_model import write_tiny_model
 
-from edge_fer.emotion.labels import FER2013_LABELS
+from edge_fer.emotion.labels import LABELS
 from edge_fer.errors import ModelError
 
 ROOT = Path(__file__).parents[1]
@@ -28,21 +28,27 @@ def test_without_a_model_it_says_so(render):
     assert "# Head\n<!-- models -->\nNone yet.\n<!-- /models -->\ntail\n" == render(EMPTY, [])
 
 
-def test_each_model_is_a_row_with_the_figures_of_its_card(render, tmp_path):
-    f1 = {label: {"f1": 0.1 * place} for place, label in enumerate(FER2013_LABELS, start=1)}
+@pytest.mark.parametrize(("key", "whose"), [("fer2013", "FER-2013"), ("ferplus", "FER+ majority")])
+def test_each_model_is_a_row_with_the_figures_of_its_card_and_whose_labels(
+    render, tmp_path, key, whose
+):
+    f1 = {label: {"f1": 0.1 * place} for place, label in enumerate(LABELS, start=1)}
     model = write_tiny_model(
         tmp_path, bytes=12_345, command="make model NET=tiny",
-        metrics={"fer2013-public": {"per_class": f1, "macro_f1": 0.4}},
+        metrics={f"{key}-public": {"per_class": f1, "macro_f1": 0.4}},
     )  # fmt: skip
     row = render(EMPTY, [model]).splitlines()[4]
     assert row.startswith("| `tiny-fp32.onnx` | 12,345 | `")
     assert row.endswith(
-        "| `make model NET=tiny` | 0.10 | 0.20 | 0.30 | 0.40 | 0.50 | 0.60 | 0.70 | 0.400 |"
+        f"| `make model NET=tiny` | {whose} | 0.10 | 0.20 | 0.30 | 0.40 | 0.50 | 0.60 | 0.70 | "
+        "0.80 | 0.400 |"
     )
 
 
 def test_what_a_card_leaves_open_is_a_dash(render, tmp_path):
-    assert "| - | - | - | - | - | - | - | - |" in render(EMPTY, [write_tiny_model(tmp_path)])
+    assert "| - | - | - | - | - | - | - | - | - | - |" in render(
+        EMPTY, [write_tiny_model(tmp_path)]
+    )
 
 
 def test_a_model_that_does_not_fit_its_card_stops_the_page(render, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import edge_fer
+from edge_fer.emotion.card import find_model
 
 ROOT = Path(__file__).parent.parent
 
@@ -82,3 +83,12 @@ def test_every_dependency_stands_in_the_list_of_third_parties(setup):
 def test_the_version_has_an_entry_in_the_changelog():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"## [{edge_fer.__version__}]" in text
+
+
+def test_the_wheel_holds_the_int8_models_of_the_default_network_with_their_cards(setup):
+    patterns = setup["options.package_data"]["edge_fer.models"].split()
+    held = {path.name for pattern in patterns for path in (ROOT / "models").glob(pattern)}
+    default = find_model("")
+    assert {default.name, f"{default.stem}.json"} <= held
+    assert {f"{Path(name).stem}.json" for name in held if name.endswith(".onnx")} <= held
+    assert [] == [name for name in held if "fp32" in name]

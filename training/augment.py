@@ -12,13 +12,13 @@ from training.data import SPEC
 
 
 def augment(
-    chips: torch.Tensor, generator: torch.Generator, *, strength: float = 1.0
+    chips: torch.Tensor, generator: torch.Generator, *, strength: float = 1.0, degrade: float = 1.0
 ) -> torch.Tensor:
     """Flip, move, relight, degrade and cut out; a new tensor of that shape."""
     chips = _move(chips, generator, strength)
     chips = _relight(chips, generator, strength)
-    chips = _degrade(chips, generator)
-    return _cut_out(chips, generator)
+    chips = _degrade(chips, generator, degrade)
+    return _cut_out(chips, generator, degrade)
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> torch.Tensor:
@@ -52,7 +52,7 @@ def _relight(chips: torch.Tensor, generator: torch.Generator, strength: float) -
     return chips * contrast + brightness + shade[:, None]
 
 
-def _degrade(chips: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _degrade(chips: torch.Tensor, generator: torch.Generator, share: float) -> torch.Tensor:
     """What a cheap camera does to a picture, each to its part of the batch.
 
     Blur a sixteenth with 3 px and one with 5 px, shrink an eighth to half or more of its size
@@ -60,7 +60,7 @@ def _degrade(chips: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """
     count, size = len(chips), chips.shape[-1]
     order = torch.randperm(count, generator=generator)
-    sixteenth = count // 16
+    sixteenth = int(count * share / 16)
     parts = torch.split(order, max(1, sixteenth))
     if not sixteenth:
         return chips
@@ -73,8 +73,8 @@ def _degrade(chips: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         order[start * sixteenth : end * sixteenth]
         for start, end in ((2, 4), (4, 6), (6, 8), (4, 8))
     )
-    share = 0.5 + 0.25 * float(torch.rand(1, generator=generator))
-    small = F.interpolate(chips[shrunk], size=int(size * share), mode="area")
+    factor = 0.5 + 0.25 * float(torch.rand(1, generator=generator))
+    small = F.interpolate(chips[shrunk], size=int(size * factor), mode="area")
     chips[shrunk] = F.interpolate(small, size=size, mode="bilinear", align_corners=False)
     chips[bent] = _bend(chips[bent], generator)
     chips[packed] = jpeg(chips[packed], 30 + 60 * float(torch.rand(1, generator=generator)))
@@ -131,7 +131,7 @@ LUMINANCE = torch.tensor(
 """Quantization of luminance at quality 50 (ITU-T T.81, table K.1)."""
 
 
-def _cut_out(chips: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _cut_out(chips: torch.Tensor, generator: torch.Generator, share: float) -> torch.Tensor:
     """Cover a rectangle of an eighth to a quarter of the side in 40 % of the chips."""
     count, size = len(chips), chips.shape[-1]
     draw = torch.rand(5, count, generator=generator)
@@ -140,6 +140,6 @@ def _cut_out(chips: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     rows = torch.arange(size).view(1, -1, 1)
     columns = torch.arange(size).view(1, 1, -1)
     inside = (rows >= top) & (rows < top + side) & (columns >= left) & (columns < left + side)
-    covered = inside & (draw[3] < 0.4).view(-1, 1, 1)
+    covered = inside & (draw[3] < 0.4 * share).view(-1, 1, 1)
     value = (draw[4] * 2 - 1).view(-1, 1, 1, 1)
     return torch.where(covered[:, None], value, chips)

@@ -129,8 +129,9 @@ class _Run:
         batch = self.options.batch
         for index in torch.split(self._draw(train)[: self.steps * batch], batch):
             chips = augment(
-                self._pick(train, index), self.generator, strength=self.options.strength
-            )
+                self._pick(train, index), self.generator,
+                strength=self.options.strength, degrade=self.options.degrade,
+            )  # fmt: skip
             with torch.autocast("cpu", torch.bfloat16):
                 logits = self.net(self._resize(chips))
             guide = None if train.guide is None else train.guide[index]

@@ -42,7 +42,9 @@ class Fit(Struct, frozen=True, kw_only=True):
     aligned: float = 0.0
     """Share of the chips that is cut by the run-time aligner; the rest is as in the data set."""
     strength: float = 1.0
-    """Of the augmentation: 0 none, 1 as in training/augment.py."""
+    """Of moving and relighting: 0 none, 1 as in training/augment.py."""
+    degrade: float = 1.0
+    """Of the shares that are degraded and covered: 0 none, 1 as in training/augment.py."""
 
 
 class Prune(Struct, frozen=True, kw_only=True):

@@ -1,9 +1,13 @@
 """`edge-fer models`: the installed models and their cards, each checked against its sha256."""
 
 import argparse
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from edge_fer.cli.common import add_json, print_json
+
+if TYPE_CHECKING:
+    from edge_fer.emotion.card import Card
 
 HELP = "list models and their cards"
 DESCRIPTION = (
@@ -35,25 +39,28 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.model:
         _print_card(msgspec.to_builtins(cards[0]))
     else:
-        _print_table(msgspec.to_builtins(cards))
+        _print_table(cards)
     return 0
 
 
-def _print_table(cards: list[dict[str, Any]]) -> None:
+def _print_table(cards: "Sequence[Card]") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from edge_fer.emotion.card import TRUTHS
+
     table = Table(title="models (sha256 verified)")
     table.add_column("name", no_wrap=True)
-    for heading in ("input", "MB", "MACs", "Private Test", "no copies", "macro F1"):
+    for heading in ("input", "MB", "MACs", "labels of", "Private Test", "no copies", "macro F1"):
         table.add_column(heading, justify="right")
     for card in cards:
-        figures = card["metrics"].get("fer2013-private", {})
+        truth, figures = card.figures("private")
         table.add_row(
-            card["name"],
-            f"{', '.join(map(str, card['input']['sizes']))} px",
-            f"{(card['bytes'] or 0) / 1e6:.2f}",
-            f"{(card['macs'] or 0) / 1e6:.1f} M",
+            card.name,
+            f"{', '.join(map(str, card.input.sizes))} px",
+            f"{(card.bytes or 0) / 1e6:.2f}",
+            f"{(card.macs or 0) / 1e6:.1f} M",
+            TRUTHS.get(truth, "-"),
             *(_percent(figures.get(key)) for key in ("accuracy", "accuracy_no_duplicates")),
             f"{figures['macro_f1']:.3f}" if figures else "-",
         )

@@ -6,8 +6,9 @@ The card is checked against the file's sha256 here and against the graph in `ses
 
 import difflib
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,10 +17,13 @@ from edge_fer.emotion.labels import fault_of
 from edge_fer.errors import ModelError
 
 DEFAULT = "ultralight-ferplus"
-"""Start of the default model's name: the crowd's labels are nearest to what people see."""
+"""Start of the default model's name: docs/models.md says why it is this one."""
 
 FORMAT = 1
 """Version of the card's own format; a file of a newer format is refused."""
+
+TRUTHS: Final[Mapping[str, str]] = {"fer2013": "FER-2013", "ferplus": "FER+ majority"}
+"""Whose labels figures go by: how their keys in `Card.metrics` begin, and what people call it."""
 
 Point = tuple[float, float]
 
@@ -103,11 +107,18 @@ class Card(_Part, frozen=True):
     command: str = ""
     """Makes this file from the data."""
 
+    def figures(self, split: str) -> tuple[str, dict[str, Any]]:
+        """Key of `TRUTHS` and the figures by those labels; "" and nothing if not measured.
+
+        ``split`` is public or private, or what stands behind it: "public, 32 px".
+        """
+        known = ((truth, self.metrics.get(f"{truth}-{split}")) for truth in TRUTHS)
+        return next(((truth, figures) for truth, figures in known if figures), ("", {}))
+
     def accuracy_at(self, size: int) -> float | None:
         """Share right on PublicTest with chips of that side; None if not measured."""
         further = "" if size == self.input.sizes[0] else f", {size} px"
-        known = (self.metrics.get(f"{name}-public{further}") for name in ("fer2013", "ferplus"))
-        return next((figures.get("accuracy") for figures in known if figures), None)
+        return self.figures(f"public{further}")[1].get("accuracy")
 
 
 def read_card(model: Path) -> Card:
@@ -171,9 +182,10 @@ def find_model(path: str) -> Path:
         if not shipped:
             raise ModelError("no model is installed beside the package; name one in model.path")
         return next((model for model in shipped if model.stem.startswith(DEFAULT)), shipped[0])
-    for model in shipped:
-        if model.stem == path or model.stem.startswith(f"{path}-"):
-            return model
+    found = [model for model in shipped if f"{model.stem}-".startswith(f"{path}-")]
+    if found:
+        # The shortest, since "ultralight" also begins the names of networks tuned from it.
+        return min(found, key=lambda model: len(model.stem))
     names = [model.stem for model in shipped]
     near = difflib.get_close_matches(path, names, n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]!r}?" if near else ""

@@ -6,16 +6,19 @@ from pathlib import Path
 
 import torch
 
-from edge_fer.emotion.card import Card, read_card, shipped_models
+from edge_fer.emotion.card import Card, find_model, read_card, shipped_models
 from edge_fer.errors import DataError, EdgeFerError
 from edge_fer.measure.dataset import load
-from training.compare import page
-from training.compare.draw import draw_shipped, draw_tradeoffs
+from training.compare import page, sections
+from training.compare.answers import answers
+from training.compare.draw import draw_shipped, draw_sizes, draw_tradeoffs
 from training.compare.latency import instructions
 from training.compare.peers import Peers, read_peers
 from training.compare.rows import Row, our_rows, rebuilt_rows, timed
+from training.compare.shares import read_shares
 from training.data import data_path
 from training.recipe import RUNS
+from training.records import FOLDER
 
 PAGE, IMAGES = Path("docs/models.md"), Path("docs/images")
 SCRATCH = RUNS / "peers"
@@ -27,36 +30,49 @@ def compare() -> None:
     Raises:
         EdgeFerError: there is no model, or one does not fit its card; one line.
     """
-    peers, models = read_peers(), shipped_models()
+    peers, models = read_peers(), [m for m in shipped_models() if read_card(m).precision == "int8"]
     rebuilt = rebuilt_rows(peers.rebuilt, SCRATCH)
     rows = timed([*our_rows(models, SCRATCH), *rebuilt], rebuilt[0])
     draw_tradeoffs(rows, peers.measured, IMAGES)
+    draw_sizes(rows, IMAGES)
     parts = tables(rows, [read_card(model) for model in models], peers)
-    text = fill(PAGE.read_text(), {**parts, "data": shipped_note(models)})
-    PAGE.write_text(text)
+    PAGE.write_text(fill(PAGE.read_text(), {**parts, **on_public(models)}))
 
 
-def shipped_note(models: Sequence[Path]) -> str:
-    """Draw the plots that need PublicTest; what to say of them on the page."""
+def on_public(models: Sequence[Path]) -> dict[str, str]:
+    """Draw the plots that need PublicTest; the parts of the page that need it."""
     try:
         public = load(data_path(), "public")
     except DataError as error:
-        return f"Not drawn anew, since the data was missing: {error}."
+        return {"data": f"Not drawn anew, since the data was missing: {error}."}
     draw_shipped(models, public, IMAGES)
-    return f"Drawn from {len(public):,} pictures."
+    given = answers(models, public)
+    return {
+        "data": f"Drawn from {len(public):,} pictures.",
+        "said": sections.said_table(given),
+        "crowd": sections.crowd_table(given),
+    }
 
 
 def tables(rows: Sequence[Row], cards: Sequence[Card], peers: Peers) -> dict[str, str]:
-    """The generated parts of the page by the name of their place; the first card is the default."""
-    default = next(row for row in rows if row.name == cards[0].name)
+    """The generated parts of the page that need no data, by the name of their place."""
+    # What others claim is about FER-2013's own labels, and ours must be by the same.
+    rival = next(row for row in rows if (row.stage, row.truth) == ("int8", "fer2013"))
     return {
         "machine": f"Processor of this run: {instructions()}.",
+        "default": f"The default is `{find_model('').stem}`.",
         "costs": page.cost_table(rows),
-        "classes": page.class_table(cards, peers.measured),
-        "others": page.other_table(cards),
+        "costs-ferplus": page.cost_table(rows, "ferplus"),
+        "sizes": sections.size_table(rows),
+        "classes": page.class_table("fer2013", cards, peers.measured),
+        "classes-ferplus": page.class_table("ferplus", cards),
+        "robustness": sections.robustness_table(cards),
+        "aligned": sections.aligned_table(cards),
+        "study": sections.study_table(sorted(FOLDER.glob("study-*.json"))),
+        "shares": sections.shares_table(read_shares()),
         "measured": page.measured_table(peers.measured),
         "published": page.published_table(peers.published),
-        "capabilities": page.capability_table(peers.capability, default),
+        "capabilities": page.capability_table(peers.capability, rival),
     }
 
 

@@ -1,9 +1,10 @@
 """What the plots of docs/models.md show, gathered from rows, peers and the shipped files."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_fer.emotion.card import read_card
+from edge_fer.emotion.card import TRUTHS, read_card
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.labels import LABELS
 from edge_fer.measure.dataset import Dataset
@@ -22,25 +23,43 @@ SPLITS = {"private": "PrivateTest: shipped files", "public": "PublicTest: every 
 
 
 def draw_tradeoffs(rows: Sequence[Row], peers: Sequence[Measured], folder: Path) -> None:
-    """Accuracy against latency and against bytes, on both test splits."""
+    """Accuracy against latency and against bytes, on both test splits, a label set a panel."""
+    rows = [row for row in rows if row.stage != "scaled"]
     for kind, label in COSTS.items():
         panels = [
-            (title, [*_ours(rows, kind, split), *_theirs(peers, kind, split)])
+            (f"{title}, {TRUTHS[truth]} labels", [*ours, *theirs])
+            for truth in TRUTHS
             for split, title in SPLITS.items()
+            for ours in [_ours(rows, kind, split, truth)]
+            for theirs in [_theirs(peers, kind, split) if truth == "fer2013" else []]
+            if ours or theirs
         ]
         plots.plot_tradeoff(panels, label, folder / f"accuracy-{kind}.png")
+
+
+def draw_sizes(rows: Sequence[Row], folder: Path) -> None:
+    """Accuracy on PublicTest against latency, a line a model over its chip sizes."""
+    files = sorted((row for row in rows if row.stage in {"int8", "scaled"}), key=lambda r: r.size)
+    named = [dataclasses.replace(row, name=f"{row.model} {row.size} px") for row in files]
+    panels = [
+        (f"PublicTest, {TRUTHS[truth]} labels", points)
+        for truth in TRUTHS
+        if (points := _ours(named, "latency", "public", truth))
+    ]
+    plots.plot_tradeoff(panels, COSTS["latency"].partition(" (")[0], folder / "sizes.png")
 
 
 def draw_shipped(models: Sequence[Path], public: Dataset, folder: Path) -> None:
     """Confusion matrices and reliability diagrams of the files on PublicTest.
 
-    A model with contempt is held against what most of FER+'s voters say, the others against
+    A model whose card's figures are by FER+'s majority is held against that, the others against
     FER-2013's own labels.
     """
     tables, bins = [], []
     for model in models:
-        labels = read_card(model).labels
-        data = by_majority(public) if "contempt" in labels else public
+        card = read_card(model)
+        labels = card.labels
+        data = by_majority(public) if card.figures("public")[0] == "ferplus" else public
         known = [name for name in LABELS if name in labels]
         said = spread(predict(Classifier(model), data), labels, data.names)
         table = confusion(data.labels, said.argmax(1), len(data.names))[: len(known), : len(known)]
@@ -50,10 +69,12 @@ def draw_shipped(models: Sequence[Path], public: Dataset, folder: Path) -> None:
     plots.plot_reliability(bins, folder / "reliability.png")
 
 
-def _ours(rows: Sequence[Row], kind: str, split: str) -> list[plots.Point]:
-    """Our rows that have both the cost and the accuracy."""
+def _ours(rows: Sequence[Row], kind: str, split: str, truth: str) -> list[plots.Point]:
+    """Our rows that have both the cost and the accuracy by those labels."""
     points = []
     for row in rows:
+        if row.truth != truth:
+            continue
         accuracy = getattr(row, split).get("accuracy")
         latency = None if row.latency is None else row.latency.median
         cost = latency if kind == "latency" else (row.bytes or 0) / 1e6 or None

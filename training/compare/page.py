@@ -1,14 +1,15 @@
 """The tables of docs/models.md, as Markdown."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from edge_fer.emotion.card import Card
-from edge_fer.emotion.labels import FER2013_LABELS
+from edge_fer.emotion.labels import FER2013_LABELS, LABELS
 from training.compare.peers import Capability, Measured, Published
 from training.compare.rows import Row
 
 UNTRAINED = "size and latency only"
+NONE = "None yet."
+UNVERIFIED = "unverified"
 
 COSTS = (
     "network", "input, px", "parameters", "MMACs", "MB", "latency ratio", "PublicTest, %",
@@ -16,9 +17,10 @@ COSTS = (
 )  # fmt: skip
 
 
-def cost_table(rows: Sequence[Row]) -> str:
-    """Every network that was timed or could have been."""
-    return table(COSTS, (_cost_cells(row) for row in rows))
+def cost_table(rows: Sequence[Row], truth: str = "fer2013") -> str:
+    """Every network that was timed or could have been, with figures by one ``truth`` alone."""
+    shown = [row for row in rows if row.truth == truth and row.stage != "scaled"]
+    return table(COSTS, (_cost_cells(row) for row in shown)) if shown else NONE
 
 
 def _cost_cells(row: Row) -> Iterable[str]:
@@ -41,37 +43,24 @@ def _cost_cells(row: Row) -> Iterable[str]:
     )
 
 
-def class_table(cards: Sequence[Card], peers: Sequence[Measured]) -> str:
-    """Recall by label: ours on every split that their cards have, the peers' on PrivateTest."""
+def class_table(truth: str, cards: Sequence[Card], peers: Sequence[Measured] = ()) -> str:
+    """Recall by label, of figures by one ``truth``: on every split that the cards have.
+
+    The ``peers`` are FER-2013's, on PrivateTest.
+    """
+    labels = LABELS if truth == "ferplus" else FER2013_LABELS
     rows = [
-        (card.name, split, *(percent(classes.get(label, {}).get("recall")) for label in
-                             FER2013_LABELS))
+        (card.name, f"{truth}-{split}", *(percent(classes.get(label, {}).get("recall"))
+                                          for label in labels))
         for card in cards
-        for split, classes in _by_class(card.metrics)
+        for split in ("public", "private")
+        if (classes := card.metrics.get(f"{truth}-{split}", {}).get("per_class"))
     ]  # fmt: skip
     rows += [
         (peer.name, "fer2013-private", *("-" if value < 0 else f"{value}" for value in peer.recall))
         for peer in peers
     ]
-    return table(("network", "pictures", *FER2013_LABELS), rows)
-
-
-def _by_class(metrics: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, Any]]:
-    found = [(name, figures.get("per_class")) for name, figures in metrics.items()]
-    return [(name, classes) for name, classes in found if classes and "," not in name]
-
-
-def other_table(cards: Sequence[Card]) -> str:
-    """What the cards hold beyond FER-2013's own labels: FER+ and whatever else was measured."""
-    rows = [
-        (f"`{card.name}`", name, count(figures.get("n")), percent(figures["accuracy"]),
-         figure(figures.get("macro_f1")), figure(figures.get("ece")))
-        for card in cards
-        for name, figures in card.metrics.items()
-        if "accuracy" in figures and not name.startswith("fer2013-")
-    ]  # fmt: skip
-    headings = ("model", "measured on", "n", "accuracy, %", "macro-F1", "ECE")
-    return table(headings, rows) if rows else "None yet."
+    return table(("network", "pictures", *labels), rows) if rows else NONE
 
 
 def measured_table(peers: Sequence[Measured]) -> str:
@@ -92,25 +81,31 @@ def measured_table(peers: Sequence[Measured]) -> str:
 
 
 def published_table(peers: Sequence[Published]) -> str:
-    """What authors say of their own networks."""
-    headings = ("network", "benchmark", "accuracy, %", "parameters", "MB", "how", "source")
+    """What authors say of their own networks, a table a benchmark."""
+    return "\n\n".join(
+        f"{benchmark}:\n\n{_published([peer for peer in peers if peer.benchmark == benchmark])}"
+        for benchmark in dict.fromkeys(peer.benchmark for peer in peers)
+    )
+
+
+def _published(peers: Sequence[Published]) -> str:
+    headings = ("network", "accuracy, %", "parameters", "MB", "how", "source")
     rows = [
-        (peer.name, peer.benchmark, figure(peer.accuracy, 2), count(peer.parameters),
-         megabytes(peer.bytes), peer.protocol,
-         peer.source + ("" if peer.verified else " (quoted second-hand)"))
+        (peer.name, figure(peer.accuracy, 2), count(peer.parameters), megabytes(peer.bytes),
+         peer.protocol, peer.source if peer.verified else f"{peer.source} ({UNVERIFIED})")
         for peer in peers
     ]  # fmt: skip
     return table(headings, rows)
 
 
-def capability_table(claims: Sequence[Capability], default: Row) -> str:
-    """What others claim, and what ours, by its ``default`` model, does about it."""
-    accuracy = percent(default.private.get("accuracy"))
+def capability_table(claims: Sequence[Capability], ours: Row) -> str:
+    """What others claim of FER-2013, and what ``ours``, by the same labels, does about it."""
+    accuracy = percent(ours.private.get("accuracy"))
     facts = {
-        "model": default.name,
+        "model": ours.name,
         "accuracy": "not measured yet" if accuracy == "-" else f"{accuracy} %",
-        "megabytes": megabytes(default.bytes),
-        "ratio": "-" if default.latency is None else f"{default.latency.median:.2f}",
+        "megabytes": megabytes(ours.bytes),
+        "ratio": "-" if ours.latency is None else f"{ours.latency.median:.2f}",
     }
     rows = [
         (claim.who, claim.claim, claim.known, claim.ours.format_map(facts), claim.source)

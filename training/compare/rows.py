@@ -3,17 +3,16 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from edge_fer.emotion.card import Card, read_card
 from edge_fer.emotion.session import optimize
 from training.compare.latency import Ratio, ratios
 from training.compare.peers import Rebuilt
 from training.compare.rebuild import rebuild
+from training.export import costs
 from training.recipe import RUNS
-from training.records import FOLDER, PUBLIC, Budget, Stage, read_record
-
-PRIVATE = "fer2013-private"
+from training.records import FOLDER, Budget, Stage, read_record
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,6 +22,10 @@ class Row:
     name: str
     model: str = ""
     """The INT8 file to which the stage belongs; empty for other people's networks."""
+    stage: Literal["", "fp32", "int8", "scaled", "compiled"] = ""
+    """Of ours: on the way, the file, the file at another chip size, its compiled copy."""
+    truth: str = "fer2013"
+    """Whose labels the figures go by, a key of `TRUTHS`."""
     size: int
     """Side of the input in px."""
     channels: int = 1
@@ -42,7 +45,7 @@ class Row:
 
 
 def our_rows(models: Sequence[Path], scratch: Path) -> list[Row]:
-    """Each model's fp32 stages, its INT8 file at each size, and its compiled copy."""
+    """Each INT8 model's fp32 stages, its file at each size, and its compiled copy."""
     return [row for model in models for row in _stages(model, read_card(model), scratch)]
 
 
@@ -71,38 +74,48 @@ def timed(rows: Sequence[Row], yardstick: Row) -> list[Row]:
 
 
 def _stages(model: Path, card: Card, scratch: Path) -> Iterator[Row]:
-    size, channels = card.input.sizes[0], card.input.channels
-    record = FOLDER / f"{model.stem}.json"
-    budget: Budget | None = None
-    if record.exists():
-        read = read_record(record)
-        for name, stage in read.stages.items():
-            budget = _sum(budget, stage) if name != "parent" else stage.budget
-            file = RUNS / read.recipe / stage.file
-            yield Row(
-                name=f"{model.stem}: fp32 {name}", model=model.stem, size=size, channels=channels,
-                parameters=stage.parameters, macs=stage.macs, bytes=stage.bytes,
-                file=file if file.exists() else None, public=stage.figures, budget=budget,
-            )  # fmt: skip
+    truth, public = card.figures("public")
     shipped = Row(
-        name=model.stem, model=model.stem, size=size, channels=channels,
-        parameters=card.parameters, macs=card.macs, bytes=model.stat().st_size, file=model,
-        public=card.metrics.get(PUBLIC, {}), private=card.metrics.get(PRIVATE, {}), budget=budget,
+        name=model.stem, model=model.stem, stage="int8", truth=truth or "fer2013",
+        size=card.input.sizes[0], channels=card.input.channels, parameters=card.parameters,
+        macs=card.macs, bytes=model.stat().st_size, file=model, public=public,
+        private=card.figures("private")[1],
     )  # fmt: skip
+    stages = list(_fp32(shipped, FOLDER / f"{model.stem}.json", model.parent))
+    yield from stages
+    last = stages[-1] if stages else shipped
+    shipped = dataclasses.replace(shipped, budget=last.budget)
     yield shipped
     for other in card.input.sizes[1:]:
         yield dataclasses.replace(
-            shipped, name=f"{model.stem} at {other} px", size=other, macs=None,
-            public=card.metrics.get(f"{PUBLIC}, {other} px", {}),
-            private=card.metrics.get(f"{PRIVATE}, {other} px", {}),
+            shipped, name=f"{model.stem} at {other} px", stage="scaled", size=other,
+            macs=costs(last.file, other)[1] if last.stage == "fp32" and last.file else None,
+            public=card.figures(f"public, {other} px")[1], private={},
         )  # fmt: skip
     compiled = scratch / f"{model.stem}.ort"
     compiled.parent.mkdir(parents=True, exist_ok=True)
     optimize(model, compiled)
     yield dataclasses.replace(
-        shipped, name=f"{model.stem}, compiled", file=compiled, bytes=compiled.stat().st_size,
-        public={}, private={},
+        shipped, name=f"{model.stem}, compiled", stage="compiled", file=compiled,
+        bytes=compiled.stat().st_size, public={}, private={},
     )  # fmt: skip
+
+
+def _fp32(shipped: Row, record: Path, models: Path) -> Iterator[Row]:
+    """What the record of the ``shipped`` file has, with the file itself where it still is."""
+    if not record.exists():
+        return
+    read = read_record(record)
+    budget: Budget | None = None
+    for name, stage in read.stages.items():
+        budget = _sum(budget, stage) if name != "parent" else stage.budget
+        places = (RUNS / read.recipe / stage.file, models / stage.file)
+        yield dataclasses.replace(
+            shipped, name=f"{shipped.model}: fp32 {name}", stage="fp32",
+            parameters=stage.parameters, macs=stage.macs, bytes=stage.bytes,
+            file=next((place for place in places if place.exists()), None),
+            public=stage.figures, private={}, budget=budget,
+        )  # fmt: skip
 
 
 def _sum(earlier: Budget | None, stage: Stage) -> Budget | None:

@@ -1,0 +1,151 @@
+"""The tables of docs/models.md that look closer at our own models, as Markdown."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_fer.emotion.card import TRUTHS, Card
+from edge_fer.emotion.labels import LABELS
+from edge_fer.measure.robustness import DISTURBANCES
+from training.compare.answers import Answers
+from training.compare.page import NONE, count, figure, percent, table
+from training.compare.rows import Row
+from training.compare.shares import Shares
+
+NO_STUDY = "Not run yet: `python -m training.study ultralight`."
+NO_SHARES = "Not run yet: `python -m training.compare.shares`."
+
+
+def size_table(rows: Sequence[Row]) -> str:
+    """The INT8 files at each chip size that they take."""
+    headings = (
+        "model", "px", "PublicTest, %", "no duplicates, %", "macro-F1", "MMACs", "latency ratio",
+    )  # fmt: skip
+    cells = [
+        (row.truth,
+         (f"`{row.model}`", f"{row.size}{' (default)' if row.stage == 'int8' else ''}",
+          percent(row.public.get("accuracy")), percent(row.public.get("accuracy_no_duplicates")),
+          figure(row.public.get("macro_f1")),
+          "-" if row.macs is None else f"{row.macs / 1e6:,.1f}",
+          "-" if row.latency is None else str(row.latency)))
+        for row in sorted(rows, key=lambda row: (row.model, row.size))
+        if row.stage in {"int8", "scaled"}
+    ]  # fmt: skip
+    return _by_truth(headings, cells)
+
+
+def robustness_table(cards: Sequence[Card]) -> str:
+    """What each disturbance takes from the accuracy, in points."""
+    rows = [
+        (truth,
+         (f"`{card.name}`", percent(found["clean"]), figure(found["mean_loss"], 1),
+          *(figure(found["disturbed"].get(name, {}).get("loss"), 1) for name in DISTURBANCES)))
+        for card, truth, found in _parts(cards, "robustness")
+    ]  # fmt: skip
+    return _by_truth(("model", "clean, %", "mean loss", *DISTURBANCES), rows)
+
+
+def aligned_table(cards: Sequence[Card]) -> str:
+    """The pictures as they are against chips that the run-time aligner cut of them."""
+    rows = [
+        (truth,
+         (f"`{card.name}`", how.replace("_", " "), count(found["n"]), percent(found["first"]),
+          percent(found["second"]), _interval(found["difference"], found["low"], found["high"])))
+        for card, truth, groups in _parts(cards, "aligned")
+        for how, found in groups.items()
+    ]  # fmt: skip
+    headings = (
+        "model", "chips cut by", "n", "as they are, %", "aligned, %", "difference, points (95 %)",
+    )  # fmt: skip
+    return _by_truth(headings, rows)
+
+
+def _parts(cards: Sequence[Card], part: str) -> Iterator[tuple[Card, str, dict[str, Any]]]:
+    """The cards whose PublicTest figures have that part, with whose labels they go by."""
+    for card in cards:
+        truth, figures = card.figures("public")
+        if part in figures:
+            yield card, truth, figures[part]
+
+
+def _by_truth(headings: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """A table for each label set that has rows, so that no column mixes two benchmarks."""
+    found = [(name, [row for key, row in rows if key == truth]) for truth, name in TRUTHS.items()]
+    tables = [f"{name} labels:\n\n{table(headings, own)}" for name, own in found if own]
+    return "\n\n".join(tables) or NONE
+
+
+def said_table(answers: Sequence[Answers]) -> str:
+    """How often each label is said, above how often it is true, in % of the pictures."""
+    rows = [
+        (answer.truth, (f"`{answer.model}` says", *_label_shares(answer, "said")))
+        for answer in answers
+    ]
+    true = {answer.truth: ("true", *_label_shares(answer, "n")) for answer in answers}
+    return _by_truth(("", *LABELS), [*rows, *true.items()])
+
+
+def _label_shares(answer: Answers, key: str) -> list[str]:
+    classes, whole = answer.figures["per_class"], answer.figures["n"]
+    return [f"{100 * classes.get(label, {}).get(key, 0) / whole:.1f}" for label in LABELS]
+
+
+def crowd_table(answers: Sequence[Answers]) -> str:
+    """All models against FER+'s majority: in all, and how often a label that is said is right."""
+    rows = [
+        (f"`{answer.model}`", count(answer.figures["n"]), percent(answer.figures["accuracy"]),
+         figure(answer.figures["macro_f1"]), figure(answer.figures["ece"]),
+         *(_right(answer.figures["per_class"].get(label, {})) for label in LABELS))
+        for answer in answers
+        if answer.truth == "ferplus"
+    ]  # fmt: skip
+    return table(("model", "n", "accuracy, %", "macro-F1", "ECE", *LABELS), rows)
+
+
+def _right(found: dict[str, Any]) -> str:
+    """Such as "62 of 318"."""
+    said = found.get("said", 0)
+    return f"{round(said * found['precision'])} of {said}" if said else "-"
+
+
+def study_table(records: Sequence[Path]) -> str:
+    """Parent, pruned and the pruned architecture from scratch, as `training.study` wrote them."""
+    rows = []
+    for path in records:
+        found = json.loads(path.read_text())
+        macs = found["macs"]
+        arms = [sum(found["accuracy"][arm]) / len(found["seeds"]) for arm in macs]
+        rows.append(
+            (path.stem.removeprefix("study-"), f"{len(found['seeds'])}",
+             ", ".join(f"{name} {epochs}" for name, epochs in found["epochs"].items()),
+             f"{macs['parent'] / 1e6:.1f} → {macs['pruned'] / 1e6:.1f}", *map(percent, arms),
+             *(_interval(*(found[f"pruned - {arm}"][key] for key in ("points", "low", "high")))
+               for arm in ("parent", "scratch")))
+        )  # fmt: skip
+    headings = (
+        "network", "seeds", "epochs", "MMACs", "parent, %", "pruned, %", "from scratch, %",
+        "pruned less parent, points (95 %)", "pruned less from scratch, points (95 %)",
+    )  # fmt: skip
+    return table(headings, rows) if rows else NO_STUDY
+
+
+def shares_table(shares: Sequence[Shares]) -> str:
+    """What the models say on stills and clips, in % of the faces."""
+    rows = [
+        (found.file, f"`{found.model}`", f"{found.faced} of {found.frames}",
+         _most(found.raw), _most(found.published))
+        for found in shares
+    ]  # fmt: skip
+    headings = ("file", "model", "frames with a face", "frame by frame, %", "after smoothing, %")
+    return table(headings, rows) if rows else NO_SHARES
+
+
+def _most(shares: dict[str, float]) -> str:
+    """What reaches a percent, such as "neutral 72, happy 19"."""
+    told = [f"{name} {100 * share:.0f}" for name, share in shares.items() if share >= 0.01]
+    return ", ".join(told) or "-"
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return f"{value:+.2f} ({low:+.2f} to {high:+.2f})"
