@@ -49,8 +49,9 @@ def read_parent(recipe: Recipe, path: Path | None = None) -> nn.Module:
 
 def find_parent(recipe: Recipe) -> nn.Module:
     """The parent to prune: the committed one, or else that of the run, trained if need be."""
-    if recipe.base is not None:
-        return find_parent(read_recipe(recipe.base))
+    other = recipe.base or recipe.parent
+    if other is not None:
+        return find_parent(read_recipe(other))
     if (FOLDER / f"{recipe.name}.npz").exists():
         return read_parent(recipe)
     return train(recipe)

@@ -95,6 +95,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
     """Chip sides in px that the model file offers; the first is the default."""
     soft: str | None = None
     """Name of a file in training/soft/: the scores of an ensemble to learn from."""
+    parent: str | None = None
+    """Recipe whose parent is pruned instead of one of its own."""
     base: str | None = None
     """Recipe whose finished network is tuned instead of training one."""
     labels: Literal["fer2013", "ferplus"] = "fer2013"
