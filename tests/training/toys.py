@@ -16,6 +16,7 @@ OPTIONS = {
     "ultralight": {"stem": 8, "widths": [16, 24, 32], "blocks": [1, 1, 1]},
     "xception": {"stem": 8, "entry": [16, 24, 32], "middle": 1, "exit_width": 48},
     "resnet": {"widths": [8, 16, 24, 32]},
+    "vgg": {"widths": [8, 16, 24, 32], "blocks": [1, 1, 1, 1]},
 }
 """Of a tiny network of each kind."""
 
