@@ -87,7 +87,6 @@ def test_each_shipped_int8_model_was_run_on_every_cpu(model):
     assert {HERE.machine, *(cpu.name for cpu in CPUS)} == cpus, "run: make agreement"
 
 
-@pytest.mark.xfail(reason="with AVX2 and no VNNI, weights of 8 bits saturate")
 def test_the_shipped_models_answer_alike_on_every_cpu():
     assert [] == too_different(RECORD["rows"])
 
