@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import shutil
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -44,7 +45,7 @@ Dir::Cache "{folder}/cache";
 Dir::Etc "{folder}/etc";
 """
 
-SOURCE = "deb [signed-by={keyring}] http://deb.debian.org/debian {suite} main\n"
+SOURCE = "deb [signed-by={keyring}] {archive} {suite} main\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +136,7 @@ class Emulator:
 
 
 def _apt(folder: Path) -> list[str]:
-    """apt-get with nothing of this machine's but its keys; state and settings are in ``folder``."""
+    """apt-get with this machine's keys and archive; state and settings are in ``folder``."""
     keyring = next(Path("/usr/share/keyrings").glob("debian-archive-keyring.*"), None)
     if keyring is None:
         raise StepError("no Debian keys; sudo apt-get install debian-archive-keyring")
@@ -143,6 +144,17 @@ def _apt(folder: Path) -> list[str]:
     for name in ("state/lists/partial", "cache/archives/partial", "etc"):
         (own / name).mkdir(parents=True)
     (own / "status").touch()
-    (own / "etc" / "sources.list").write_text(SOURCE.format(keyring=keyring, suite=SUITE))
+    (own / "etc" / "sources.list").write_text(
+        SOURCE.format(keyring=keyring, archive=_archive(), suite=SUITE)
+    )
     (own / "settings").write_text(SETTINGS.format(folder=own))
     return ["env", f"APT_CONFIG={own / 'settings'}", "apt-get"]
+
+
+def _archive() -> str:
+    """Where this machine has its Debian packages from."""
+    ask = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian", "Label: Debian"]
+    found = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.split()
+    if not found:
+        raise StepError("apt knows no Debian archive; sudo apt-get update")
+    return found[0]

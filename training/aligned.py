@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from edge_fer.emotion.tensor import to_tensor
-from edge_fer.errors import EdgeFerError
 from edge_fer.measure.aligned import How, StillAligner
 from edge_fer.measure.dataset import load
+from training.command import answer
 from training.data import SPEC, data_path
 from training.recipe import RUNS
 
@@ -57,16 +57,15 @@ def main() -> int:
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
-    try:
-        arrays = write_aligned(RUNS / FILE)
-    except EdgeFerError as error:
-        print(f"training: {error}", file=sys.stderr)
-        return error.exit_code
+    return answer(_write_and_tell)
+
+
+def _write_and_tell() -> None:
+    arrays = write_aligned(RUNS / FILE)
     for name in SPLITS:
         shares = np.bincount(arrays[f"{name}_how"], minlength=len(How)) / len(arrays[name])
         ways = ", ".join(f"{how.name.lower()} {shares[how]:.1%}" for how in How)
         print(f"{name}: {len(arrays[name])} pictures: {ways}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -26,8 +26,13 @@ def run(
     """Call ``work`` with the recipe and the arguments; return the exit code."""
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    return answer(lambda: work(read_recipe(arguments.recipe), arguments))
+
+
+def answer(work: Callable[[], object]) -> int:
+    """Call ``work``, print what goes wrong as one line, and return the exit code."""
     try:
-        work(read_recipe(arguments.recipe), arguments)
+        work()
     except EdgeFerError as error:
         print(f"training: {error}", file=sys.stderr)
         return error.exit_code

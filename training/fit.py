@@ -159,8 +159,10 @@ class _Run:
 
     def _pick(self, train: Split, index: torch.Tensor) -> torch.Tensor:
         """The chips of a batch, some as the aligner cuts them."""
-        if self.options.aligned == 0 or train.aligned is None:
+        if self.options.aligned == 0:
             return train.chips[index]
+        if train.aligned is None:
+            raise ConfigError("fit.aligned: must be 0 where no aligned chips are given")
         draw = torch.rand(len(index), 1, 1, 1, generator=self.generator)
         return torch.where(draw < self.options.aligned, train.aligned[index], train.chips[index])
 

@@ -15,9 +15,10 @@ import torch
 from torch import nn
 
 from edge_fer.emotion.labels import FER2013_LABELS, OWN_LABEL, fault_of, plain
-from edge_fer.errors import ConfigError, EdgeFerError
+from edge_fer.errors import ConfigError
 from edge_fer.measure.crops import Kind
 from edge_fer.measure.dataset import FERPLUS_COLUMNS
+from training.command import answer
 from training.data import SPEC, to_split
 from training.export import costs, export
 from training.fit import fit
@@ -27,7 +28,7 @@ from training.own_data import Sets, read_sets
 from training.parents import FOLDER, read_parent
 from training.prune import count_macs, cut
 from training.quantize import quantize
-from training.recipe import Fit, Prune, Recipe, read_recipe
+from training.recipe import Fit, Prune, Recipe, origin, read_recipe
 from training.train import new_net
 
 EPOCHS = 15
@@ -162,16 +163,11 @@ def main() -> int:
     """Run from the command line and return the exit code."""
     arguments = make_parser().parse_args()
     torch.set_num_threads(arguments.threads)
-    try:
-        order = read_order(arguments)
-        recipe = read_recipe(order.net)
-        make_own(order, read_recipe(recipe.base) if recipe.base else recipe)
-    except EdgeFerError as error:
-        print(f"training: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return answer(lambda: _make(read_order(arguments)))
+
+
+def _make(order: Order) -> Path:
+    return make_own(order, origin(read_recipe(order.net)))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from torch import nn
 
 from edge_fer.errors import DataError
 from training.command import make_parser, run
-from training.recipe import Recipe, read_recipe
+from training.recipe import Recipe, origin
 from training.train import new_net, train
 
 FOLDER = Path(__file__).parent / "parents"
@@ -49,9 +49,7 @@ def read_parent(recipe: Recipe, path: Path | None = None) -> nn.Module:
 
 def find_parent(recipe: Recipe) -> nn.Module:
     """The parent to prune: the committed one, or else that of the run, trained if need be."""
-    other = recipe.base or recipe.parent
-    if other is not None:
-        return find_parent(read_recipe(other))
+    recipe = origin(recipe)
     if (FOLDER / f"{recipe.name}.npz").exists():
         return read_parent(recipe)
     return train(recipe)

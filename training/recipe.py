@@ -76,6 +76,8 @@ class Study(Struct, frozen=True, kw_only=True):
     """Whether pruning pays: parent, pruned and same size from scratch, over several seeds."""
 
     seeds: tuple[int, ...] = (1, 2, 3)
+    macs: float = 0.5
+    """Share of the multiply-accumulates that is removed, in one step."""
     parent: Fit
     pruned: Fit
     """After the cut; the network from scratch has the epochs of both together."""
@@ -139,6 +141,19 @@ def read_recipe(name: str, folder: Path = FOLDER) -> Recipe:
         raise ConfigError(f"{path}: {_plain(str(error))}") from error
     except (msgspec.DecodeError, OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: must be a TOML file ({error})") from error
+
+
+def origin(recipe: Recipe) -> Recipe:
+    """The recipe whose parent this one begins with; itself where it trains its own."""
+    other = recipe.base or recipe.parent
+    return recipe if other is None else origin(read_recipe(other))
+
+
+def fits(recipe: Recipe) -> list[Fit]:
+    """All training runs that the recipe itself describes."""
+    prune = recipe.prune
+    later = [] if prune is None else [prune.between, prune.last, prune.polish]
+    return [fit for fit in (recipe.fit, *later) if fit is not None]
 
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:

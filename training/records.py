@@ -13,7 +13,7 @@ from edge_fer.measure.evaluate import evaluate
 from training.data import data_path
 from training.export import costs
 from training.figures import TRUTH
-from training.recipe import RUNS, Recipe, Struct, read_recipe
+from training.recipe import RUNS, Recipe, Struct, origin, read_recipe
 
 FOLDER = Path("training/records")
 
@@ -83,18 +83,15 @@ def read_record(path: Path) -> Record:
 
 def _budget(recipe: Recipe, stage: str) -> Budget | None:
     """Summed over the stage's runs; None if one of them has left no history here."""
-    runs = [_run_of_parent(recipe)] if stage == "parent" else list(_runs_after(recipe))
+    runs = (
+        [RUNS / origin(recipe).name / "parent"] if stage == "parent" else list(_runs_after(recipe))
+    )
     histories = [run / "history.json" for run in runs]
     if not all(file.exists() for file in histories):
         return None
     epochs = [epoch for file in histories for epoch in msgspec.json.decode(file.read_bytes())]
     seconds = sum(epoch["seconds"] for epoch in epochs)
     return Budget(epochs=len(epochs), hours=round(seconds / 3600, 2))
-
-
-def _run_of_parent(recipe: Recipe) -> Path:
-    other = recipe.base or recipe.parent
-    return RUNS / recipe.name / "parent" if other is None else _run_of_parent(read_recipe(other))
 
 
 def _runs_after(recipe: Recipe) -> Iterator[Path]:

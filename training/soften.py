@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from edge_fer.errors import DataError, EdgeFerError
+from edge_fer.errors import DataError
 from training.augment import augment
+from training.command import answer
 from training.data import Split, read_split
 from training.fit import load_module
 from training.recipe import RUNS
@@ -85,17 +86,22 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    try:
-        nets = [load_module(RUNS / run / "parent" / "final.pt") for run in arguments.runs]
-        for run, net in zip(arguments.runs, nets, strict=True):
-            print(f"{run}: {_accuracy([net]):.4f} on PublicTest with its mirror image")
-        print(f"ensemble: {_accuracy(nets):.4f}")
-        scores = scores_of(nets, read_split("train"), views=arguments.views)
-        write_soft(scores, FOLDER / f"{arguments.name}.npz")
-    except EdgeFerError as error:
-        print(f"training: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return answer(lambda: _soften(arguments.name, arguments.runs, arguments.views))
+
+
+def _soften(name: str, runs: list[str], views: int) -> None:
+    nets = [_finished(run) for run in runs]
+    for run, net in zip(runs, nets, strict=True):
+        print(f"{run}: {_accuracy([net]):.4f} on PublicTest with its mirror image")
+    print(f"ensemble: {_accuracy(nets):.4f}")
+    write_soft(scores_of(nets, read_split("train"), views=views), FOLDER / f"{name}.npz")
+
+
+def _finished(run: str) -> nn.Module:
+    path = RUNS / run / "parent" / "final.pt"
+    if not path.exists():
+        raise DataError(f"{path}: no such run; make it with python -m training.train {run}")
+    return load_module(path)
 
 
 def _accuracy(nets: list[nn.Module]) -> float:

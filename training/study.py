@@ -57,7 +57,7 @@ def _train_arms(
     folder = RUNS / recipe.name / f"study-{seed}"
     start = new_net(msgspec.structs.replace(recipe, seed=seed))
     parent = fit(start, chips, valid, options.parent, folder / "parent", seed=seed)
-    smaller = cut(parent, int(count_macs(parent) * (1 - recipe.prune.macs)), recipe.prune)
+    smaller = cut(parent, int(count_macs(parent) * (1 - options.macs)), recipe.prune)
     pruned = fit(smaller, chips, valid, options.pruned, folder / "pruned", seed=seed)
     whole = options.parent.epochs + options.pruned.epochs
     longer = msgspec.structs.replace(options.parent, epochs=whole)

@@ -14,7 +14,7 @@ from training.data import Split, read_split
 from training.fit import fit
 from training.nets import NETS
 from training.nets.blocks import Classifier
-from training.recipe import RUNS, Recipe, suggestion
+from training.recipe import RUNS, Recipe, fits, suggestion
 from training.soften import read_soft
 
 
@@ -30,8 +30,7 @@ def training_split(recipe: Recipe) -> Split:
     """The training pictures, with soft labels and aligned chips as far as the recipe asks."""
     split = read_split("train")
     guide = None if recipe.soft is None else read_soft(recipe.soft, len(split))
-    fits = [recipe.fit] if recipe.prune is None else [recipe.fit, recipe.prune.last]
-    aligned = read_aligned("train") if any(fit.aligned for fit in fits) else None
+    aligned = read_aligned("train") if any(fit.aligned for fit in fits(recipe)) else None
     return dataclasses.replace(split, guide=guide, aligned=aligned)
 
 

@@ -26,7 +26,7 @@ DRAWS = 2000
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ratio:
-    """Of the times of two sides, with the bounds of its 95 % interval."""
+    """Of the times of two sides, with bounds; whoever measures says which."""
 
     value: float
     low: float
@@ -38,7 +38,10 @@ class Ratio:
 
 
 def ratio(seconds: NDArray[np.float64], *, seed: int = 0) -> Ratio:
-    """Of the first side to the second of ``seconds`` (rounds, 2); the bootstrap draws rounds."""
+    """Of the first side to the second of ``seconds`` (rounds, 2), with its 95 % interval.
+
+    The bootstrap draws rounds.
+    """
     draws = np.random.default_rng(seed).integers(len(seconds), size=(DRAWS, len(seconds)))
     times = np.percentile(seconds[draws], UNDISTURBED, axis=1)
     low, high = np.percentile(times[:, 0] / times[:, 1], (2.5, 97.5))

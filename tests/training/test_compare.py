@@ -11,8 +11,9 @@ from toys import toy_recipe
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.labels import FER2013_LABELS
 from edge_fer.measure.evaluate import evaluate
+from edge_fer.measure.speed import Ratio
 from training.compare.__main__ import PAGE, fill
-from training.compare.latency import Ratio, instructions, ratios
+from training.compare.latency import instructions, ratios
 from training.compare.mini_xception import mini_xception
 from training.compare.page import (
     NONE,
@@ -85,7 +86,7 @@ def test_a_network_takes_as_long_as_itself(yardstick):
     path, *_ = yardstick
     first, twin, larger = ratios([(path, 64), (path, 64), (path, 64)], rounds=5)
     assert Ratio(1, 1, 1) == first
-    assert all(0 < each.low <= each.median <= each.high for each in (twin, larger))
+    assert all(0 < each.low <= each.value <= each.high for each in (twin, larger))
 
 
 def test_the_processor_is_named_with_its_extensions():
@@ -202,7 +203,7 @@ def test_our_rows_are_all_stages_of_a_model_with_their_times(
     first = Row(name="first", size=64, file=yardstick[0])
     latencies = [row.latency for row in timed([*rows, absent], first)]
     assert latencies[-1] is None
-    assert all(latency.median > 0 for latency in latencies[:-1])
+    assert all(latency.value > 0 for latency in latencies[:-1])
 
 
 def test_recalls_of_a_card_stand_beside_the_peers(built):

@@ -8,10 +8,10 @@ from toys import toy_pictures
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.labels import LABELS
 from edge_fer.measure.dataset import load
+from edge_fer.measure.speed import Ratio
 from edge_fer.types import Box, Outcome, Report, Verdict
 from training.compare.answers import Answers, answers
 from training.compare.draw import draw_sizes, draw_tradeoffs
-from training.compare.latency import Ratio
 from training.compare.page import NONE, cost_table
 from training.compare.rows import Row
 from training.compare.sections import (

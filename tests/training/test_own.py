@@ -91,9 +91,9 @@ def test_a_new_head_keeps_what_the_old_one_knows():
         before = old(chips)
         after = with_labels(old, ("waving", "happy", "contempt"))(chips)
     assert 3 == old.labels
-    assert torch.equal(before[:, 3], after[:, 1])
-    assert torch.equal(before[:, 7 + 7], after[:, 2])
-    assert torch.equal(before[:, -8:], after[:, -8:])
+    torch.testing.assert_close(before[:, 3], after[:, 1])
+    torch.testing.assert_close(before[:, 7 + 7], after[:, 2])
+    torch.testing.assert_close(before[:, -8:], after[:, -8:])
 
 
 def test_the_card_tells_the_command_that_makes_the_file(tmp_path):

@@ -76,7 +76,7 @@ def _ours(rows: Sequence[Row], kind: str, split: str, truth: str) -> list[plots.
         if row.truth != truth:
             continue
         accuracy = getattr(row, split).get("accuracy")
-        latency = None if row.latency is None else row.latency.median
+        latency = None if row.latency is None else row.latency.value
         cost = latency if kind == "latency" else (row.bytes or 0) / 1e6 or None
         if accuracy is not None and cost is not None:
             points.append(plots.Point(row.name, cost, 100 * accuracy, ours=True, path=row.model))

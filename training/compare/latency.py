@@ -3,7 +3,6 @@
 The time is the thread's own, which on a free core is the latency.
 """
 
-import dataclasses
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edge_fer.emotion.compiled import processor
+from edge_fer.measure.speed import Ratio
 
 ROUNDS = 100
 SLOW, SLOW_ROUNDS = 0.02, 8
@@ -25,21 +25,11 @@ EXTENSIONS = (
 """Flags of /proc/cpuinfo that decide how fast a small network is."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Ratio:
-    """Median of the per-round ratios, and their 10th and 90th percentile."""
-
-    median: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        """Such as "1.34 (1.18-1.61)"."""
-        return f"{self.median:.2f} ({self.low:.2f}-{self.high:.2f})"
-
-
 def ratios(files: Sequence[tuple[Path, int]], *, rounds: int = ROUNDS) -> list[Ratio]:
-    """Latency of each file at its chip size in px, batch 1, in terms of the first one's."""
+    """Latency of each file at its chip size in px, batch 1, in terms of the first one's.
+
+    The median of the per-round ratios, with their 10th and 90th percentile as bounds.
+    """
     runs = [_runner(path, size) for path, size in files]
     slow = {run for run in runs[1:] if min(_seconds(run) for _ in range(2)) > SLOW}
     found: dict[Callable[[], object], Ratio] = {}

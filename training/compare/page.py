@@ -105,7 +105,7 @@ def capability_table(claims: Sequence[Capability], ours: Row) -> str:
         "model": ours.name,
         "accuracy": "not measured yet" if accuracy == "-" else f"{accuracy} %",
         "megabytes": megabytes(ours.bytes),
-        "ratio": "-" if ours.latency is None else f"{ours.latency.median:.2f}",
+        "ratio": "-" if ours.latency is None else f"{ours.latency.value:.2f}",
     }
     rows = [
         (claim.who, claim.claim, claim.known, claim.ours.format_map(facts), claim.source)

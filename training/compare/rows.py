@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from edge_fer.emotion.card import Card, read_card
 from edge_fer.emotion.session import optimize
-from training.compare.latency import Ratio, ratios
+from edge_fer.measure.speed import Ratio
+from training.compare.latency import ratios
 from training.compare.peers import Rebuilt
 from training.compare.rebuild import rebuild
 from training.export import costs

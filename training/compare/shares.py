@@ -16,8 +16,9 @@ from pathlib import Path
 import msgspec
 
 from edge_fer.emotion.card import shipped_models
-from edge_fer.errors import ConfigError, EdgeFerError
+from edge_fer.errors import ConfigError
 from edge_fer.types import Report
+from training.command import answer
 from training.recipe import Struct
 
 RECORD = Path(__file__).parents[1] / "records" / "shares.json"
@@ -118,19 +119,18 @@ def main() -> int:
     parser.add_argument("--record", type=Path, default=RECORD, help="file to write")
     parser.add_argument("--max-frames", type=int, help="of each file")
     arguments = parser.parse_args()
+    return answer(lambda: _record(arguments.files, arguments.record, arguments.max_frames))
+
+
+def _record(named: Sequence[Path], record: Path, max_frames: int | None) -> None:
     models = [model for model in shipped_models() if model.stem.endswith("-int8")]
     found = []
-    try:
-        for file in _files(arguments.files):
-            for model in models:
-                found.append(shares(file, model, max_frames=arguments.max_frames))
-                print(found[-1], flush=True)
-    except EdgeFerError as error:
-        print(f"training: {error}", file=sys.stderr)
-        return error.exit_code
-    arguments.record.parent.mkdir(parents=True, exist_ok=True)
-    arguments.record.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
-    return 0
+    for file in _files(named):
+        for model in models:
+            found.append(shares(file, model, max_frames=max_frames))
+            print(found[-1], flush=True)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
 
 
 if __name__ == "__main__":
