@@ -68,9 +68,9 @@ lint-training: venv-train ## mypy --strict for training/, which needs torch
 	$(VENV_TRAIN)/bin/mypy -p training
 
 .PHONY: bench
-bench: ## latency of each stage on this device [CAMERA= ACKNOWLEDGE= ARGS=]
-	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data $(GET_CLIP)
-	@$(VENV)/bin/edge-fer bench --camera '$(CAMERA)' $(USE) $(ARGS)
+bench: ## measure docs/results.md anew [ARGS=]; media and data in $EDGE_FER_MEDIA and $EDGE_FER_DATA
+	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data --media $(notdir $(CLIP)) astronaut.png
+	@$(VENV)/bin/python -m tools.results $(ARGS)
 
 .PHONY: model
 model: venv-train ## train, prune and quantize NET=ultralight|xception [ARGS=]

@@ -5,7 +5,8 @@
     │   └── ModelError          78  model, card or landmark file does not fit
     ├── DataError               65  a data set or report cannot be read (EX_DATAERR)
     ├── CameraError             74  no frames to be had (EX_IOERR)
-    └── BrokerError             69  no broker answers (EX_UNAVAILABLE)
+    ├── BrokerError             69  no broker answers (EX_UNAVAILABLE)
+    └── UnsteadyError           75  the machine was too busy to be measured (EX_TEMPFAIL)
 
 The codes are those of BSD's sysexits.h; the unit file names 78 in
 RestartPreventExitStatus, so that systemd does not loop on a typo.
@@ -45,3 +46,9 @@ class BrokerError(EdgeFerError):
     """No broker could be reached where one was needed."""
 
     exit_code = 69
+
+
+class UnsteadyError(EdgeFerError):
+    """Figures were measured on a machine that did something else, or slowed down, meanwhile."""
+
+    exit_code = 75

@@ -9,13 +9,28 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from edge_fer.sections import Model, Quality, Section, Smoothing, Tracking, Vision
+
+__all__ = [
+    "Camera",
+    "Device",
+    "Log",
+    "Model",
+    "Mqtt",
+    "Privacy",
+    "Quality",
+    "Section",
+    "Settings",
+    "Smoothing",
+    "Stats",
+    "Tracking",
+    "Use",
+    "Vision",
+]
+
 Use = Literal["home", "research", "medical", "safety", "public-venue", "art"]
 """What people may say they use edge-fer for. Workplace and education are left out on purpose:
 the EU AI Act, article 5(1)(f), prohibits inferring emotions there."""
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of all sections: frozen, and an unknown option is an error."""
 
 
 class Device(Section, frozen=True):
@@ -76,111 +91,6 @@ class Camera(Section, frozen=True):
     ] = 5.0
 
 
-class Vision(Section, frozen=True):
-    """Finding faces."""
-
-    min_face_px: Annotated[
-        int,
-        Meta(
-            ge=20,
-            le=1000,
-            description="Smallest face looked for, width in px. The cost grows with its inverse "
-            "square.",
-        ),
-    ] = 60
-    threshold: Annotated[
-        float,
-        Meta(
-            ge=-1,
-            le=3,
-            description="Lowest HOG score of a face; less finds more, false ones too.",
-        ),
-    ] = 0.0
-    min_visible: Annotated[
-        float,
-        Meta(ge=0, le=1, description="Smallest share of a box that must lie inside the frame."),
-    ] = 0.7
-    max_faces: Annotated[
-        int, Meta(ge=1, le=64, description="Most faces followed at a time; the largest win.")
-    ] = 8
-    landmarks: Annotated[
-        str,
-        Meta(
-            description="dlib's 68-landmark file; empty: look where Debian's libdlib-data puts it."
-        ),
-    ] = ""
-
-
-class Tracking(Section, frozen=True):
-    """Following a face from frame to frame."""
-
-    min_iou: Annotated[
-        float, Meta(gt=0, lt=1, description="Overlap (IoU) that makes two boxes one track.")
-    ] = 0.3
-    lost_s: Annotated[
-        float, Meta(gt=0, le=60, description="Seconds without a box after which a track ends.")
-    ] = 1.0
-
-
-class Model(Section, frozen=True):
-    """The network."""
-
-    path: Annotated[
-        str,
-        Meta(description="Model name or .onnx path with its card beside it; empty: the default."),
-    ] = ""
-    threads: Annotated[int, Meta(ge=1, le=16, description="Threads of onnxruntime.")] = 1
-    size: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=512,
-            description="Side of the chips in px, one of those `edge-fer models` lists for the "
-            "model; 0: its default.",
-        ),
-    ] = 0
-    budget_ms: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=10_000,
-            description="Instead of a size: what one chip may take on this device, tried at the "
-            "start; the most accurate size within it is taken. 0: no budget.",
-        ),
-    ] = 0.0
-    compiled: Annotated[
-        Literal["auto", "off"],
-        Meta(description="auto: use what `edge-fer compile` made of the model, where it has."),
-    ] = "auto"
-
-
-class Smoothing(Section, frozen=True):
-    """Scores over time to one steady emotion."""
-
-    half_life_s: Annotated[
-        float, Meta(ge=0, le=60, description="Seconds after which a score counts half (EMA).")
-    ] = 0.4
-    settle_s: Annotated[
-        float,
-        Meta(ge=0, le=60, description="Seconds a face is watched before its first event."),
-    ] = 0.5
-    enter: Annotated[
-        float, Meta(ge=0, le=1, description="Smoothed score at which a new label is taken.")
-    ] = 0.4
-    leave: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=1,
-            description="Smoothed score below which the present label is given up; at most "
-            "smoothing.enter.",
-        ),
-    ] = 0.3
-    hold_s: Annotated[
-        float, Meta(ge=0, le=60, description="Seconds a new emotion must last to be an event.")
-    ] = 0.3
-
-
 class Mqtt(Section, frozen=True):
     """Where events go."""
 
@@ -237,6 +147,7 @@ class Settings(Section, frozen=True):
     privacy: Privacy = Privacy()
     camera: Camera = Camera()
     vision: Vision = Vision()
+    quality: Quality = Quality()
     tracking: Tracking = Tracking()
     model: Model = Model()
     smoothing: Smoothing = Smoothing()

@@ -67,6 +67,22 @@ class Detection:
     score: float
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Quality:
+    """How well a face can be read, from its landmarks and its chip."""
+
+    ipd_px: float
+    """Distance of the eye centres (IPD) in px of the frame."""
+    roll_deg: float
+    """Of the eye line against the horizontal, -180 to 180; positive is clockwise in the picture."""
+    turn: float
+    """To one side: 0 frontal, 1 profile; unsigned."""
+    sharpness: float
+    """Of the chip: 0 flat or out of focus; what is sharp is 0.6 to 1, what is noisy more."""
+    cover: float
+    """How much weaker edges are at the weakest of eyes and mouth: 0 all alike, 1 one is hidden."""
+
+
 Scores = Mapping[str, float]
 """Label to probability; sums to 1."""
 
@@ -77,9 +93,17 @@ class Outcome(enum.Enum):
     TOO_SMALL = "box is smaller than vision.min_face_px"
     OFF_FRAME = "less of the box is inside the frame than vision.min_visible"
     TOO_MANY = "more faces than vision.max_faces; the largest are kept"
+    NOT_DUE = "looked at tracking.looks_per_s times a second, not in this frame"
+    COASTING = "not found here in this frame; kept for tracking.coast_s"
+    TINY = "eyes are closer together than quality.min_ipd_px"
+    TILTED = "eye line is tilted by more than quality.max_roll_deg"
+    TURNED = "face is turned to the side by more than quality.max_turn"
+    BLURRED = "chip is less sharp than quality.min_sharpness"
+    COVERED = "an eye or the mouth looks more hidden than quality.max_cover"
     NEW_TRACK = "track is younger than smoothing.settle_s"
     HELD = "new emotion has not lasted smoothing.hold_s yet"
     UNSURE = "no label reaches smoothing.enter, so the emotion is uncertain"
+    STALE = "no readable look for smoothing.stale_s, so the emotion became uncertain"
     UNCHANGED = "emotion is as published before"
     PUBLISHED = "an event was made"
 
@@ -111,7 +135,7 @@ class Event:
     stamp: float
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Verdict:
     """What became of one face in one frame. Every face gets exactly one."""
 
@@ -124,6 +148,10 @@ class Verdict:
     """The track's EMA."""
     emotion: str | None = None
     """The track's published emotion after this frame."""
+    landmarks: Points | None = None
+    """(68, 2), where the face was looked at."""
+    quality: Quality | None = None
+    """Where the face was looked at."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -153,3 +181,5 @@ class Report:
     """Stage name to the wall time it took."""
     fault: str | None = None
     """Why the frame was not looked at; None where it was."""
+    cpu_seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """Stage name to the CPU time of all threads in it."""

@@ -29,3 +29,14 @@ def portrait() -> np.ndarray:
     picture = cv2.imread(str(_cached("astronaut.png")), cv2.IMREAD_GRAYSCALE)
     assert picture is not None
     return picture
+
+
+@pytest.fixture(scope="session")
+def yunet_file() -> Path:
+    """YuNet's .onnx file: $EDGE_FER_YUNET, else in the folder models beside the media's."""
+    named = os.environ.get("EDGE_FER_YUNET")
+    media = os.environ.get("EDGE_FER_MEDIA")
+    path = Path(named or (f"{media}/../models/yunet_n_320_320.onnx" if media else ""))
+    if not path.is_file():
+        pytest.skip("EDGE_FER_YUNET names no YuNet file")
+    return path

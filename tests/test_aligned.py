@@ -78,7 +78,7 @@ def test_where_landmarks_cannot_be_right_the_chip_is_the_picture(aligner, crop, 
 
 
 class Blind:
-    def detect(self, scene):
+    def find(self, scene, threshold):
         return []
 
 
@@ -107,6 +107,6 @@ def test_only_landmarks_that_can_be_a_face_in_a_close_crop_are_believed(right, f
 
 def test_the_box_of_landmarks_is_the_one_the_detector_gives(aligner, crop):
     scene = np.pad(resize_square(crop, SIDE), 40, mode="edge")
-    box = HogDetector(min_face_px=80, threshold=0).detect(scene)[0].box
+    box = HogDetector().find(scene, 0)[0].box
     assert box.iou(box_of(Landmarker().locate(scene, box))) > 0.75
     assert isinstance(box, Box)

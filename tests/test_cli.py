@@ -106,8 +106,8 @@ def test_check_lists_everything_and_ends_with_the_first_errors_code(
         "--camera", tmp_path / "a.png", "--mqtt", f"mqtt://127.0.0.1:{free_port}",
     )  # fmt: skip
     findings = {row["name"]: row["level"] for row in json.loads(out)}
-    expected = {"use": "ok", "model": "ok", "landmarks": "ok", "camera": "ok", "broker": "error"}
-    assert expected == findings
+    fine = dict.fromkeys(("use", "model", "detector", "landmarks", "camera"), "ok")
+    assert fine | {"broker": "error"} == findings
     assert 69 == code
 
 
@@ -128,7 +128,7 @@ def test_check_says_all_is_well(capsys, landmarks, model, tmp_path, broker):
         "--camera", tmp_path / "a.png", "--mqtt", broker.url,
     )  # fmt: skip
     assert 0 == code
-    assert 5 == out.count("│ ok ")
+    assert 6 == out.count("│ ok ")
 
 
 def test_check_names_a_wrong_password(capsys, locked_broker, model, tmp_path):
@@ -152,28 +152,12 @@ def test_explain_gives_every_frame_a_line_that_names_the_setting(
     code, out, _ = call(capsys, *base, ACKNOWLEDGED, "--set=vision.min_face_px=40")
     lines = out.splitlines()
     assert (0, 8) == (code, len(lines))
-    assert "NEW_TRACK: track is younger than smoothing.settle_s (0.5)" in lines[0]
+    assert "NEW_TRACK: track is younger than smoothing.settle_s (0.3)" in lines[0]
     _, out, _ = call(capsys, *base, ACKNOWLEDGED, "--set=vision.min_face_px=140")
     assert "no face (vision.min_face_px 140" in out
     _, out, _ = call(capsys, *base, ACKNOWLEDGED, "--set=vision.min_face_px=40", "--json")
     rows = [json.loads(line) for line in out.splitlines()]
-    assert {"NEW_TRACK"} == {row["outcome"] for row in rows}
-
-
-def test_bench_measures_every_stage_of_the_pipeline(capsys, carphone, landmarks, model):  # noqa: F811
-    code, out, _ = call(
-        capsys, "bench", "--json", "--camera", carphone, "--model", model, "--frames", 130
-    )
-    figures = json.loads(out)
-    assert 0 == code
-    keys = {"stages", "fps", "rss_mb", "model", "size", "frames", "device", "precision"}
-    assert keys == set(figures)
-    assert {"detect", "landmarks", "align", "classify", "smooth", "frame"} == set(figures["stages"])
-    assert (130, "tiny-fp32") == (figures["frames"], figures["model"])
-    for row in figures["stages"].values():
-        assert row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
-    whole = figures["stages"]["frame"]["p50_ms"]
-    assert 0 < figures["stages"]["detect"]["p50_ms"] < whole
+    assert {"NEW_TRACK", "NOT_DUE"} == {row["outcome"] for row in rows}
 
 
 def test_evaluate_prints_the_promised_keys(capsys, tmp_path, model):

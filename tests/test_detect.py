@@ -13,7 +13,7 @@ from edge_fer.vision.detect import HogDetector, Landmarker, find_landmarks
 
 @pytest.fixture(scope="module")
 def detector() -> HogDetector:
-    return HogDetector(min_face_px=80, threshold=0.0)
+    return HogDetector()
 
 
 @pytest.fixture(scope="module")
@@ -25,39 +25,19 @@ def landmarker() -> Landmarker:
     return Landmarker()
 
 
-def test_the_portrait_has_one_face_where_the_face_is(detector, portrait):  # noqa: F811
-    face = detector.detect(portrait)[0]
-    assert face.score > 0.5
-    assert face.box.iou(Box(170, 60, 110, 110)) > 0.5
-
-
-def test_no_face_gives_no_box(detector):
-    noise = np.random.RandomState(0).randint(0, 256, (480, 640), np.uint8)
-    assert [] == detector.detect(noise)
-
-
-def test_twenty_faces_give_twenty_boxes(portrait):  # noqa: F811
+def test_twenty_faces_give_twenty_boxes(detector, portrait):  # noqa: F811
     face = portrait[20:220, 130:330]
-    frame = np.tile(face, (4, 5))
-    found = HogDetector(min_face_px=80, threshold=0.0).detect(frame)
-    assert 20 == len(found)
+    assert 20 == len(detector.find(np.tile(face, (4, 5)), 0.0))
 
 
-@pytest.mark.parametrize(("min_face_px", "count"), [(40, 1), (80, 0)])
-def test_min_face_px_decides_which_faces_are_found(portrait, min_face_px, count):  # noqa: F811
-    half = cv2.resize(portrait, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    found = HogDetector(min_face_px=min_face_px, threshold=0.0).detect(half)
-    assert count == len(found)
-
-
-def test_a_smaller_min_face_px_gives_the_same_box(detector, portrait):  # noqa: F811
-    coarse = detector.detect(portrait)[0]
-    fine = HogDetector(min_face_px=60, threshold=0.0).detect(portrait)[0]
-    assert coarse.box.iou(fine.box) > 0.6
+@pytest.mark.parametrize(("factor", "count"), [(0.5, 0), (1.0, 1)])
+def test_a_face_below_the_smallest_size_is_not_found(detector, portrait, factor, count):  # noqa: F811
+    picture = cv2.resize(portrait, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    assert count == len(detector.find(picture, 0.5))
 
 
 def test_landmarks_lie_on_the_features(detector, landmarker, portrait):  # noqa: F811
-    face = detector.detect(portrait)[0]
+    face = detector.find(portrait, 0.0)[0]
     landmarks = landmarker.locate(portrait, face.box)
     left_eye, right_eye, nose, left_mouth, right_mouth = five_points(landmarks)
     assert (68, 2) == landmarks.shape

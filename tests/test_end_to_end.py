@@ -100,7 +100,7 @@ def test_a_clip_becomes_events_that_tell_a_whole_story(run, options):
     assert 1 == len({event["session"] for event in events})
     assert len(events) == len({event["id"] for event in events})
     first = events[0]
-    assert "1970-01-01T00:00:00.501Z" == first["time"]
+    assert "1970-01-01T00:00:00.300Z" == first["time"]
     assert ("porch", "cam0", 1) == (first["device"], first["camera"], first["schema"])
     model = Path(options[0].partition("model.path=")[2])
     expected = {"name": "tiny-fp32", "sha256": sha256_of(model)}

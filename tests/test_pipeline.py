@@ -6,11 +6,13 @@ from fakes.scripted import CentredLandmarker, ScriptedClassifier, ScriptedDetect
 
 from edge_fer.daemon.pipeline import STAGES, Pipeline
 from edge_fer.emotion.card import Framing
-from edge_fer.settings import Settings, Smoothing, Tracking, Vision
+from edge_fer.settings import Quality, Settings, Smoothing, Tracking, Vision
 from edge_fer.types import Box, Frame, Outcome, Phase
 from edge_fer.vision.align import Aligner
+from edge_fer.vision.search import EveryFrame
 
 FACE = Box(100, 100, 90, 90)
+READ_ALL = Quality(min_ipd_px=0, max_roll_deg=180, max_turn=1, min_sharpness=0, max_cover=1)
 HAPPY = {"happy": 0.9, "sad": 0.1}
 SAD = {"happy": 0.1, "sad": 0.9}
 
@@ -20,11 +22,14 @@ def pipeline(detector, classifier=None, **vision):
         vision=Vision(**vision),
         smoothing=Smoothing(half_life_s=0.1, settle_s=0.3, hold_s=0.2),
         tracking=Tracking(lost_s=0.5),
+        quality=READ_ALL,
     )
     scripted = classifier or ScriptedClassifier(HAPPY)
+    aligner = Aligner(Framing().points, 48)
     return Pipeline(
-        settings, detector, CentredLandmarker(), Aligner(Framing().points, 48), scripted
-    )
+        settings, lambda shape: EveryFrame(settings, shape, detector), CentredLandmarker(),
+        aligner, scripted,
+    )  # fmt: skip
 
 
 def outcomes(report):

@@ -3,7 +3,7 @@
 from itertools import count
 
 from edge_fer import settings
-from edge_fer.types import Box
+from edge_fer.types import Box, Outcome
 from edge_fer.vision.track import Tracker
 
 
@@ -14,40 +14,95 @@ def tracker(**changes: float) -> Tracker:
 
 def test_a_moving_box_keeps_its_track():
     following = tracker()
-    names = {following.update([Box(k * 5, 0, 80, 80)], k / 10)[0].name for k in range(10)}
+    names = {following.match([Box(k * 5, 0, 80, 80)], k / 10)[0].name for k in range(10)}
     assert {"t0"} == names
 
 
 def test_two_faces_that_swap_order_keep_their_tracks():
     following = tracker()
     left, right = Box(0, 0, 80, 80), Box(200, 0, 80, 80)
-    assert ["t0", "t1"] == [t.name for t in following.update([left, right], 0)]
-    assert ["t1", "t0"] == [t.name for t in following.update([right, left], 0.1)]
+    assert ["t0", "t1"] == [t.name for t in following.match([left, right], 0)]
+    assert ["t1", "t0"] == [t.name for t in following.match([right, left], 0.1)]
 
 
 def test_a_box_elsewhere_is_a_new_track():
     following = tracker()
-    following.update([Box(0, 0, 80, 80)], 0)
-    assert ["t1"] == [t.name for t in following.update([Box(300, 0, 80, 80)], 0.1)]
+    following.match([Box(0, 0, 80, 80)], 0)
+    assert ["t1"] == [t.name for t in following.match([Box(300, 0, 80, 80)], 0.1)]
 
 
 def test_a_box_goes_to_the_track_it_overlaps_most():
     following = tracker(min_iou=0.1)
-    following.update([Box(0, 0, 80, 80), Box(60, 0, 80, 80)], 0)
-    assert ["t1"] == [t.name for t in following.update([Box(55, 0, 80, 80)], 0.1)]
+    following.match([Box(0, 0, 80, 80), Box(60, 0, 80, 80)], 0)
+    assert ["t1"] == [t.name for t in following.match([Box(55, 0, 80, 80)], 0.1)]
 
 
 def test_a_track_ends_only_after_lost_s_without_a_box():
     following = tracker(lost_s=1.0)
-    following.update([Box(0, 0, 80, 80)], 0)
-    assert [] == following.end_lost(1.0)
-    assert ["t0"] == [t.name for t in following.end_lost(1.1)]
+    following.match([Box(0, 0, 80, 80)], 0)
+    assert [] == following.ended(1.0)
+    assert ["t0"] == [t.name for t in following.ended(1.1)]
     assert [] == following.tracks
+
+
+def test_a_followed_face_is_due_looks_per_s_times_a_second():
+    following = tracker(looks_per_s=10)
+    following.match([Box(0, 0, 80, 80)], 0)
+    looks = []
+    for number in range(1, 31):
+        for track in following.due(number / 30):
+            track.sighted(track.box, number / 30)
+            looks.append(number)
+    assert list(range(3, 31, 3)) == looks
+
+
+def test_the_looks_at_many_faces_are_spread_over_the_frames():
+    following = tracker(looks_per_s=10)
+    following.match([Box(k * 100, 0, 80, 80) for k in range(6)], 0)
+    counts = []
+    for number in range(1, 31):
+        due = following.due(number / 30)
+        counts.append(len(due))
+        for track in due:
+            track.sighted(track.box, number / 30)
+    assert {2} == set(counts[6:])
+
+
+def test_at_a_low_frame_rate_every_face_is_due_in_every_frame():
+    following = tracker(looks_per_s=10)
+    following.due(0)
+    following.match([Box(k * 100, 0, 80, 80) for k in range(6)], 0)
+    for number in range(1, 6):
+        due = following.due(number / 5)
+        assert 6 == len(due)
+        for track in due:
+            track.sighted(track.box, number / 5)
+
+
+def test_a_missed_face_is_due_in_every_frame_while_its_box_is_kept():
+    following = tracker(looks_per_s=10, coast_s=0.2)
+    (track,) = following.match([Box(0, 0, 80, 80)], 0)
+    looks = []
+    for number in range(1, 19):
+        for _ in following.due(number / 30):
+            track.last_look = number / 30
+            looks.append(number)
+    assert [3, 4, 5, 6, 9, 12, 15, 18] == looks
+    assert Outcome.COASTING is track.idle(0.2, 0.2)
+    assert track.idle(0.21, 0.2) is None
+
+
+def test_what_is_dropped_is_told_as_ended_once():
+    following = tracker()
+    (track,) = following.match([Box(0, 0, 80, 80)], 0)
+    following.drop(track)
+    assert [track] == following.ended(0)
+    assert [] == following.ended(0)
 
 
 def test_names_are_random_and_not_reused():
     following = Tracker(settings.Tracking())
-    names = [following.update([Box(k * 200, 0, 80, 80)], k)[0].name for k in range(20)]
+    names = [following.match([Box(k * 200, 0, 80, 80)], k)[0].name for k in range(20)]
     assert 20 == len(set(names))
 
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from edge_fer.cameras import Camera, Reading
 from edge_fer.cameras.jpeg import is_cut_short
-from edge_fer.cameras.opencv import quiet
 from edge_fer.errors import CameraError
+from edge_fer.opencv import quiet
 from edge_fer.settings import Camera as CameraSettings
 from edge_fer.types import Luma
 

@@ -11,7 +11,8 @@ from edge_fer import __version__
 from edge_fer.errors import EdgeFerError
 
 COMMANDS = (
-    "run", "check", "config", "models", "card", "compile", "evaluate", "explain", "bench", "demo",
+    "run", "check", "config", "models", "card", "compile", "landmarks", "evaluate", "explain",
+    "annotate", "bench", "demo",
 )  # fmt: skip
 
 

@@ -1,18 +1,16 @@
-"""`edge-fer bench`: how long each stage takes on this device."""
+"""`edge-fer bench`: what the daemon costs on this device."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from edge_fer.cli.common import add_camera, add_json, add_model, print_json, read_settings
 
-if TYPE_CHECKING:
-    from edge_fer.settings import Settings
-
-HELP = "measure latency on this device"
+HELP = "measure latency, load and memory on this device"
 DESCRIPTION = (
-    "Run the daemon's own pipeline on a file or a live camera, without a broker, "
-    "and print how long each stage takes. Quote ratios from one run, not single times. Where "
-    "the model is there in int8 and in fp32, it ends with which of the two to take here."
+    "Run the daemon's own pipeline on a file or a live camera, at the camera's pace and at full "
+    "speed, and print what each stage takes, what the process uses, and whether the machine was "
+    "steady meanwhile. Quote ratios from one run, not single times; docs/bench.md says how."
 )
 
 
@@ -20,7 +18,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what only this command has."""
     add_camera(parser)
     add_model(parser)
-    parser.add_argument("--frames", type=int, default=300, metavar="N")
+    parser.add_argument(
+        "--frames", type=_positive, default=300, metavar="N",
+        help="how many are counted, after a warm-up; default 300",
+    )  # fmt: skip
+    parser.add_argument(
+        "--broker", default="", metavar="URL",
+        help="measure the way to this broker's receipt; else to the first of mqtt.brokers that "
+        "answers. Events go to a topic of their own, <prefix>-bench",
+    )  # fmt: skip
+    parser.add_argument(
+        "--compare", nargs="+", default=[], metavar="MODEL",
+        help="also with these models, in turn on the same frames",
+    )  # fmt: skip
+    parser.add_argument(
+        "--against", choices=("naive",), help="also against what most programs do, in turn"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit with 75 where the machine was not steady"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the figures: .png or .svg")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep the figures as JSON")
+    parser.add_argument(
+        "--diff", type=Path, nargs=2, metavar=("OLD", "NEW"),
+        help="measure nothing, compare two kept results",
+    )  # fmt: skip
     add_json(parser)
 
 
@@ -28,48 +50,68 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure and print.
 
     Raises:
-        EdgeFerError: a setting, the model or the camera is at fault.
+        EdgeFerError: a setting, the model, the camera or a file is at fault, or the machine
+            was not steady and ``--strict`` was given.
     """
-    from edge_fer.cameras import open_camera
-    from edge_fer.daemon.build import build_classifier, build_pipeline
-    from edge_fer.daemon.config import require_acknowledged
-    from edge_fer.measure.bench import bench
-    from edge_fer.measure.speed import compare_precision
+    from edge_fer.errors import UnsteadyError
 
-    settings: Settings = read_settings(arguments)
-    camera = open_camera(settings.camera)
-    if camera.live:
-        require_acknowledged(settings)
-    classifier = build_classifier(settings)
-    figures = bench(
-        build_pipeline(settings, classifier), camera,
-        frames=max(1, arguments.frames), model=classifier.card.name, size=classifier.size,
-    )  # fmt: skip
-    figures["precision"] = compare_precision(classifier, threads=settings.model.threads)
+    if arguments.diff:
+        return _diff(*arguments.diff, as_json=arguments.json)
+    figures = _measure(arguments)
     if arguments.json:
         print_json(figures)
     else:
-        _print_table(figures)
+        from edge_fer.cli.bench_tables import print_bench
+
+        print_bench(figures)
+    if arguments.save:
+        from edge_fer.measure.saved import save
+
+        save(figures, arguments.save)
+    if arguments.plot:
+        from edge_fer.measure.picture import draw_bench
+
+        draw_bench(figures, arguments.plot)
+    if arguments.strict and figures["unsteady"]:
+        raise UnsteadyError(f"not steady: {'; '.join(figures['unsteady'])}")
     return 0
 
 
-def _print_table(figures: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    from edge_fer.cameras import open_camera
+    from edge_fer.daemon.config import require_acknowledged
+    from edge_fer.measure.bench import Wish, bench
 
-    device = figures["device"]
-    model = f"{figures['model']} at {figures['size']} px"
-    table = Table(title=f"{model} on {device['cpu']} ({device['cores']} cores)")
-    table.add_column("stage")
-    for name in ("p50", "p95", "p99"):
-        table.add_column(f"{name} ms", justify="right")
-    for name, row in figures["stages"].items():
-        numbers = (f"{row[f'{key}_ms']:.2f}" for key in ("p50", "p95", "p99"))
-        table.add_row(name, *numbers, style="bold" if name == "frame" else "")
-    console = Console()
-    console.print(table)
-    console.print(
-        f"{figures['frames']} frames, {figures['fps']} frames/s, {figures['rss_mb']} MB resident"
+    settings = read_settings(arguments)
+    if open_camera(settings.camera).live:
+        require_acknowledged(settings)
+    if arguments.plot:
+        from edge_fer.measure.picture import require_drawable
+
+        require_drawable(arguments.plot)
+    wish = Wish(
+        frames=arguments.frames,
+        broker=arguments.broker,
+        models=arguments.compare,
+        naive=arguments.against == "naive",
     )
-    if figures["precision"]:
-        console.print(figures["precision"]["advice"], soft_wrap=True, markup=False)
+    return bench(settings, wish)
+
+
+def _diff(old: Path, new: Path, *, as_json: bool) -> int:
+    from edge_fer.measure.saved import compare, read
+
+    difference = compare(read(old), read(new))
+    if as_json:
+        print_json(difference)
+    else:
+        from edge_fer.cli.bench_tables import print_diff
+
+        print_diff(difference)
+    return 0
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be a whole number from 1 on")
+    return int(text)

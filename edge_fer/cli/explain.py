@@ -68,6 +68,12 @@ def _face(verdict: "Verdict", settings: "Settings") -> str:
         if scores:
             label = max(scores, key=scores.__getitem__)
             parts.append(f"{name} {label} {scores[label]:.2f}")
+    if verdict.quality:
+        parts.append(
+            f"IPD {verdict.quality.ipd_px:.0f} px, roll {verdict.quality.roll_deg:+.0f}, "
+            f"turn {verdict.quality.turn:.2f}, sharpness {verdict.quality.sharpness:.2f}, "
+            f"cover {verdict.quality.cover:.2f}"
+        )
     if verdict.emotion:
         parts.append(f"emotion {verdict.emotion}")
     return f"{', '.join(parts)}: {verdict.outcome.name}: {_reason(verdict, settings)}"
@@ -101,6 +107,7 @@ def _json_lines(report: "Report") -> list[str]:
             "scores": verdict.scores,
             "smooth": verdict.smooth,
             "emotion": verdict.emotion,
+            "quality": verdict.quality,
         }
         for verdict in report.verdicts
     ]

@@ -2,6 +2,9 @@
 
 import logging
 import secrets
+from collections.abc import Callable
+
+import msgspec
 
 from edge_fer import __version__
 from edge_fer.cameras import open_camera
@@ -14,9 +17,11 @@ from edge_fer.delivery.publisher import Publisher
 from edge_fer.emotion.card import find_model
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.compiled import cache_folder
-from edge_fer.settings import Settings
+from edge_fer.settings import Quality, Settings
 from edge_fer.vision.align import Aligner
 from edge_fer.vision.detect import HogDetector, Landmarker
+from edge_fer.vision.detectors import build_detector
+from edge_fer.vision.search import EveryFrame, Search, TrackingSearch
 
 log = logging.getLogger(__name__)
 
@@ -44,16 +49,32 @@ def build_pipeline(settings: Settings, classifier: Classifier) -> Pipeline:
     """Everything between camera and broker, around a loaded network.
 
     Raises:
-        ModelError: the landmark file is missing or damaged.
+        ModelError: the landmark file or the detector's is missing or damaged.
     """
-    vision = settings.vision
-    return Pipeline(
-        settings,
-        HogDetector(min_face_px=vision.min_face_px, threshold=vision.threshold),
-        Landmarker(vision.landmarks),
-        Aligner(classifier.card.framing.points, classifier.size),
-        classifier,
-    )
+    detector = build_detector(settings.vision)
+    return _pipeline(settings, classifier, lambda shape: TrackingSearch(settings, shape, detector))
+
+
+def build_naive(settings: Settings, classifier: Classifier) -> Pipeline:
+    """What most programs do: HOG at upsample 1 on every whole frame, the stock landmark file.
+
+    Model and smoothing are those of `build_pipeline`; no face is refused for its quality, and
+    none is kept where it is not found.
+    """
+    detector = HogDetector(upsample=1)
+    replace = msgspec.structs.replace
+    vision = replace(settings.vision, min_face_px=detector.smallest_px, landmarks="")
+    quality = Quality(min_ipd_px=0, max_roll_deg=180, max_turn=1, min_sharpness=0, max_cover=1)
+    tracking = replace(settings.tracking, coast_s=0.0)
+    naive = replace(settings, vision=vision, quality=quality, tracking=tracking)
+    return _pipeline(naive, classifier, lambda shape: EveryFrame(naive, shape, detector))
+
+
+def _pipeline(
+    settings: Settings, classifier: Classifier, search: Callable[[tuple[int, ...]], Search]
+) -> Pipeline:
+    aligner = Aligner(classifier.card.framing.points, classifier.size)
+    return Pipeline(settings, search, Landmarker(settings.vision.landmarks), aligner, classifier)
 
 
 def build_service(settings: Settings, switch: Switch, *, max_frames: int | None = None) -> Service:

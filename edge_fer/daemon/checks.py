@@ -1,6 +1,7 @@
 """Everything the daemon needs, tried one by one: what is wrong, and what to do about it."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 
 from edge_fer.cameras import open_camera
@@ -9,8 +10,15 @@ from edge_fer.daemon.config import require_acknowledged
 from edge_fer.delivery.broker import parse_broker, read_password
 from edge_fer.delivery.mqtt import probe
 from edge_fer.errors import EdgeFerError
-from edge_fer.settings import Settings
+from edge_fer.settings import Settings, Vision
 from edge_fer.vision.detect import Landmarker
+from edge_fer.vision.detectors import build_detector
+
+FACE_M = 0.15
+"""Side of the box round a grown-up's face, brows to chin, in metres."""
+
+LENS_DEG = 62
+"""Horizontal field of view of the Raspberry Pi Camera Module 2, near to that of most webcams."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,9 +33,10 @@ class Finding:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Try use, model, landmarks, camera and brokers, in that order."""
+    """Try use, model, detector, landmarks, camera and brokers, in that order."""
     yield _try("use", lambda: _use(settings))
     yield _try("model", lambda: _model(settings))
+    yield _try("detector", lambda: _detector(settings))
     yield _try("landmarks", lambda: _landmarks(settings))
     yield _try("camera", lambda: _camera(settings))
     for url in settings.mqtt.brokers:
@@ -68,6 +77,13 @@ def _model(settings: Settings) -> Finding:
     return Finding("model", "ok", text)
 
 
+def _detector(settings: Settings) -> Finding:
+    vision = settings.vision
+    build_detector(vision)
+    file = f": {vision.detector_model}, sha256 verified" if vision.detector_model else ""
+    return Finding("detector", "ok", f"{vision.detector}{file}")
+
+
 def _landmarks(settings: Settings) -> Finding:
     return Finding("landmarks", "ok", str(Landmarker(settings.vision.landmarks).path))
 
@@ -80,11 +96,20 @@ def _camera(settings: Settings) -> Finding:
     if frame is None:
         return Finding("camera", "error", f"{settings.camera.source}: has no frames", 74)
     height, width = frame.luma.shape
-    return Finding(
-        "camera",
-        "ok",
-        f"{settings.camera.source}: {width}x{height}; faces from {settings.vision.min_face_px} px "
-        f"on are looked for, {settings.vision.min_face_px / width:.0%} of the frame's width",
+    text = f"{settings.camera.source}: {width}x{height}; {_reach(settings.vision, width)}"
+    if settings.vision.min_face_px > min(height, width):
+        return Finding("camera", "error", f"{text}; that is more than the frame has", 78)
+    return Finding("camera", "ok", text)
+
+
+def _reach(vision: Vision, width: int) -> str:
+    """Which faces ``vision.min_face_px`` covers in a frame of that width."""
+    smallest = vision.min_face_px
+    far = FACE_M * width / (2 * math.tan(math.radians(LENS_DEG / 2)) * smallest)
+    return (
+        f"faces from {smallest} px on are looked for (vision.min_face_px), {smallest / width:.0%} "
+        f"of the frame's width: up to about {far:.1f} m away with a lens of {LENS_DEG} degrees "
+        f"across"
     )
 
 

@@ -167,6 +167,7 @@ def _contradictions(chosen: Mapping[str, Assignment]) -> Iterator[str]:
     size, budget = _value(chosen, "model", "size"), chosen.get("model.budget_ms")
     if size and budget and budget.value:
         yield _worded(budget, f"must be 0 where model.size is set ({size}); choose one of the two")
+    yield from _without_detector(chosen)
     enter, leave = (_value(chosen, "smoothing", name) for name in ("enter", "leave"))
     if leave <= enter:
         return
@@ -174,6 +175,20 @@ def _contradictions(chosen: Mapping[str, Assignment]) -> Iterator[str]:
         yield _worded(blamed, f"must be at most smoothing.enter ({enter:g})")
     elif blamed := chosen.get("smoothing.enter"):
         yield _worded(blamed, f"must be at least smoothing.leave ({leave:g})")
+
+
+def _without_detector(chosen: Mapping[str, Assignment]) -> Iterator[str]:
+    """YuNet without its file, or a file that nobody would read."""
+    model = _value(chosen, "vision", "detector_model")
+    if _value(chosen, "vision", "detector") == "yunet":
+        if not model:
+            blamed = chosen["vision.detector"]
+            yield _worded(blamed, "must come with the path of its file in vision.detector_model")
+        return
+    for name in ("detector_model", "detector_sha256"):
+        item = chosen.get(f"vision.{name}")
+        if item and item.value:
+            yield _worded(item, "must be empty, or vision.detector be 'yunet'")
 
 
 def _value(chosen: Mapping[str, Assignment], section: str, name: str) -> Any:

@@ -1,43 +1,39 @@
-"""One frame to one report: detect, follow, locate, align, classify, smooth.
+"""One frame to one report: find, follow, locate, align, judge, classify, smooth.
 
 No input or output, no thread, no clock but the stopwatch: time comes in with the frame.
 `run`, `explain`, `bench` and the tests all call `Pipeline.process`; there is no second copy.
 """
 
+import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
 
+from edge_fer import settings
 from edge_fer.emotion.smooth import Judgement, Smoother
-from edge_fer.settings import Settings, Vision
 from edge_fer.types import (
     Box,
-    Detection,
     Event,
     Frame,
     Luma,
     Outcome,
     Points,
     Presence,
+    Quality,
     Report,
     Scores,
     Verdict,
 )  # fmt: skip
 from edge_fer.vision.align import Aligner
-from edge_fer.vision.track import Track, Tracker
+from edge_fer.vision.quality import assess, refuse
+from edge_fer.vision.search import Search
+from edge_fer.vision.track import Track
 
-STAGES = ("detect", "landmarks", "align", "classify", "smooth")
+STAGES = ("follow", "scan", "landmarks", "align", "quality", "classify", "smooth")
 """Keys of Report.seconds, in the order of the flow."""
-
-
-class Detects(Protocol):
-    """Finds faces."""
-
-    def detect(self, luma: Luma) -> list[Detection]:
-        """Boxes in a frame (H, W)."""
 
 
 class Locates(Protocol):
@@ -54,18 +50,33 @@ class Classifies(Protocol):
         """One mapping a chip."""
 
 
+@dataclasses.dataclass(slots=True)
+class _Look:
+    """What is seen of one track in one frame."""
+
+    track: Track
+    landmarks: Points
+    chip: Luma
+    quality: Quality
+    unreadable: Outcome | None
+    scores: Scores | None = None
+
+
 class Pipeline:
-    """Everything between the camera and the broker."""
+    """Everything between the camera and the broker.
+
+    ``search`` makes the way of looking for faces in frames of a shape (H, W).
+    """
 
     def __init__(
-        self, settings: Settings, detector: Detects, landmarker: Locates,
-        aligner: Aligner, classifier: Classifies,
+        self, options: settings.Settings, search: Callable[[tuple[int, ...]], Search],
+        landmarker: Locates, aligner: Aligner, classifier: Classifies,
     ) -> None:  # fmt: skip
-        self._options = settings.vision
-        self._detector, self._landmarker = detector, landmarker
+        self._options = options
+        self._new_search, self._landmarker = search, landmarker
         self._aligner, self._classifier = aligner, classifier
-        self._tracker = Tracker(settings.tracking)
-        self._smoother = Smoother(settings.smoothing)
+        self._search: Search | None = None
+        self._smoother = Smoother(options.smoothing)
         self._shape: tuple[int, ...] = ()
 
     def process(self, frame: Frame) -> Report:
@@ -74,51 +85,100 @@ class Pipeline:
         fault = _fault_of(frame)
         if fault is not None:
             return _report(frame, (), (), self._present(), watch, fault)
-        events = self._restart(frame)
-        with watch.stage("detect"):
-            boxes = [detection.box for detection in self._detector.detect(frame.luma)]
-            faces, refused = _select(boxes, self._options, frame.luma.shape)
-            tracks = self._tracker.update(faces, frame.time)
-        scores = self._look(frame.luma, faces, watch)
+        events, search = self._restart(frame)
+        with watch.stage("follow"):
+            search.follow(frame.luma, frame.time)
+        with watch.stage("scan"):
+            refused = search.scan(frame.luma, frame.time)
+        looks = self._look(frame, search, watch)
         with watch.stage("smooth"):
             verdicts = []
-            for track, one in zip(tracks, scores, strict=True):
-                judgement = self._smoother.update(track.name, one, frame.time)
-                verdicts.append(_verdict(track, one, judgement))
+            for track in search.tracker.tracks:
+                judgement = self._judge(track, looks.get(track), frame.time)
+                verdict = self._verdict(track, looks.get(track), judgement, frame.time)
+                verdicts += [] if verdict is None else [verdict]
                 events += _events(track, judgement, frame.stamp)
-            for track in self._tracker.end_lost(frame.time):
+            for track in search.tracker.ended(frame.time):
                 events += _events(track, self._smoother.end(track.name), frame.stamp)
         return _report(frame, (*verdicts, *refused), events, self._present(), watch)
 
     def finish(self, stamp: float) -> list[Event]:
         """End every track: the stream is over, paused or of another size."""
+        search, self._search, self._shape = self._search, None, ()
         return [
             event
-            for track in self._tracker.end_all()
+            for track in (search.tracker.end_all() if search else ())
             for event in _events(track, self._smoother.end(track.name), stamp)
         ]
 
-    def _restart(self, frame: Frame) -> list[Event]:
+    def _restart(self, frame: Frame) -> tuple[list[Event], Search]:
         """Boxes of another frame size mean nothing: such a frame begins a new stream."""
-        changed = bool(self._shape) and self._shape != frame.luma.shape
-        self._shape = frame.luma.shape
-        return self.finish(frame.stamp) if changed else []
+        events: list[Event] = []
+        if self._search is None or self._shape != frame.luma.shape:
+            events = self.finish(frame.stamp)
+            self._shape = frame.luma.shape
+            self._search = self._new_search(self._shape)
+        return events, self._search
 
-    def _look(self, luma: Luma, faces: Sequence[Box], watch: "_Stopwatch") -> list[Scores]:
+    def _look(self, frame: Frame, search: Search, watch: "_Stopwatch") -> dict[Track, _Look]:
+        """Look at the tracks whose face was found in this frame."""
+        luma = frame.luma
+        tracks = [t for t in search.tracker.tracks if t.last_seen == frame.time]
         with watch.stage("landmarks"):
-            landmarks = [self._landmarker.locate(luma, box) for box in faces]
+            landmarks = [self._landmarker.locate(luma, track.box) for track in tracks]
         with watch.stage("align"):
             chips = [self._aligner.chip(luma, points) for points in landmarks]
+        with watch.stage("quality"):
+            looks = []
+            for track, points, chip in zip(tracks, landmarks, chips, strict=True):
+                quality = assess(points, chip, self._aligner.points)
+                why = refuse(quality, self._options.quality)
+                looks.append(_Look(track, points, chip, quality, why))
         with watch.stage("classify"):
-            return self._classifier.classify(chips)
+            readable = [look for look in looks if look.unreadable is None]
+            rows = self._classifier.classify([look.chip for look in readable])
+            for look, scores in zip(readable, rows, strict=True):
+                look.scores = scores
+        return {look.track: look for look in looks}
+
+    def _judge(self, track: Track, look: _Look | None, time: float) -> Judgement | None:
+        if look is None or look.scores is None:
+            return self._smoother.rest(track.name, time)
+        judgement = self._smoother.update(track.name, look.scores, time)
+        track.keen = judgement.outcome is Outcome.HELD
+        return judgement
+
+    def _verdict(
+        self, track: Track, look: _Look | None, judgement: Judgement | None, time: float
+    ) -> Verdict | None:
+        """What became of a followed face; None where it is gone and only its track is left."""
+        told = judgement is not None and (judgement.phase is not None or _read(look))
+        outcome = judgement.outcome if judgement is not None and told else None
+        if outcome is None:
+            unread = track.idle(time, self._options.tracking.coast_s)
+            outcome = look.unreadable if look is not None else unread
+        if outcome is None:
+            return None
+        return Verdict(
+            outcome, track.box, track.name,
+            scores=None if look is None else look.scores,
+            smooth=None if judgement is None else judgement.smooth,
+            emotion=None if judgement is None else judgement.emotion,
+            landmarks=None if look is None else look.landmarks,
+            quality=None if look is None else look.quality,
+        )  # fmt: skip
 
     def _present(self) -> list[Presence]:
         present = []
-        for track in self._tracker.tracks:
+        for track in self._search.tracker.tracks if self._search else ():
             now = self._smoother.now(track.name)
             if now is not None and now.emotion is not None:
                 present.append(Presence(track.name, now.emotion, now.confidence, track.box))
         return present
+
+
+def _read(look: _Look | None) -> bool:
+    return look is not None and look.scores is not None
 
 
 def _fault_of(frame: Frame) -> str | None:
@@ -126,32 +186,6 @@ def _fault_of(frame: Frame) -> str | None:
     if luma.dtype != np.uint8 or luma.ndim != 2 or min(luma.shape) < 16:
         return f"frame is {luma.dtype} {luma.shape}, must be uint8 (height, width), 16 px or more"
     return None
-
-
-def _select(
-    boxes: Sequence[Box], options: Vision, shape: tuple[int, ...]
-) -> tuple[list[Box], list[Verdict]]:
-    """Split the boxes into those to follow and verdicts on those refused."""
-    inside = Box(0, 0, shape[1], shape[0])
-    faces: list[Box] = []
-    refused: list[Verdict] = []
-    for box in sorted(boxes, key=lambda item: item.area, reverse=True):
-        # HOG boxes are quantized to a pyramid step of 5/6, so one a step below is meant.
-        if box.width < options.min_face_px * 5 / 6:
-            refused.append(Verdict(Outcome.TOO_SMALL, box))
-        elif box.overlap(inside) < options.min_visible * box.area:
-            refused.append(Verdict(Outcome.OFF_FRAME, box))
-        elif len(faces) == options.max_faces:
-            refused.append(Verdict(Outcome.TOO_MANY, box))
-        else:
-            faces.append(box)
-    return faces, refused
-
-
-def _verdict(track: Track, scores: Scores, judgement: Judgement) -> Verdict:
-    return Verdict(
-        judgement.outcome, track.box, track.name, scores, judgement.smooth, judgement.emotion
-    )
 
 
 def _events(track: Track, judgement: Judgement | None, stamp: float) -> list[Event]:
@@ -171,18 +205,21 @@ def _report(
 ) -> Report:  # fmt: skip
     size = (frame.luma.shape[1], frame.luma.shape[0]) if frame.luma.ndim > 1 else (0, 0)
     return Report(
-        frame.number, frame.time, frame.stamp, size, verdicts, events, present, watch.seconds, fault
-    )
+        frame.number, frame.time, frame.stamp, size, verdicts, events, present,
+        watch.seconds, fault, watch.cpu_seconds,
+    )  # fmt: skip
 
 
 class _Stopwatch:
-    """Wall time by stage."""
+    """Wall and CPU time by stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.cpu_seconds: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
+        started, spent = time.perf_counter(), time.process_time()
         yield
+        self.cpu_seconds[name] = time.process_time() - spent
         self.seconds[name] = time.perf_counter() - started

@@ -170,13 +170,16 @@ def signals(switch: Switch) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def rss_mb() -> float:
-    """Resident memory of this process in 10⁶ bytes; 0 where /proc does not tell."""
+def rss_mb(field: str = "VmRSS") -> float:
+    """Resident memory of this process in 10⁶ bytes; 0 where /proc does not tell.
+
+    ``VmHWM`` is the most it has been so far.
+    """
     status = Path("/proc/self/status")
     if not status.exists():
         return 0.0
     fields = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-    return round(int(fields["VmRSS"].split()[0]) * 1024 / 1e6, 1)
+    return round(int(fields[field].split()[0]) * 1024 / 1e6, 1)
 
 
 def _log_report(report: Report) -> None:

@@ -14,7 +14,7 @@ PROVIDER: Final = "CPUExecutionProvider"
 
 RUNTIME: Final = f"onnxruntime {ort.__version__}, {PROVIDER}, options 1"
 """All that an optimized file depends on besides the model and the processor. The last number
-goes up with every change of `_options` that changes what the optimizer writes."""
+goes up with every change of `session_options` that changes what the optimizer writes."""
 
 
 class Session:
@@ -26,7 +26,7 @@ class Session:
 
     def __init__(self, file: Path, card: Card, *, threads: int) -> None:
         self.file = file
-        self._session = _open(file, _options(threads))
+        self._session = _open(file, session_options(threads))
         self._input = _check_graph(file, self._session, card)
         self._batched = not isinstance(self._session.get_inputs()[0].shape[0], int)
 
@@ -52,7 +52,7 @@ def input_shape(model: Path) -> list[int | str | None]:
     Raises:
         ModelError: onnxruntime refuses the file.
     """
-    shape: list[int | str | None] = _open(model, _options(threads=1)).get_inputs()[0].shape
+    shape: list[int | str | None] = _open(model, session_options(threads=1)).get_inputs()[0].shape
     return shape
 
 
@@ -62,16 +62,22 @@ def optimize(model: Path, target: Path) -> None:
     Raises:
         ModelError: the model cannot be loaded or the file not be written.
     """
-    options = _options(threads=1)
+    options = session_options(threads=1)
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.optimized_model_filepath = str(target)
     options.add_session_config_entry("session.save_model_format", "ORT")
     _open(model, options)
 
 
-def _options(threads: int) -> Any:
+def session_options(threads: int) -> Any:
+    """How networks are run: what docs/onnxruntime.md, which compares the others, leaves over.
+
+    All graph optimizations, packed weights and the memory arena are onnxruntime's own choice.
+    """
     options = ort.SessionOptions()
+    # One by default: on a chip of a millisecond a second one cost more than it brought.
     options.intra_op_num_threads = threads
+    # A chain of layers has no two that could run at a time.
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # A spinning pool would burn a core between two frames.

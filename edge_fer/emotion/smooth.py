@@ -62,19 +62,30 @@ class Smoother:
             return Judgement(Outcome.PUBLISHED, dict(state.smooth), label, None, Phase.BEGIN)
         return self._change(state, label, time)
 
-    def end(self, track: str) -> Judgement | None:
-        """Forget the track; the closing event, or None where it never had a first one."""
-        state = self._states.pop(track, None)
-        if state is None or state.emotion is None:
-            return None
-        return Judgement(Outcome.PUBLISHED, state.smooth, state.emotion, state.emotion, Phase.END)
+    def rest(self, track: str, time: float) -> Judgement | None:
+        """Judge the track without new scores; None ahead of its first event."""
+        now, state = self.now(track), self._states.get(track)
+        if now is None or state is None or now.emotion == UNCERTAIN:
+            return now
+        if time - state.updated <= self._options.stale_s:
+            return now
+        state.emotion, state.candidate = UNCERTAIN, None
+        smooth = dict(state.smooth)
+        return Judgement(Outcome.STALE, smooth, UNCERTAIN, now.emotion, Phase.CHANGE)
 
     def now(self, track: str) -> Judgement | None:
         """The published emotion of the track, without taking anything in."""
         state = self._states.get(track)
         if state is None or state.emotion is None:
             return None
-        return Judgement(Outcome.UNCHANGED, state.smooth, state.emotion)
+        return Judgement(Outcome.UNCHANGED, dict(state.smooth), state.emotion)
+
+    def end(self, track: str) -> Judgement | None:
+        """Forget the track; the closing event, or None where it never had a first one."""
+        state = self._states.pop(track, None)
+        if state is None or state.emotion is None:
+            return None
+        return Judgement(Outcome.PUBLISHED, state.smooth, state.emotion, state.emotion, Phase.END)
 
     def _average(self, state: _State, scores: Scores, time: float) -> None:
         passed, half_life = time - state.updated, self._options.half_life_s

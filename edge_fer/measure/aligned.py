@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_fer.emotion.card import Framing
 from edge_fer.types import Box, Luma, Points
 from edge_fer.vision.align import Aligner, five_points
-from edge_fer.vision.detect import SMALLEST_PX, HogDetector, Landmarker
+from edge_fer.vision.detect import HogDetector, Landmarker
 from edge_fer.vision.pixels import resize_square
 
 SIDE = 192
@@ -57,7 +57,7 @@ class StillAligner:
     def __init__(
         self, *, size: int = 48, framing: Framing | None = None, landmarks: str = ""
     ) -> None:
-        self._detector = HogDetector(min_face_px=SMALLEST_PX, threshold=THRESHOLD)
+        self._detector = HogDetector()
         self._landmarker = Landmarker(landmarks)
         self._aligner = Aligner((framing or Framing()).points, size)
 
@@ -83,7 +83,7 @@ class StillAligner:
         What the detector saw is believed, as the daemon believes it.
         """
         scene = np.pad(resize_square(picture, SIDE), BORDER, mode="edge")
-        found = self._detector.detect(scene)
+        found = self._detector.find(scene, THRESHOLD)
         seen = self._landmarker.locate(scene, found[0].box) if found else self._supposed(scene)
         side = picture.shape[0]
         points = ((seen - BORDER + 0.5) * (side / SIDE) - 0.5).astype(np.float32)

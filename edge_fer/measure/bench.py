@@ -1,96 +1,225 @@
-"""On-device latency of the very pipeline that `run` runs, stage by stage."""
+"""What the daemon costs on this device: everything that `edge-fer bench` prints.
 
-import os
-import platform
+All of it is measured on the very pipeline that `run` runs. The order matters: the camera's pace
+comes first, since memory and the first event are those of a process that has just started.
+"""
+
+import dataclasses
 import time
-from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
-from edge_fer.cameras import Camera
+from edge_fer import __version__
+from edge_fer.cameras import Camera, open_camera
+from edge_fer.daemon.build import build_classifier, build_naive, build_pipeline
 from edge_fer.daemon.pipeline import STAGES, Pipeline
-from edge_fer.daemon.service import rss_mb
-from edge_fer.errors import CameraError
-from edge_fer.types import Frame
-
-WARM_UP = 10
-"""Frames that are processed first and not counted."""
+from edge_fer.emotion.classify import Classifier
+from edge_fer.errors import BrokerError
+from edge_fer.measure.acks import Link, find_broker, measure_acks
+from edge_fer.measure.against import against
+from edge_fer.measure.conditions import Conditions, conditions
+from edge_fer.measure.device import device_facts
+from edge_fer.measure.passes import WARM_UP, Paced, Samples, at_full_speed, at_pace
+from edge_fer.measure.saved import SCHEMA
+from edge_fer.measure.speed import compare_precision
+from edge_fer.measure.steady import Strain, reasons
+from edge_fer.measure.usage import memory_mb, switches
+from edge_fer.measure.versus import check_models, compare_models
+from edge_fer.settings import Settings
 
 SHOWN = (50, 95, 99)
 """Percentiles."""
 
+NOTED = ("camera", "vision", "quality", "tracking", "model", "smoothing")
+"""Sections of the settings that figures depend on."""
 
-def bench(
-    pipeline: Pipeline, camera: Camera, *, frames: int, model: str, size: int
-) -> dict[str, Any]:
-    """Process ``frames`` frames after the warm-up and return what `edge-fer bench` prints.
 
-    ``model`` and its chip ``size`` in px are only noted.
-    A file that is too short is played again. fps counts the pipeline alone, not the camera.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wish:
+    """What to measure."""
+
+    frames: int = 300
+    broker: str = ""
+    """Address of the one to use; empty: the first of mqtt.brokers that answers."""
+    models: Sequence[str] = ()
+    """Names or paths of others to compare with."""
+    naive: bool = False
+    """Also against what most programs do."""
+
+
+def bench(settings: Settings, wish: Wish) -> dict[str, Any]:
+    """Measure and return all figures, ready for JSON; what could not be measured is None.
+
+    Raises:
+        EdgeFerError: a setting, a model or the camera is at fault, or `wish.broker` does not
+            answer.
     """
-    stages: dict[str, list[float]] = defaultdict(list)
-    for number, frame in enumerate(_endless(camera)):
-        if number == WARM_UP + frames:
-            break
-        started = time.perf_counter()
-        report = pipeline.process(frame)
-        total = time.perf_counter() - started
-        if number >= WARM_UP:
-            stages["frame"].append(total)
-            for name in STAGES:
-                stages[name].append(report.seconds.get(name, 0.0))
+    check_models(wish.models)
+    broker = find_broker(settings.mqtt, [wish.broker]) if wish.broker else None
+    run = _Run(settings, wish.frames)
+    figures = run.measure()
+    if broker is None:
+        try:
+            broker = find_broker(settings.mqtt, settings.mqtt.brokers)
+        except BrokerError as error:
+            figures |= {"ack": None, "ack_missing": str(error)}
+    if broker is not None:
+        link = Link(settings, run.classifier.card, *broker)
+        figures["ack"] = measure_acks(run.pipeline, run.camera("real"), link, wish.frames)
+        figures["ack_missing"] = None if figures["ack"] else "no event was made"
+    figures["precision"] = compare_precision(run.classifier, threads=settings.model.threads)
+    if wish.models:
+        figures["compare"] = compare_models(
+            settings, run.classifier, wish.models, run.camera("fast"), wish.frames
+        )
+    if wish.naive:
+        ours, naive = (build(settings, run.classifier) for build in (build_pipeline, build_naive))
+        found = against(ours, naive, run.camera("fast"), wish.frames)
+        figures["against"] = dataclasses.asdict(found)
+    return figures
+
+
+class _Run:
+    """One pipeline, played both ways."""
+
+    def __init__(self, settings: Settings, frames: int) -> None:
+        self._settings, self._frames = settings, frames
+        self._before, self._began, self._spent = conditions(), time.monotonic(), time.process_time()
+        self._switches = switches()
+        self.classifier: Classifier = build_classifier(settings)
+        self.pipeline: Pipeline = build_pipeline(settings, self.classifier)
+
+    def camera(self, pace: str) -> Camera:
+        """The camera that the settings name; a file at that pace."""
+        return open_camera(replace(self._settings.camera, pace=pace))
+
+    def measure(self) -> dict[str, Any]:
+        """All that is of this pipeline alone."""
+        camera = self.camera("real")
+        paced = at_pace(self.pipeline, camera, self._frames)
+        self.pipeline.finish(0.0)
+        rss_mb, peak_mb = memory_mb()
+        rounds = [paced.samples.without_first(WARM_UP)]
+        if not camera.live:
+            rounds = at_full_speed(self.pipeline, self.camera("fast"), self._frames)
+        after = conditions()
+        strain = self._strain(rounds, after)
+        wall, cpu = ([s for one in rounds for s in getattr(one, side)["frame"]]
+                     for side in ("wall", "cpu"))  # fmt: skip
+        return {
+            "schema": SCHEMA,
+            "edge_fer": __version__,
+            **self._what(camera, paced),
+            "frames": len(wall),
+            "stages": {name: _row(rounds, name) for name in (*STAGES, "frame")},
+            "fps": round(len(wall) / sum(wall), 2),
+            "pace": _pace(paced),
+            "rss_mb": rss_mb,
+            "peak_mb": peak_mb,
+            "first_event": _first_event(paced),
+            "frame_ms": [round(1000 * seconds, 3) for seconds in wall],
+            "frame_cpu_ms": [round(1000 * seconds, 3) for seconds in cpu],
+            "unsteady": reasons(strain),
+            "conditions": _told(strain),
+        }
+
+    def _what(self, camera: Camera, paced: Paced) -> dict[str, Any]:
+        """What was measured, on what."""
+        settings = msgspec.to_builtins(self._settings)
+        return {
+            "model": self.classifier.card.name,
+            "model_sha256": self.classifier.card.sha256,
+            "size": self.classifier.size,
+            "source": camera.source,
+            "live": camera.live,
+            "frame_size": list(paced.size),
+            "device": device_facts(),
+            "settings": {name: settings[name] for name in NOTED},
+        }
+
+    def _strain(self, rounds: Sequence[Samples], after: Conditions) -> Strain:
+        totals = [(sum(one.wall["frame"]), sum(one.cpu["frame"])) for one in rounds]
+        wall_s, cpu_s = map(sum, zip(*totals, strict=True))
+        drift = mhz = None
+        if len(rounds) > 1:
+            first, second = rounds[0], rounds[1]
+            same = min(len(first), len(second))
+            drift = sum(second.wall["frame"][:same]) / sum(first.wall["frame"][:same])
+            if first.mhz is not None and second.mhz is not None:
+                mhz = first.mhz, second.mhz
+        return Strain(
+            before=self._before,
+            after=after,
+            seconds=time.monotonic() - self._began,
+            own_cpu_s=time.process_time() - self._spent,
+            cores=device_facts()["cores"],
+            switches=switches() - self._switches,
+            wait=wall_s / cpu_s if cpu_s else None,
+            drift=drift,
+            mhz=mhz,
+        )
+
+
+def _row(rounds: Sequence[Samples], name: str) -> dict[str, float]:
+    """Of one stage over all rounds."""
+    row: dict[str, float] = {}
+    for prefix, side in (("", "wall"), ("cpu_", "cpu")):
+        seconds = [s for one in rounds for s in getattr(one, side)[name]]
+        row |= {
+            f"{prefix}p{percent}_ms": round(1000 * float(np.percentile(seconds, percent)), 3)
+            for percent in SHOWN
+        }
+        row[f"{prefix}mean_ms"] = round(1000 * float(np.mean(seconds)), 3)
+    return row
+
+
+def _pace(paced: Paced) -> dict[str, Any] | None:
+    """None of a source without times, such as a single picture."""
+    if paced.fps is None:
+        return None
+    frames = len(paced.times)
+    video_s = frames / paced.fps
+    elapsed_s = max(paced.seconds, video_s)
     return {
-        "stages": {name: _percentiles(stages[name]) for name in (*STAGES, "frame")},
-        "fps": round(len(stages["frame"]) / sum(stages["frame"]), 2),
-        "rss_mb": rss_mb(),
-        "model": model,
-        "size": size,
-        "frames": len(stages["frame"]),
-        "device": device_facts(),
+        "frames": frames,
+        "seconds": round(elapsed_s, 3),
+        "source_fps": round(paced.fps, 2),
+        "fps": round(frames / elapsed_s, 2),
+        "keeps_up": paced.keeps_up,
+        "lag_p95_ms": round(1000 * float(np.percentile(paced.lags, 95)), 2),
+        "core_share": round(paced.cpu_s / elapsed_s, 4),
+        "cpu_s_per_min": round(60 * paced.cpu_s / video_s, 3),
+        "pipeline_cpu_s_per_min": round(60 * sum(paced.samples.cpu["frame"]) / video_s, 3),
     }
 
 
-def _endless(camera: Camera) -> Iterator[Frame]:
-    """Frames of the camera, begun anew whenever a file ends; numbers and times run on."""
-    number, offset, last = 0, 0.0, 0.0
-    while True:
-        before = number
-        with camera:
-            for frame in camera:
-                last = offset + frame.time
-                yield Frame(frame.luma, number, last, frame.stamp)
-                number += 1
-        if number == before:
-            raise CameraError(f"camera {camera.source}: gave no frame to measure")
-        offset = last + 1.0
-
-
-def _percentiles(seconds: list[float]) -> dict[str, float]:
+def _first_event(paced: Paced) -> dict[str, float | None] | None:
+    if paced.event_s is None:
+        return None
+    age = paced.event_age_s
     return {
-        f"p{percent}_ms": round(1000 * float(np.percentile(seconds, percent)), 3)
-        for percent in SHOWN
+        "from_start_s": None if age is None else round(age, 2),
+        "from_first_frame_s": round(paced.event_s, 3),
     }
 
 
-def device_facts() -> dict[str, Any]:
-    """What the figures depend on: processor, cores, system, Python."""
-    return {
-        "machine": platform.machine(),
-        "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)),
-        "system": platform.platform(),
-        "python": platform.python_version(),
+def _told(strain: Strain) -> dict[str, Any]:
+    """What the verdict on steadiness rests on."""
+    figures = {
+        "others_cores": strain.others,
+        "steal_share": strain.steal,
+        "switches_per_cpu_s": strain.switches_per_s,
+        "wall_to_cpu": strain.wait,
+        "second_round_to_first": strain.drift,
     }
-
-
-def _cpu_name() -> str:
-    model = Path("/proc/device-tree/model")
-    if model.exists():
-        return model.read_text().strip("\0\n ")
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
+    return {
+        "before": dataclasses.asdict(strain.before),
+        "after": dataclasses.asdict(strain.after),
+        "seconds": round(strain.seconds, 2),
+        "mhz": strain.mhz,
+        **{name: None if value is None else round(value, 4) for name, value in figures.items()},
+    }

@@ -11,6 +11,7 @@ from edge_fer.settings import Vision
 from edge_fer.types import Luma
 from edge_fer.vision.align import Aligner
 from edge_fer.vision.detect import HogDetector, Landmarker
+from edge_fer.vision.detector import find_whole
 from edge_fer.vision.pixels import rescale, resize_square
 
 Kind = Literal["chips", "crops", "photos"]
@@ -39,16 +40,17 @@ def cutter(kind: Kind, size: int, framing: Framing) -> Cut:
 
 
 def _photo_cutter(size: int, framing: Framing) -> Cut:
-    options = Vision()
-    detector = HogDetector(min_face_px=options.min_face_px, threshold=options.threshold)
+    options, detector = Vision(), HogDetector()
     landmarker, aligner = Landmarker(), Aligner(framing.points, size)
 
     def cut(picture: Luma) -> Luma | None:
         picture = rescale(picture, min(1, PHOTO_PX / max(picture.shape)))
-        found = [detection.box for detection in detector.detect(picture)]
+        found = find_whole(
+            detector, picture, min_face_px=options.min_face_px, threshold=options.threshold
+        )
         if not found:
             return None
-        box = max(found, key=lambda box: box.area)
+        box = max((one.box for one in found), key=lambda box: box.area)
         return aligner.chip(picture, landmarker.locate(picture, box))
 
     return cut

@@ -1,15 +1,16 @@
-"""A picture of a run over a file: smoothed scores over time, boxes as outlines, no pixels.
+"""Diagrams: a run over a file, with boxes as outlines and no pixels, and the bench's figures.
 
 The only file of the package that imports matplotlib (extra ``demo``).
 """
 
+import importlib.util
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from edge_fer.cameras import open_camera
 from edge_fer.daemon.build import build_classifier, build_pipeline
-from edge_fer.errors import ConfigError
+from edge_fer.errors import ConfigError, DataError
 from edge_fer.settings import Settings
 from edge_fer.types import Event, Phase, Report
 
@@ -21,6 +22,11 @@ COLOURS = {
 OWN_COLOUR = "#e377c2"
 """Of a label outside our vocabulary."""
 
+MISSING = "the picture needs matplotlib: pip install 'edge-fer[demo]'"
+
+SUFFIXES = (".png", ".svg")
+"""What the bench's figures can be drawn as."""
+
 
 def draw_run(settings: Settings, path: Path, *, max_frames: int | None = None) -> int:
     """Run the pipeline over the file camera once more, write the picture, return its frames.
@@ -28,13 +34,7 @@ def draw_run(settings: Settings, path: Path, *, max_frames: int | None = None) -
     Raises:
         ConfigError: matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl
-    except ImportError as error:
-        raise ConfigError("the picture needs matplotlib: pip install 'edge-fer[demo]'") from error
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
+    plt = _pyplot()
     reports, ends = _collect(settings, max_frames)
     figure, (scores, boxes) = plt.subplots(
         1, 2, figsize=(11, 3.6), width_ratios=(3, 1), layout="constrained"
@@ -45,6 +45,71 @@ def draw_run(settings: Settings, path: Path, *, max_frames: int | None = None) -
     figure.savefig(path, dpi=110)
     plt.close(figure)
     return len(reports)
+
+
+def require_drawable(path: Path) -> None:
+    """Say ahead of a long measurement that `draw_bench` could not write ``path``.
+
+    Raises:
+        ConfigError: it ends in none of `SUFFIXES`, or matplotlib is not installed.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"--plot {path}: must end in {' or '.join(SUFFIXES)}")
+    # Loaded, it would count as memory of what is measured.
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ConfigError(MISSING)
+
+
+def draw_bench(figures: dict[str, Any], path: Path) -> None:
+    """Draw what the bench measured: stages as bars, and the time of each frame.
+
+    Raises:
+        ConfigError: see `require_drawable`.
+        DataError: the file cannot be written.
+    """
+    require_drawable(path)
+    plt = _pyplot()
+    figure, (stages, frames) = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
+    _draw_stages(stages, figures["stages"])
+    for name, key in (("wall", "frame_ms"), ("CPU", "frame_cpu_ms")):
+        frames.plot(figures[key], lw=0.8, label=name)
+    frames.set(xlabel="frame", ylabel="ms", title="time of each frame at full speed")
+    for axes in (stages, frames):
+        axes.grid(alpha=0.25)
+        axes.legend(fontsize=8, frameon=False)
+    steady = "; machine not steady" if figures["unsteady"] else ""
+    figure.suptitle(f"{figures['model']} on {figures['device']['cpu']}{steady}", fontsize=10)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=110)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise DataError(f"{path}: cannot be written: {reason}") from error
+    finally:
+        plt.close(figure)
+
+
+def _pyplot() -> Any:
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        raise ConfigError(MISSING) from error
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    return plt
+
+
+def _draw_stages(axes: Any, stages: dict[str, dict[str, float]]) -> None:
+    keys = ("p50_ms", "p95_ms", "cpu_p50_ms", "cpu_p95_ms")
+    height = 0.8 / len(keys)
+    for number, key in enumerate(keys):
+        places = [place + (number - 1.5) * height for place in range(len(stages))]
+        name = key.replace("cpu_", "CPU ").replace("_ms", "")
+        axes.barh(places, [row[key] for row in stages.values()], height, label=name)
+    axes.set_yticks(range(len(stages)), list(stages))
+    axes.invert_yaxis()
+    axes.set(xlabel="ms", title="stages at full speed")
 
 
 def _collect(settings: Settings, max_frames: int | None) -> tuple[list[Report], list[Event]]:

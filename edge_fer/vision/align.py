@@ -17,7 +17,7 @@ class Aligner:
     """
 
     def __init__(self, points: Sequence[tuple[float, float]], size: int) -> None:
-        self.size = size
+        self.points, self.size = tuple(points), size
         # A fraction counts from the edge of the first pixel, OpenCV from its centre.
         self._template = np.array(points, np.float64) * size - 0.5
 

@@ -1,10 +1,13 @@
 """Finding faces and their 68 landmarks with dlib; the only file that imports dlib.
 
 The detector is dlib's frontal HOG one (Dalal and Triggs 2005; King 2009). It finds faces from
-80 px on, so the frame is scaled such that `min_face_px` becomes 80 px; its cost grows with the
-pixels scanned. The landmarks are those of Kazemi and Sullivan 2014 in iBUG 300-W's numbering.
+80 px on, and its cost grows with the pixels scanned: `search.py` decides which those are.
+The landmarks are those of Kazemi and Sullivan 2014 in iBUG 300-W's numbering.
 """
 
+import dataclasses
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import dlib
@@ -12,7 +15,7 @@ import numpy as np
 
 from edge_fer.errors import ModelError
 from edge_fer.types import Box, Detection, Luma, Points
-from edge_fer.vision.pixels import rescale
+from edge_fer.vision.landmark_file import Recipe
 
 SMALLEST_PX = 80
 """Side of the smallest face the HOG detector can find."""
@@ -28,26 +31,23 @@ _HEADER = bytes([1, 1, 0x81, 2 * 68, 0x81, 1])
 
 
 class HogDetector:
-    """Faces of at least ``min_face_px`` whose HOG score exceeds ``threshold``."""
+    """dlib's frontal face detector: five linear filters over HOG cells of 8 px.
 
-    def __init__(self, *, min_face_px: int, threshold: float) -> None:
-        self._scale = SMALLEST_PX / min_face_px
-        self._threshold = threshold
+    Each of ``upsample`` times it doubles the picture first, and finds faces half as large.
+    """
+
+    def __init__(self, *, upsample: int = 0) -> None:
+        self.smallest_px, self.zoom = SMALLEST_PX >> upsample, 1.1
+        self._upsample = upsample
         self._detector = dlib.get_frontal_face_detector()
 
-    def detect(self, luma: Luma) -> list[Detection]:
-        """All faces in the frame (H, W), the best score first."""
-        scaled = rescale(luma, self._scale)
-        boxes, scores, _ = self._detector.run(np.ascontiguousarray(scaled), 0, self._threshold)
+    def find(self, luma: Luma, threshold: float) -> list[Detection]:
+        """Faces of `smallest_px` or more in a picture (H, W), the best score first."""
+        boxes, scores, _ = self._detector.run(np.ascontiguousarray(luma), self._upsample, threshold)
         return [
-            Detection(self._to_frame(box), float(score))
+            Detection(Box(box.left(), box.top(), box.width(), box.height()), float(score))
             for box, score in zip(boxes, scores, strict=True)
         ]
-
-    def _to_frame(self, box: dlib.rectangle) -> Box:
-        left, top = (round(value / self._scale) for value in (box.left(), box.top()))
-        width, height = (round(value / self._scale) for value in (box.width(), box.height()))
-        return Box(left, top, width, height)
 
 
 class Landmarker:
@@ -70,11 +70,53 @@ class Landmarker:
 
     def locate(self, luma: Luma, box: Box) -> Points:
         """(68, 2) float32 in pixels of the frame; points may lie outside it."""
-        rectangle = dlib.rectangle(
-            box.left, box.top, box.left + box.width - 1, box.top + box.height - 1
-        )
-        shape = self._predictor(luma, rectangle)
+        shape = self._predictor(luma, _rectangle(box))
         return np.array([(point.x, point.y) for point in shape.parts()], np.float32)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, slots=True)
+class Example:
+    """A face to train on."""
+
+    luma: Luma
+    boxes: Sequence[Box]
+    """Where a detector may see it."""
+    points: Points
+    """(68, 2) in px of the picture; dlib takes whole px."""
+
+
+def train_landmarks(examples: Sequence[Example], recipe: Recipe, out: Path) -> None:
+    """Train a shape_predictor with dlib and write it to ``out``; it takes minutes.
+
+    Each box counts twice: from the mean shape, as it will start on a camera, and from a drawn one.
+
+    Raises:
+        OSError: ``out`` cannot be written.
+    """
+    options = dlib.shape_predictor_training_options()
+    options.cascade_depth = recipe.cascades
+    options.num_trees_per_cascade_level = recipe.trees
+    options.tree_depth = recipe.depth
+    options.oversampling_amount = 2
+    options.random_seed = "edge-fer"
+    options.num_threads = os.cpu_count() or 1
+    shapes = [
+        [
+            dlib.full_object_detection(_rectangle(box), [dlib.point(x, y) for x, y in points])
+            for box in example.boxes
+        ]
+        for example in examples
+        for points in [np.round(example.points).astype(int).tolist()]
+    ]
+    trained = dlib.train_shape_predictor([one.luma for one in examples], shapes, options)
+    try:
+        trained.save(str(out))
+    except RuntimeError as error:
+        raise OSError(str(error).strip().splitlines()[-1]) from error
+
+
+def _rectangle(box: Box) -> dlib.rectangle:
+    return dlib.rectangle(box.left, box.top, box.left + box.width - 1, box.top + box.height - 1)
 
 
 def _check_header(path: Path) -> None:

@@ -23,6 +23,11 @@ def rescale(luma: Luma, factor: float) -> Luma:
     return _as_luma(cv2.resize(luma, size, interpolation=method))
 
 
+def shrink(luma: Luma, grid: tuple[int, int]) -> Luma:
+    """The mean luma of each cell of a (rows, columns) grid."""
+    return _as_luma(cv2.resize(luma, grid[::-1], interpolation=cv2.INTER_AREA))
+
+
 def resize_square(luma: Luma, size: int) -> Luma:
     """Bring a chip to (size, size); the chip itself where it has that size."""
     if luma.shape == (size, size):

@@ -7,7 +7,7 @@ import cv2
 
 
 def quiet() -> None:
-    """Keep OpenCV and FFmpeg from writing to stderr: what matters is told in a CameraError.
+    """Keep OpenCV and FFmpeg from writing to stderr: what matters is told in an EdgeFerError.
 
     Takes effect for FFmpeg only before its first use in a process. What the user has set in
     the environment stays.

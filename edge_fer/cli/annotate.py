@@ -1,0 +1,42 @@
+"""`edge-fer annotate`: a copy of your own file with what the pipeline saw drawn into it."""
+
+import argparse
+from pathlib import Path
+
+from edge_fer.cli.common import add_model, read_settings
+
+HELP = "draw boxes, landmarks, tracks and scores into a copy of a file"
+DESCRIPTION = (
+    "Run the pipeline on a file of yours and write a copy of it, in grey, with boxes, landmarks, "
+    "tracks and scores drawn in. Never from a live camera."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only this command has."""
+    parser.add_argument("source", metavar="IN", help="a video, gif or picture")
+    parser.add_argument("target", type=Path, metavar="OUT", help=".mp4, .avi, .png or .jpg")
+    add_model(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play the file and write the copy.
+
+    Raises:
+        EdgeFerError: a setting, the model or one of the two files is at fault.
+    """
+    from edge_fer.cameras import open_camera
+    from edge_fer.daemon.build import build_classifier, build_pipeline
+    from edge_fer.errors import ConfigError
+    from edge_fer.measure.annotate import annotate
+
+    arguments.camera = arguments.source
+    settings = read_settings(arguments)
+    camera = open_camera(settings.camera)
+    same = not camera.live and arguments.target.exists()
+    if same and arguments.target.samefile(settings.camera.source.removeprefix("file:")):
+        raise ConfigError(f"{arguments.target}: is the file to be read; name another one")
+    pipeline = build_pipeline(settings, build_classifier(settings))
+    count = annotate(pipeline, camera, arguments.target)
+    print(f"{arguments.target}: {count} frames")
+    return 0

@@ -1,0 +1,157 @@
+"""`edge-fer landmarks`: smaller files for the 68 landmarks, and what they cost in accuracy."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edge_fer.cli.common import add_json, print_json
+from edge_fer.vision.landmark_file import Recipe
+
+HELP = "make a smaller landmark file, compare two"
+DESCRIPTION = (
+    "dlib's landmark file takes 100 MB on disk and 74 MB of memory. Write one of its first "
+    "cascades alone, or train a compact one from it; set vision.landmarks to use it."
+)
+NOTE = (
+    "note: the stock file was trained on iBUG 300-W, whose licence excludes commercial use; "
+    "what is made from it inherits that question (docs/landmarks.md)"
+)
+
+MEANING = {
+    "cascades": "forests, one after the other",
+    "trees": "in each of them",
+    "depth": "of a tree; one more doubles the file",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the three actions."""
+    actions = parser.add_subparsers(title="actions", metavar="action", required=True)
+    shrink = actions.add_parser("shrink", help="keep the first cascades of a file")
+    _add_out(shrink)
+    shrink.add_argument(
+        "--cascades", type=int, default=10, metavar="N", help="%(default)s unless told"
+    )
+    shrink.set_defaults(action=_shrink)
+    train = actions.add_parser("train", help="train a compact predictor; takes minutes")
+    _add_out(train)
+    train.add_argument(
+        "data", type=Path, metavar="DATA",
+        help="FER-2013 (npz or csv), or a clip or folder of pictures with faces",
+    )  # fmt: skip
+    train.add_argument(
+        "--faces", type=_whole(100), default=6000, metavar="N", help="stop after %(default)s"
+    )
+    for name, most in (("cascades", 50), ("trees", 2000), ("depth", 8)):
+        train.add_argument(
+            f"--{name}", type=_whole(1, most), default=getattr(Recipe(), name), metavar="N",
+            help=f"{MEANING[name]}, %(default)s unless told",
+        )  # fmt: skip
+    train.set_defaults(action=_train)
+    compare = actions.add_parser("compare", help="measure a file against the stock one")
+    compare.add_argument("file", type=Path, metavar="FILE")
+    compare.add_argument("media", type=Path, nargs="+", metavar="CLIP|FOLDER")
+    compare.add_argument("--with", type=Path, dest="source", metavar="FILE", help="not the stock")
+    add_json(compare)
+    compare.set_defaults(action=_compare)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what is asked.
+
+    Raises:
+        EdgeFerError: a file is at fault, or there are no faces.
+    """
+    arguments.action(arguments)
+    return 0
+
+
+def _add_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument(
+        "--from", type=Path, dest="source", metavar="FILE", help="not the stock file"
+    )
+    parser.add_argument("--force", action="store_true", help="replace OUT where it is there")
+
+
+def _shrink(arguments: argparse.Namespace) -> None:
+    from edge_fer.measure.landmarks import shrink
+
+    source = _source(arguments)
+    _refuse_existing(arguments)
+    made = shrink(source, arguments.out, arguments.cascades)
+    print(
+        f"{arguments.out}: {made.cascades} of {made.of} cascades, {made.bytes:,} of "
+        f"{made.source_bytes:,} bytes; dlib loads it, and on a drawn face its points are "
+        f"{made.drawn_percent:.1f} % of the distance between the eyes off"
+    )
+    print(NOTE)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from edge_fer.measure.landmark_training import train
+
+    source = _source(arguments)
+    _refuse_existing(arguments)
+    recipe = Recipe(arguments.cascades, arguments.trees, arguments.depth)
+    print("gathering faces, then training: some minutes", flush=True)
+    faces = train(source, arguments.data, arguments.out, recipe, arguments.faces)
+    print(f"{arguments.out}: {faces} faces, {arguments.out.stat().st_size:,} bytes")
+    print(NOTE)
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    from edge_fer.measure.landmarks import compare
+
+    figures = compare(_existing(arguments.file), _source(arguments), arguments.media)
+    if arguments.json:
+        print_json(figures)
+    else:
+        _print(figures)
+
+
+def _print(figures: dict[str, Any]) -> None:
+    low, high = figures["time_interval_95"]
+    print(f"{figures['file']} against {figures['reference']}, {figures['faces']} faces")
+    for name, what in (("points_68", "68 points"), ("points_5", "the 5 that align")):
+        error = figures[name]
+        print(
+            f"{what}: {error['mean_percent']:.2f} % of the distance between the eyes off, "
+            f"95 % of faces below {error['p95_percent']:.2f} %"
+        )
+    print(f"on disk: {figures['bytes']:,} of {figures['reference_bytes']:,} bytes")
+    print(f"in memory: {figures['resident_mb']} of {figures['reference_resident_mb']} MB")
+    print(f"for a face: {figures['time']:.2f} ({low:.2f}-{high:.2f}) times as long")
+
+
+def _whole(least: int, most: int = 1_000_000) -> Callable[[str], int]:
+    """What makes an option's text a number within bounds."""
+
+    def number(text: str) -> int:
+        if text.isdecimal() and least <= int(text) <= most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"{text}: must be {least} to {most}")
+
+    return number
+
+
+def _source(arguments: argparse.Namespace) -> Path:
+    from edge_fer.vision.detect import find_landmarks
+
+    return _existing(arguments.source) if arguments.source else find_landmarks()
+
+
+def _existing(path: Path) -> Path:
+    from edge_fer.errors import ModelError
+
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; must be a dlib file of 68 landmarks")
+    return path
+
+
+def _refuse_existing(arguments: argparse.Namespace) -> None:
+    from edge_fer.errors import ModelError
+
+    if arguments.out.exists() and not arguments.force:
+        raise ModelError(f"{arguments.out}: is there already; --force replaces it")

@@ -1,0 +1,147 @@
+"""From the camera to the broker's receipt: how long an event is on its way.
+
+Real events go through delivery's connection to a real broker, on a topic of their own and not
+retained, so that nobody who follows the daemon takes them for its, and none is left behind.
+"""
+
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from edge_fer import __version__
+from edge_fer.cameras import Camera
+from edge_fer.daemon.config import device_name
+from edge_fer.delivery.broker import Broker, parse_broker, read_password
+from edge_fer.delivery.mqtt import Callbacks, Connection, probe
+from edge_fer.delivery.payload import Identity, event_message
+from edge_fer.emotion.card import Card
+from edge_fer.errors import BrokerError
+from edge_fer.measure.passes import Processes
+from edge_fer.settings import Mqtt, Settings
+from edge_fer.types import Event, Report
+
+PROBE_S = 2.0
+"""Longest wait for each broker's answer."""
+
+RECEIPT_S = 5.0
+"""Longest wait for the last receipts."""
+
+
+def find_broker(settings: Mqtt, urls: Sequence[str]) -> tuple[Broker, str | None]:
+    """The first of ``urls`` that lets us in, with its password.
+
+    Raises:
+        BrokerError: none of them does; the text says why of the last one.
+        ConfigError: an address or the password file is not what it should be.
+    """
+    refusal = BrokerError("no broker is named")
+    for url in urls:
+        broker = parse_broker(url)
+        password = read_password(settings.password_file) if broker.user else None
+        try:
+            probe(broker, password, PROBE_S)
+        except BrokerError as error:
+            refusal = error
+        else:
+            return broker, password
+    raise refusal
+
+
+def measure_acks(
+    pipeline: Processes, camera: Camera, link: "Link", frames: int
+) -> dict[str, Any] | None:
+    """Play ``frames`` frames at the camera's pace, an event for each in which a face was read.
+
+    It is the pipeline's own event, or the last one again, since there are not enough of them
+    for a percentile. None where it makes none at all.
+
+    Raises:
+        BrokerError: the broker is gone again.
+        CameraError: the camera fails.
+    """
+    last: Event | None = None
+    stamp = 0.0
+    with link, camera:
+        for number, frame in enumerate(camera):
+            there = frame.time if camera.live else time.monotonic()
+            report, stamp = pipeline.process(frame), frame.stamp
+            last = next(iter(report.events), last)
+            if last is not None and _read(report):
+                link.send(last, report.size, there)
+            if number + 1 == frames:
+                break
+        pipeline.finish(stamp)
+        seconds = link.receipts()
+    if not link.sent:
+        return None
+    p50, p95 = np.percentile(seconds, (50, 95)) if seconds else (None, None)
+    return {
+        "broker": f"mqtt://{link.broker.host}:{link.broker.port}",
+        "messages": link.sent,
+        "unacknowledged": link.sent - len(seconds),
+        "p50_ms": None if p50 is None else round(1000 * float(p50), 2),
+        "p95_ms": None if p95 is None else round(1000 * float(p95), 2),
+    }
+
+
+def _read(report: Report) -> bool:
+    return any(verdict.scores is not None for verdict in report.verdicts)
+
+
+class Link:
+    """A connection that notes when each message's receipt came."""
+
+    def __init__(
+        self, settings: Settings, card: Card, broker: Broker, password: str | None
+    ) -> None:
+        self.broker = broker
+        self.sent = 0
+        self._began: dict[int, float] = {}
+        self._acked: queue.SimpleQueue[tuple[int, float]] = queue.SimpleQueue()
+        self._up = threading.Event()
+        self._identity = Identity(
+            prefix=f"{settings.mqtt.prefix}-bench",
+            device=device_name(settings),
+            camera=settings.camera.name,
+            session=secrets.token_hex(4),
+            version=__version__,
+            model_name=card.name,
+            model_sha256=card.sha256,
+        )
+        callbacks = Callbacks(
+            up=self._up.set, acked=lambda mid: self._acked.put((mid, time.monotonic()))
+        )
+        self._connection = Connection([broker], password, callbacks)
+
+    def __enter__(self) -> "Link":
+        self._connection.open()
+        if not self._up.wait(RECEIPT_S):
+            self._connection.close()
+            raise BrokerError(f"{self.broker}: no answer within {RECEIPT_S:g} s")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def send(self, event: Event, size: tuple[int, int], there: float) -> None:
+        """Publish an event whose frame was ``there`` at that monotonic time."""
+        self.sent += 1
+        message = event_message(self._identity, event, size, self.sent)
+        self._began[self._connection.send(message)] = there
+
+    def receipts(self) -> list[float]:
+        """Seconds of each message that was acknowledged, in the order of the receipts."""
+        seconds: list[float] = []
+        deadline = time.monotonic() + RECEIPT_S
+        while len(seconds) < self.sent:
+            try:
+                mid, acked = self._acked.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                break
+            seconds.append(acked - self._began[mid])
+        return seconds

@@ -1,0 +1,100 @@
+"""Finding the faces of a frame: those followed near where they were, new ones tile by tile."""
+
+from typing import Protocol
+
+from edge_fer.settings import Settings
+from edge_fer.types import Box, Luma, Verdict
+from edge_fer.vision.admit import admit, refusal
+from edge_fer.vision.detector import Detector, find_whole
+from edge_fer.vision.pixels import rescale
+from edge_fer.vision.scan import Scanner, same_face
+from edge_fer.vision.tiles import scaled_box
+from edge_fer.vision.track import Track, Tracker
+
+HALF_STEP = 1.09
+"""Who was missed is shown larger by half a step of HOG's pyramid, so that a face that falls
+between two steps once does not do so twice."""
+
+NEAR = 0.35
+"""How far beyond its box a face is looked for on each side, in box sizes; twice that if missed."""
+
+LENIENT = 0.2
+"""How much less a score may be where a face was a moment ago."""
+
+
+class Search(Protocol):
+    """A policy: which pixels of which frame the detector sees."""
+
+    tracker: Tracker
+
+    def follow(self, luma: Luma, time: float) -> None:
+        """Look for the faces that are followed."""
+
+    def scan(self, luma: Luma, time: float) -> list[Verdict]:
+        """Look for new ones; verdicts on boxes that are not followed."""
+
+
+class EveryFrame:
+    """The whole of every frame is scanned, as most programs do; what ours is measured against."""
+
+    def __init__(self, settings: Settings, shape: tuple[int, ...], detector: Detector) -> None:
+        self.tracker = Tracker(settings.tracking)
+        self._options, self._shape, self._detector = settings.vision, shape, detector
+
+    def follow(self, luma: Luma, time: float) -> None:
+        """Nothing: `scan` finds them all."""
+
+    def scan(self, luma: Luma, time: float) -> list[Verdict]:
+        """Look for all faces."""
+        for track in self.tracker.tracks:
+            track.last_look = time
+        found = find_whole(
+            self._detector, luma,
+            min_face_px=self._options.min_face_px, threshold=self._options.threshold,
+        )  # fmt: skip
+        return admit([one.box for one in found], time, self.tracker, self._options, self._shape)
+
+
+class TrackingSearch:
+    """Each followed face is looked for near its box; the rest of the frame is scanned by tiles."""
+
+    def __init__(self, settings: Settings, shape: tuple[int, ...], detector: Detector) -> None:
+        self.tracker = Tracker(settings.tracking)
+        self._options, self._shape, self._detector = settings.vision, shape, detector
+        self._scanner = Scanner(shape, detector, settings.vision)
+        self._busy = False
+
+    def follow(self, luma: Luma, time: float) -> None:
+        """Look for the tracks that are due."""
+        self._busy = False
+        for track in self.tracker.due(time):
+            self._busy = True
+            box = self._near(luma, track)
+            track.last_look = time
+            if box and not refusal(box, self._options, self._shape, followed=True):
+                track.sighted(box, time)
+
+    def scan(self, luma: Luma, time: float) -> list[Verdict]:
+        """Look for new faces in the tiles that are due."""
+        tracks = self.tracker.tracks
+        found = self._scanner.scan(luma, time, [track.box for track in tracks], busy=self._busy)
+        # Who was missed may be found anew.
+        sure = [track.box for track in tracks if not track.missed]
+        fresh = [f.box for f in found if not any(same_face(f.box, box) for box in sure)]
+        return admit(fresh, time, self.tracker, self._options, self._shape)
+
+    def _near(self, luma: Luma, track: Track) -> Box | None:
+        """The face's box in the surroundings of where it was."""
+        box, reach = track.box, NEAR * (2 if track.missed else 1)
+        high, wide = round(reach * box.height), round(reach * box.width)
+        left, top = max(0, box.left - wide), max(0, box.top - high)
+        part = luma[top : box.top + box.height + high, left : box.left + box.width + wide]
+        if min(part.shape) < 16:
+            return None
+        zoom = self._detector.zoom * (HALF_STEP if track.missed else 1)
+        scale = zoom * self._detector.smallest_px / box.width
+        seen = self._detector.find(rescale(part, scale), self._options.threshold - LENIENT)
+        boxes = [scaled_box(one.box, 1 / scale, left, top) for one in seen]
+        others = [t.box for t in self.tracker.tracks if t is not track and not t.missed]
+        own = [b for b in boxes if b.iou(box) and not any(same_face(b, o) for o in others)]
+        return max(own, key=box.iou, default=None)

@@ -1,0 +1,1 @@
+"""Measures what edge-fer promises and writes docs/results.md; in no wheel."""
