@@ -9,10 +9,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 from edge_fer.cameras import Camera
+from edge_fer.daemon.memory import release, rss_mb
 from edge_fer.daemon.pipeline import Pipeline
 from edge_fer.daemon.stats import Stats
 from edge_fer.daemon.systemd import Notifier
@@ -151,6 +151,7 @@ class Service:
             self._notifier.status("watching")
 
     def _publish_stats(self) -> None:
+        release()
         extra = {**self._publisher.counters(), "rss_mb": rss_mb()}
         self._publisher.publish_stats(self._stats.snapshot(extra), time.time())
 
@@ -168,18 +169,6 @@ def signals(switch: Switch) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def rss_mb(field: str = "VmRSS") -> float:
-    """Resident memory of this process in 10⁶ bytes; 0 where /proc does not tell.
-
-    ``VmHWM`` is the most it has been so far.
-    """
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return 0.0
-    fields = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-    return round(int(fields[field].split()[0]) * 1024 / 1e6, 1)
 
 
 def _log_report(report: Report) -> None:

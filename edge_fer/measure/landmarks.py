@@ -41,7 +41,7 @@ WRONG_PERCENT = 20.0
 _RESIDENT = """
 import sys
 from pathlib import Path
-from edge_fer.daemon.service import rss_mb
+from edge_fer.daemon.memory import rss_mb
 from edge_fer.vision.detect import Landmarker
 before = rss_mb()
 kept = Landmarker(sys.argv[1])

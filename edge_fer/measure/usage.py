@@ -5,7 +5,7 @@ import resource
 import time
 from pathlib import Path
 
-from edge_fer.daemon.service import rss_mb
+from edge_fer.daemon.memory import rss_mb
 
 _STAT = Path("/proc/self/stat")
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, FPS = 640, 480, 30
 
+RELEASE_S = 10
+"""Seconds of stream time after which unused memory is given back, as the service does."""
+
 
 def main() -> None:
     """Load as `edge-fer run` does, look at the frames, tell."""
@@ -30,6 +33,7 @@ def main() -> None:
     # Loading is what is measured.
     from edge_fer.daemon.build import build_classifier, build_pipeline
     from edge_fer.daemon.config import load
+    from edge_fer.daemon.memory import release
 
     clip, *options = sys.argv[1:]
     settings = load(None, ["privacy.acknowledge_use=research", *options], {})
@@ -38,6 +42,8 @@ def main() -> None:
     for frame in _raw() if clip == "-" else _played(clip):
         if pipeline.process(frame).events:
             times.setdefault("event", _age())
+        if (frame.number + 1) % (FPS * RELEASE_S) == 0:
+            release()
     print(json.dumps({"seconds": times, "kb": _memory()}))
 
 
