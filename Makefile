@@ -99,7 +99,7 @@ conf: venv ## regenerate deploy/edge-fer.toml
 docs: venv ## regenerate what docs/mqtt.md, schema.json and the READMEs quote
 	$(VENV)/bin/python docs/generate_mqtt.py
 	$(VENV)/bin/python docs/generate_models.py
-	$(VENV)/bin/python docs/generate_readme.py $(CLIP)
+	$(VENV)/bin/python -m docs.generate_readme $(CLIP)
 
 .PHONY: wheel
 wheel: venv ## build dist/*.whl

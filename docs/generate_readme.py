@@ -1,6 +1,6 @@
-"""Writes the figures of the README: the models' table from their cards, and a run of the demo.
+"""Writes the figures of the README: costs, the models' table from their cards, a run of the demo.
 
-    python docs/generate_readme.py CLIP
+    python -m docs.generate_readme CLIP
 
 A part stands between `<!-- NAME -->` and `<!-- /NAME -->`; the rest of the page is by hand.
 """
@@ -15,15 +15,30 @@ from edge_fer.daemon.config import load
 from edge_fer.emotion.card import TRUTHS, Card, read_card, shipped_models
 from edge_fer.measure.demo import PrivateBroker, run_daemon
 from edge_fer.measure.picture import draw_run
+from tools.results.figures import GOALS
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "images" / "demo.png"
+RECORD = ROOT / "tools" / "results" / "figures.json"
+COSTS = (
+    "mean-cpu", "p95-cpu", "coverage", "agreement", "false-boxes", "new-face", "change",
+    "memory-compact",
+)  # fmt: skip
+"""Of the figures there."""
+
 OPTIONS = ["privacy.acknowledge_use=research", "vision.min_face_px=40"]
 HEADINGS = (
     "model", "labels of", "parameters", "MMACs", "MB", "PublicTest: parent → pruned → file, %",
     "same top-1", "PrivateTest, %", "no duplicates, %", "macro-F1", "ECE",
 )  # fmt: skip
+
+
+def costs_table() -> str:
+    """A Markdown table of what docs/results.md measured last."""
+    record = msgspec.json.decode(RECORD.read_bytes())
+    rows = [f"| {GOALS[key].title} | {GOALS[key].shown(record[key]['value'])} |" for key in COSTS]
+    return "\n".join(["| figure | reached |", "| --- | --- |", *rows])
 
 
 def models_table(cards: list[Card]) -> str:
@@ -88,6 +103,7 @@ def main() -> None:
     parser.add_argument("clip", type=Path)
     clip = parser.parse_args().clip
     page = fill(PAGE.read_text(), "demo", demo_text(clip))
+    page = fill(page, "costs", costs_table())
     table = models_table([read_card(path) for path in shipped_models()])
     PAGE.write_text(fill(page, "models", table))
 

@@ -123,7 +123,7 @@ class Scanner:
         if np.count_nonzero(self._moved[cells] > since) >= least:
             return self._options.scan_s
         if np.count_nonzero(self._stirred[cells] > since) >= least:
-            return self._options.scan_s / BODY_RATE
+            return min(self._options.scan_s / BODY_RATE, self._options.still_s)
         return self._options.still_s
 
 

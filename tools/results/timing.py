@@ -25,7 +25,7 @@ def new_face() -> dict[str, Figure]:
     """A face comes in: seconds of the stream to its first event."""
     waits = _waits(entrances.trials())
     kinds = itertools.product(entrances.WAYS, entrances.FPS)
-    rows = by_ending(waits, [f"{way}, {fps} fps" for way, fps in kinds])
+    rows = by_ending(waits, [f"{way}, {fps} fps" for way, fps in kinds], entering=True)
     low, high = entrances.FACES_PX
     note = (
         f"{_median(waits)}. Heads of {len(heads())} portraits, faces of {low}-{high} px, in a real "
@@ -85,20 +85,24 @@ def longest(waits: Sequence[Waited]) -> float:
     return max(MISSED_S if one.told is None else round(one.told, 3) for one in waits)
 
 
-def by_ending(waits: Sequence[Waited], endings: Iterable[str]) -> list[dict[str, Any]]:
+def by_ending(
+    waits: Sequence[Waited], endings: Iterable[str], *, entering: bool = False
+) -> list[dict[str, Any]]:
     """A row for the trials of each ending of their names."""
-    return [row(end, [one for one in waits if one.name.endswith(end)]) for end in endings]
+    groups = {end: [one for one in waits if one.name.endswith(end)] for end in endings}
+    return [row(end, group, entering=entering) for end, group in groups.items()]
 
 
-def row(name: str, waits: Sequence[Waited]) -> dict[str, Any]:
-    """Of the page's table."""
+def row(name: str, waits: Sequence[Waited], *, entering: bool = False) -> dict[str, Any]:
+    """Of the page's table; of who is ``entering``, also when the face was found."""
     found = [one.found for one in waits if one.found is not None]
     told = [one.told for one in waits if one.told is not None]
+    columns: dict[str, Any] = {"": name, "trials": len(waits)}
+    if entering:
+        columns["face found: median, s"] = round(statistics.median(found), 3) if found else "-"
+        columns["longest, s"] = round(max(found), 3) if found else "-"
     return {
-        "": name,
-        "trials": len(waits),
-        "face found: median, s": round(statistics.median(found), 3) if found else "-",
-        "longest, s": round(max(found), 3) if found else "-",
+        **columns,
         "event: median, s": round(statistics.median(told), 3) if told else "-",
         "longest, s ": round(max(told), 3) if told else "-",
         "no event": len(waits) - len(told),
