@@ -81,6 +81,10 @@ class Study(Struct, frozen=True, kw_only=True):
     parent: Fit
     pruned: Fit
     """After the cut; the network from scratch has the epochs of both together."""
+    without: dict[str, Any] = {}
+    """Options of the network for an ablation: trained as the parent is, and compared with it."""
+    without_seeds: tuple[int, ...] = ()
+    """Of the ablation; among `seeds`."""
 
 
 class Recipe(Struct, frozen=True, kw_only=True):

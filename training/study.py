@@ -1,8 +1,9 @@
 """Does pruning pay? ``python -m training.study ultralight``, to training/records/.
 
 For each seed three networks are trained: the parent, the parent cut and tuned, and the cut
-network's architecture with fresh weights for as many epochs as both together had. The record
-holds their PublicTest accuracy and the paired differences with a bootstrap interval.
+network's architecture with fresh weights for as many epochs as both together had; and, for the
+seeds of an ablation, the parent without some part of it. The record holds their PublicTest
+accuracy and the paired differences with a bootstrap interval.
 """
 
 import copy
@@ -47,7 +48,32 @@ def study(recipe: Recipe) -> dict[str, Any]:
         for arm, net in _train_arms(recipe, options, seed, chips, valid):
             right[arm].append((said(net, valid) == valid.labels).numpy())
             macs[arm] = count_macs(net)
-    return summarise(right, macs, options)
+    record = summarise(right, macs, options)
+    if options.without:
+        record["without"] = _ablate(recipe, options, right["parent"], chips, valid)
+    return record
+
+
+def _ablate(
+    recipe: Recipe, options: Study, parents: list[NDArray[np.bool_]], chips: Split, valid: Split
+) -> dict[str, Any]:
+    """Train the parent with other options, and compare the two; the parent's gain in points."""
+    ours, theirs = [], []
+    for seed in options.without_seeds:
+        changed = msgspec.structs.replace(
+            recipe, seed=seed, options={**recipe.options, **options.without}
+        )
+        folder = RUNS / recipe.name / f"study-{seed}" / "without"
+        net = fit(new_net(changed), chips, valid, options.parent, folder, seed=seed)
+        ours.append(parents[options.seeds.index(seed)])
+        theirs.append((said(net, valid) == valid.labels).numpy())
+    return {
+        "options": options.without,
+        "seeds": list(options.without_seeds),
+        "macs": count_macs(net),
+        "accuracy": [round(float(row.mean()), 5) for row in theirs],
+        "parent - without": paired(ours, theirs),
+    }
 
 
 def _train_arms(

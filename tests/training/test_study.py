@@ -24,6 +24,22 @@ def test_all_arms_of_all_seeds_are_trained_and_the_cut_ones_are_of_one_size(tmp_
     assert 2 == record["epochs"]["scratch"]
 
 
+def test_an_ablation_trains_the_parent_without_a_part_and_compares_the_same_seeds(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EDGE_FER_DATA", str(write_fer2013(tmp_path / "toy.npz")))
+    plan = Study(
+        seeds=(1, 2), parent=ONE, pruned=ONE, without={"attention": False}, without_seeds=(2,)
+    )
+    record = study(msgspec.structs.replace(toy_recipe(), study=plan))
+    found = record["without"]
+    assert ([2], 1) == (found["seeds"], len(found["accuracy"]))
+    assert found["macs"] < record["macs"]["parent"]
+    gap = 100 * (record["accuracy"]["parent"][1] - found["accuracy"][0])
+    assert gap == pytest.approx(found["parent - without"]["points"], abs=0.01)
+
+
 def test_without_a_plan_there_is_nothing_to_study():
     with pytest.raises(ConfigError, match="must have the sections study and prune"):
         study(toy_recipe(fit=ENOUGH))

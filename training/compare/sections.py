@@ -127,7 +127,25 @@ def study_table(records: Sequence[Path]) -> str:
         "network", "seeds", "epochs", "MMACs", "parent, %", "pruned, %", "from scratch, %",
         "pruned less parent, points (95 %)", "pruned less from scratch, points (95 %)",
     )  # fmt: skip
-    return table(headings, rows) if rows else NO_STUDY
+    if not rows:
+        return NO_STUDY
+    return "\n\n".join([table(headings, rows), *filter(None, map(_ablation, records))])
+
+
+def _ablation(path: Path) -> str:
+    """A sentence on what the network loses without a part of it."""
+    found = json.loads(path.read_text()).get("without")
+    if not found:
+        return ""
+    options = ", ".join(
+        f"{name} = {str(value).lower()}" for name, value in found["options"].items()
+    )
+    gap = _interval(*(found["parent - without"][key] for key in ("points", "low", "high")))
+    return (
+        f"{path.stem.removeprefix('study-')} with {options}, trained as the parent was with "
+        f"{len(found['seeds'])} seeds: {found['macs'] / 1e6:.1f} MMACs, the parent less it is "
+        f"{gap} points."
+    )
 
 
 def shares_table(shares: Sequence[Shares]) -> str:

@@ -14,6 +14,7 @@ def ultralight(
     widths: Sequence[int] = (64, 160, 320),
     blocks: Sequence[int] = (1, 3, 2),
     dropout: float = 0.2,
+    attention: bool = True,
 ) -> Classifier:
     """Build the network; stages after the first halve the picture, the last has the gates."""
     layers: list[nn.Module] = [conv_bn(1, stem, kernel=5, stride=2)]
@@ -26,7 +27,7 @@ def ultralight(
                     width,
                     depth=2,
                     pool=stage > 0 and block == 0,
-                    attention=stage == len(widths) - 1,
+                    attention=attention and stage == len(widths) - 1,
                 )
             )
             inputs = width
