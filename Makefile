@@ -90,6 +90,13 @@ agreement: ## whether models answer alike on emulated CPUs; renews docs/agreemen
 	@$(PREPARE) --venv $(VENV) --extras demo --apt debian-archive-keyring
 	@$(VENV)/bin/python -m tools.agreement $(ARGS)
 
+.PHONY: counted
+counted: ARGS ?= --check
+counted: ## instructions a frame, which no load changes, against docs/counted.json [ARGS=--record]
+	@$(PREPARE) --venv $(VENV) --extras demo --media $(notdir $(CLIP)) \
+		--apt libdlib-data valgrind gcc debian-archive-keyring
+	@$(VENV)/bin/python -m tools.counted $(ARGS)
+
 .PHONY: conf
 conf: venv ## regenerate deploy/edge-fer.toml
 	$(VENV)/bin/edge-fer config > deploy/edge-fer.toml.new
@@ -100,6 +107,10 @@ docs: venv ## regenerate what docs/mqtt.md, schema.json and the READMEs quote
 	$(VENV)/bin/python docs/generate_mqtt.py
 	$(VENV)/bin/python docs/generate_models.py
 	$(VENV)/bin/python -m docs.generate_readme $(CLIP)
+
+.PHONY: dashboard
+dashboard: ## put the live web view into dist/dashboard; needs npm the first time
+	@$(PYTHON) -m tools.dashboard
 
 .PHONY: wheel
 wheel: venv ## build dist/*.whl

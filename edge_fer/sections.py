@@ -60,7 +60,8 @@ class Vision(Section, frozen=True):
         Meta(
             gt=0,
             le=10,
-            description="Where something moves, new faces are looked for this often, in seconds.",
+            description="Where something moves, new faces are looked for this often, in seconds; "
+            "`edge-fer check` says where the frame is too large for that.",
         ),
     ] = 0.5
     still_s: Annotated[

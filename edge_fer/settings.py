@@ -89,6 +89,15 @@ class Camera(Section, frozen=True):
         float,
         Meta(gt=0, le=60, description="Seconds without a frame before a camera counts as lost."),
     ] = 5.0
+    give_up_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="Seconds a lost live camera is opened again and again before the daemon "
+            "ends with 74 and systemd starts it anew; 0: at once.",
+        ),
+    ] = 120.0
 
 
 class Mqtt(Section, frozen=True):
@@ -98,7 +107,8 @@ class Mqtt(Section, frozen=True):
         list[str],
         Meta(
             min_length=1,
-            description="mqtt://[user@]host[:port], tried in turn. No password here.",
+            description="mqtt[s]://[user@]host[:port] or wss://[user@]host[:port][/path], tried "
+            "in turn. No password here.",
         ),
     ] = msgspec.field(default_factory=lambda: ["mqtt://localhost:1883"])
     password_file: Annotated[
@@ -113,10 +123,59 @@ class Mqtt(Section, frozen=True):
         ),
     ] = "edge-fer"
     keepalive_s: Annotated[int, Meta(ge=5, le=3600, description="MQTT keep-alive in seconds.")] = 30
+    ca_file: Annotated[
+        str,
+        Meta(description="PEM file of the authorities to trust for mqtts; empty: the system's."),
+    ] = ""
+    cert_file: Annotated[
+        str, Meta(description="PEM file of our own certificate, where a broker asks for one.")
+    ] = ""
+    key_file: Annotated[
+        str, Meta(description="PEM file of its key; empty: it is in cert_file.")
+    ] = ""
+    outbox: Annotated[
+        str,
+        Meta(
+            description="Folder for events that no broker has yet; empty: $STATE_DIRECTORY, else "
+            "edge-fer in the user's state folder; memory: no folder, what waits is lost at the end."
+        ),
+    ] = ""
     max_queued: Annotated[
         int,
-        Meta(ge=1, le=1_000_000, description="Events kept while no broker answers; oldest go."),
-    ] = 1000
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Events kept while no broker answers; oldest go. In memory at most 10000.",
+        ),
+    ] = 100_000
+    max_queued_mb: Annotated[
+        int, Meta(ge=1, le=10_000, description="Their size in MB; oldest go.")
+    ] = 100
+    expire_s: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=31_536_000,
+            description="Age in seconds at which an event is worth nothing any more, here and at "
+            "the broker (MQTT 5); time in which the device is off does not count.",
+        ),
+    ] = 604_800
+    spill_after_s: Annotated[
+        float,
+        Meta(
+            ge=0.05,
+            le=60,
+            description="Seconds without a receipt after which an event is written to disk.",
+        ),
+    ] = 2.0
+    max_unacked: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="Events without a receipt that are not on disk; more are written at once.",
+        ),
+    ] = 100
     drain_s: Annotated[
         float,
         Meta(ge=0, le=60, description="Seconds at the end to wait for the broker's receipts."),

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_fer.errors import ModelError
+from edge_fer.vision.detect import find_landmarks
+
 STARTED_WITHIN_S = 10.0
 
 
@@ -23,6 +26,8 @@ class Mosquitto:
     host: str = "127.0.0.1"
     user: str | None = None
     password: str | None = None
+    websockets: int | None = None
+    """A second port, on which browsers speak MQTT."""
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -35,7 +40,7 @@ class Mosquitto:
             arguments = [_mosquitto(), "-c", str(self._config())]
             self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=log)
         deadline = time.monotonic() + STARTED_WITHIN_S
-        while not self._accepts():
+        while not all(self._accepts(port) for port in (self.port, self.websockets) if port):
             assert self.process.poll() is None, (self.folder / "mosquitto.log").read_text()
             assert time.monotonic() < deadline, "mosquitto did not start"
             time.sleep(0.01)
@@ -46,9 +51,9 @@ class Mosquitto:
             self.process.wait()
             self.process = None
 
-    def _accepts(self) -> bool:
+    def _accepts(self, port: int) -> bool:
         try:
-            socket.create_connection((self.host, self.port), timeout=1).close()
+            socket.create_connection((self.host, port), timeout=1).close()
         except OSError:
             return False
         return True
@@ -65,6 +70,8 @@ class Mosquitto:
             lines += ["allow_anonymous false", f"password_file {passwords}"]
         else:
             lines += ["allow_anonymous true"]
+        if self.websockets:
+            lines += [f"listener {self.websockets} {self.host}", "protocol websockets"]
         config = self.folder / "mosquitto.conf"
         config.write_text("\n".join(lines) + "\n")
         return config
@@ -76,6 +83,22 @@ def _mosquitto() -> str:
     if found is None or shutil.which("mosquitto_passwd") is None:
         pytest.skip("mosquitto is not installed (apt install mosquitto)")
     return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a daemon of a test keeps is not the user's, nor the other way round."""
+    os.environ.pop("STATE_DIRECTORY", None)
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(scope="session")
+def landmarks() -> Path:
+    """The stock landmark file."""
+    try:
+        return find_landmarks()
+    except ModelError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -5,22 +5,17 @@ import pytest
 from faces import portrait  # noqa: F401  a fixture
 
 from edge_fer.emotion.card import Framing
-from edge_fer.errors import ModelError
 from edge_fer.measure.aligned import SIDE, How, StillAligner, box_of, plausible
 from edge_fer.types import Box
 from edge_fer.vision.align import five_points
-from edge_fer.vision.detect import HogDetector, Landmarker, find_landmarks
+from edge_fer.vision.detect import HogDetector, Landmarker
 from edge_fer.vision.pixels import resize_square
 
 TEMPLATE = np.array(Framing().points) * 48 - 0.5
 
 
 @pytest.fixture(scope="module")
-def aligner() -> StillAligner:
-    try:
-        find_landmarks()
-    except ModelError as error:
-        pytest.skip(str(error))
+def aligner(landmarks) -> StillAligner:
     return StillAligner()
 
 

@@ -75,6 +75,15 @@ def test_what_cannot_be_written_is_one_line(tmp_path, carphone, capsys, name, co
     assert [] == list(tmp_path.iterdir())
 
 
+def test_a_folder_is_no_target_and_is_known_before_the_file_is_played(tmp_path, capsys):
+    target = tmp_path / "out.mp4"
+    target.mkdir()
+    source = tmp_path / "in.png"
+    cv2.imwrite(str(source), np.zeros((64, 64), np.uint8))
+    assert 78 == main(["annotate", str(source), str(target)])
+    assert "is a folder" in capsys.readouterr().err
+
+
 def test_the_source_is_never_overwritten(tmp_path, portrait, capsys):  # noqa: F811
     source = tmp_path / "in.png"
     cv2.imwrite(str(source), portrait)

@@ -24,7 +24,7 @@ HOMES = {
     },
     "dlib": {"vision/detect.py"},
     "onnxruntime": {"emotion/session.py"},
-    "paho": {"delivery/mqtt.py"},
+    "paho": {"delivery/link.py"},
     "picamera2": {"cameras/pi.py"},
     "systemd": {"daemon/systemd.py"},
     "matplotlib": {"measure/picture.py"},

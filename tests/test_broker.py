@@ -15,6 +15,9 @@ from edge_fer.errors import ConfigError
         ("mqtt://cam@10.0.0.2:1884", Broker("10.0.0.2", 1884, "cam")),
         ("mqtt://a%40b@host/", Broker("host", 1883, "a@b")),
         ("mqtt://[::1]:1885", Broker("::1", 1885)),
+        ("mqtts://host", Broker("host", 8883, scheme="mqtts")),
+        ("wss://cam@host", Broker("host", 443, "cam", "wss", "/mqtt")),
+        ("ws://host:9001/a/b", Broker("host", 9001, None, "ws", "/a/b")),
     ],
 )
 def test_an_address_is_read_and_written_alike(url: str, expected: Broker) -> None:
@@ -27,7 +30,9 @@ def test_an_address_is_read_and_written_alike(url: str, expected: Broker) -> Non
     [
         ("mqqt://host", "must be mqtt://[user@]host[:port]; did you mean 'mqtt://host'?"),
         ("tcp://host:1", "must be mqtt://[user@]host[:port]; did you mean 'mqtt://host:1'?"),
-        ("mqtts://host", "must be mqtt://[user@]host[:port]; TLS is not supported"),
+        ("tls://host", "must be mqtt://[user@]host[:port]; did you mean 'mqtts://host'?"),
+        ("mqtts://host/topic", "must be mqtt://[user@]host[:port]"),
+        ("wss://ho st", "must be wss://[user@]host[:port][/path]"),
         ("localhost:1883", "did you mean 'mqtt://localhost:1883'?"),
         ("mqtt://", "must be mqtt://[user@]host[:port]"),
         ("mqtt://host:0", "must be mqtt://[user@]host[:port]"),

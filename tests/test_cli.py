@@ -8,18 +8,8 @@ from faces import carphone  # noqa: F401  a fixture
 from tiny_model import write_tiny_model
 
 from edge_fer.cli import COMMANDS, build_parser, main
-from edge_fer.errors import ModelError
-from edge_fer.vision.detect import find_landmarks
 
 ACKNOWLEDGED = "--set=privacy.acknowledge_use=research"
-
-
-@pytest.fixture
-def landmarks():
-    try:
-        return find_landmarks()
-    except ModelError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture
@@ -131,6 +121,12 @@ def test_check_says_all_is_well(capsys, landmarks, model, tmp_path, broker):
     assert 6 == out.count("│ ok ")
 
 
+def test_check_cuts_nothing_that_is_there_to_be_copied(capsys):
+    _, out, _ = call(capsys, "check", f"--set=model.path={'x' * 200}")
+    assert 200 == sum(word.count("x") for word in out.split() if set(word) <= {"x", ":"})
+    assert "…" not in out
+
+
 def test_check_names_a_wrong_password(capsys, locked_broker, model, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("wrong horse")
@@ -143,6 +139,14 @@ def test_check_names_a_wrong_password(capsys, locked_broker, model, tmp_path):
     assert "bad user name or password; check mqtt.password_file" in row["text"]
     assert code != 0
     assert "wrong horse" not in out
+
+
+def test_check_says_where_a_frame_is_too_large_for_scan_s(capsys, carphone):  # noqa: F811
+    base = ["check", "--camera", carphone, ACKNOWLEDGED]
+    _, out, _ = call(capsys, *base, "--set=vision.min_face_px=20", "--set=vision.scan_s=0.1")
+    assert "vision.scan_s is 0.1" in " ".join(out.replace("│", " ").split())
+    _, out, _ = call(capsys, *base, "--set=vision.min_face_px=40")
+    assert "vision.scan_s" not in out
 
 
 def test_explain_gives_every_frame_a_line_that_names_the_setting(

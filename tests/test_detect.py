@@ -8,7 +8,7 @@ from faces import carphone, portrait  # noqa: F401  fixtures
 from edge_fer.errors import ModelError
 from edge_fer.types import Box
 from edge_fer.vision.align import five_points
-from edge_fer.vision.detect import HogDetector, Landmarker, find_landmarks
+from edge_fer.vision.detect import HogDetector, Landmarker
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +17,8 @@ def detector() -> HogDetector:
 
 
 @pytest.fixture(scope="module")
-def landmarker() -> Landmarker:
-    try:
-        find_landmarks()
-    except ModelError as error:
-        pytest.skip(str(error))
-    return Landmarker()
+def landmarker(landmarks) -> Landmarker:
+    return Landmarker(str(landmarks))
 
 
 def test_twenty_faces_give_twenty_boxes(detector, portrait):  # noqa: F811

@@ -200,7 +200,9 @@ def test_without_a_broker_the_run_ends_with_a_clear_line(free_port, carphone, op
     class Nowhere:
         url = f"mqtt://127.0.0.1:{free_port}"
 
-    process = daemon(Nowhere, carphone, [*options, "--set=mqtt.drain_s=0.2"])
+    process = daemon(
+        Nowhere, carphone, [*options, "--set=mqtt.drain_s=0.2", "--set=mqtt.outbox=memory"]
+    )
     _, errors = process.communicate(timeout=60)
     assert 69 == process.returncode
     assert "Traceback" not in errors

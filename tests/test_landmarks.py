@@ -16,20 +16,11 @@ from edge_fer.vision.detect import (
     Example,
     HogDetector,
     Landmarker,
-    find_landmarks,
     train_landmarks,
 )  # fmt: skip
 from edge_fer.vision.landmark_file import LandmarkFile, Recipe, whole_file
 
 TINY = Recipe(cascades=3, trees=4, depth=2)
-
-
-@pytest.fixture(scope="module")
-def stock():
-    try:
-        return find_landmarks()
-    except ModelError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +81,11 @@ def test_a_shorter_file_is_a_predictor_of_as_many_cascades(tiny, tmp_path):
     assert ["two.dat"] == [path.name for path in tmp_path.iterdir()]
 
 
-def test_ten_cascades_of_the_stock_file_are_near_to_all_fifteen(stock, portrait, tmp_path):  # noqa: F811
-    shrink(stock, tmp_path / "ten.dat", 10)
+def test_ten_cascades_of_the_stock_file_are_near_to_all_fifteen(landmarks, portrait, tmp_path):  # noqa: F811
+    shrink(landmarks, tmp_path / "ten.dat", 10)
     box = HogDetector().find(portrait, 0.0)[0].box
     ten, all_fifteen = (
-        Landmarker(str(path)).locate(portrait, box) for path in (tmp_path / "ten.dat", stock)
+        Landmarker(str(path)).locate(portrait, box) for path in (tmp_path / "ten.dat", landmarks)
     )
     assert 0 < percent_of_ipd(ten, all_fifteen)[0] < 2.5
 
@@ -157,10 +148,10 @@ def test_a_file_is_never_made_of_itself(tiny, tmp_path):
     assert 3 == len(LandmarkFile(tiny).cascades)
 
 
-def test_a_predictor_trained_on_one_face_finds_its_points(stock, faces, tmp_path):
+def test_a_predictor_trained_on_one_face_finds_its_points(landmarks, faces, tmp_path):
     out = tmp_path / "compact.dat"
-    assert 100 == train(stock, faces, out, Recipe(cascades=4, trees=20, depth=2), 1000)
-    learnt, taught = Landmarker(str(out)), Landmarker(str(stock))
+    assert 100 == train(landmarks, faces, out, Recipe(cascades=4, trees=20, depth=2), 1000)
+    learnt, taught = Landmarker(str(out)), Landmarker(str(landmarks))
     errors = [
         percent_of_ipd(learnt.locate(luma, box), taught.locate(luma, box))[0]
         for luma, box in faces_of([faces])
@@ -169,18 +160,18 @@ def test_a_predictor_trained_on_one_face_finds_its_points(stock, faces, tmp_path
     assert np.mean(errors) < 4
 
 
-def test_faces_of_fer_2013_are_large_enough_to_train_on(stock, data, tmp_path):
+def test_faces_of_fer_2013_are_large_enough_to_train_on(landmarks, data, tmp_path):
     out = tmp_path / "compact.dat"
-    assert 120 == train(stock, data / "fer2013.npz", out, Recipe(cascades=2, trees=9, depth=2), 120)
+    assert 120 == train(landmarks, data / "fer2013.npz", out, Recipe(2, 9, 2), 120)
     assert 2 == len(LandmarkFile(out).cascades)
 
 
-def test_compare_gives_a_machine_both_files_and_their_distance(stock, carphone, tmp_path, capsys):  # noqa: F811
-    shrink(stock, tmp_path / "four.dat", 4)
+def test_compare_gives_a_machine_both_files_and_distance(landmarks, carphone, tmp_path, capsys):  # noqa: F811
+    shrink(landmarks, tmp_path / "four.dat", 4)
     code, out, _ = call(capsys, "compare", tmp_path / "four.dat", carphone, "--json")
     figures = json.loads(out)
     assert 0 == code
-    assert stock.stat().st_size == figures["reference_bytes"] > figures["bytes"]
+    assert landmarks.stat().st_size == figures["reference_bytes"] > figures["bytes"]
     assert figures["reference_resident_mb"] > figures["resident_mb"] > 0
     assert 1 < figures["points_68"]["mean_percent"] < figures["points_68"]["p95_percent"] < 15
     assert figures["faces"] > 100

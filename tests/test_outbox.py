@@ -3,6 +3,7 @@ import threading
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_fer.delivery.limits import Bounds
 from edge_fer.delivery.outbox import Outbox
 from edge_fer.delivery.payload import Message
 
@@ -21,30 +22,31 @@ def taken(outbox: Outbox, window: int = 100) -> list[int]:
 
 
 def test_messages_come_out_in_the_order_they_went_in() -> None:
-    outbox = Outbox(10)
+    outbox = Outbox(Bounds(rows=10))
     fill(outbox, 3)
     assert [0, 1, 2] == taken(outbox)
 
 
 def test_over_the_bound_the_oldest_is_dropped_and_counted() -> None:
-    outbox = Outbox(3)
+    outbox = Outbox(Bounds(rows=3))
     fill(outbox, 5)
     assert [2, 3, 4] == taken(outbox)
     assert 2 == outbox.counters()["dropped_full"]
 
 
 def test_a_message_on_its_way_is_not_dropped_while_another_can_be() -> None:
-    outbox = Outbox(3)
+    outbox = Outbox(Bounds(rows=3))
     fill(outbox, 2)
     assert [0, 1] == taken(outbox)
     fill(outbox, 2)
     (key, _), *_ = outbox.take(3)
     outbox.ack(key)
-    assert {"queued": 4, "sent": 3, "acked": 1, "dropped_full": 1} == outbox.counters()
+    told = {name: count for name, count in outbox.counters().items() if count}
+    assert {"queued": 4, "sent": 3, "acked": 1, "dropped_full": 1} == told
 
 
 def test_no_more_than_the_window_is_on_its_way() -> None:
-    outbox = Outbox(10)
+    outbox = Outbox(Bounds(rows=10))
     fill(outbox, 5)
     (first, _), _ = outbox.take(2)
     assert [] == taken(outbox, 2)
@@ -53,7 +55,7 @@ def test_no_more_than_the_window_is_on_its_way() -> None:
 
 
 def test_after_a_rewind_what_was_on_its_way_comes_first_again() -> None:
-    outbox = Outbox(10)
+    outbox = Outbox(Bounds(rows=10))
     fill(outbox, 4)
     assert [0, 1] == taken(outbox, 2)
     outbox.rewind()
@@ -61,7 +63,7 @@ def test_after_a_rewind_what_was_on_its_way_comes_first_again() -> None:
 
 
 def test_a_receipt_counts_once_and_an_unknown_one_not_at_all() -> None:
-    outbox = Outbox(10)
+    outbox = Outbox(Bounds(rows=10))
     fill(outbox, 1)
     ((key, _),) = outbox.take(1)
     outbox.ack(key)
@@ -71,7 +73,7 @@ def test_a_receipt_counts_once_and_an_unknown_one_not_at_all() -> None:
 
 
 def test_waiting_ends_with_the_last_receipt() -> None:
-    outbox = Outbox(10)
+    outbox = Outbox(Bounds(rows=10))
     assert outbox.wait_empty(0)
     fill(outbox, 1)
     assert not outbox.wait_empty(0)
@@ -86,7 +88,7 @@ def test_waiting_ends_with_the_last_receipt() -> None:
     steps=st.lists(st.sampled_from(["put", "take", "ack", "rewind"]), max_size=60),
 )
 def test_every_message_is_waiting_acked_or_counted_as_dropped(limit: int, steps: list[str]) -> None:
-    outbox = Outbox(limit)
+    outbox = Outbox(Bounds(rows=limit))
     on_way: list[int] = []
     made = 0
     for step in steps:
@@ -109,7 +111,7 @@ def test_every_message_is_waiting_acked_or_counted_as_dropped(limit: int, steps:
 
 
 def test_many_threads_lose_nothing() -> None:
-    outbox = Outbox(10_000)
+    outbox = Outbox(Bounds(rows=10_000))
     threads = [threading.Thread(target=fill, args=(outbox, 500)) for _ in range(8)]
     for thread in threads:
         thread.start()

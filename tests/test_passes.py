@@ -9,7 +9,8 @@ from edge_fer.cameras import Camera
 from edge_fer.daemon.pipeline import STAGES
 from edge_fer.errors import CameraError
 from edge_fer.measure.passes import WARM_UP, Paced, Samples, at_full_speed, at_pace, endless
-from edge_fer.measure.versus import OWN, total_ratio
+from edge_fer.measure.speed import share, totals_interval
+from edge_fer.measure.versus import OWN
 from edge_fer.types import Report
 
 
@@ -132,9 +133,8 @@ def test_the_warm_up_is_left_out_unless_it_is_all_there_is():
 def test_the_ratio_of_totals_lies_in_its_interval():
     draw = np.random.RandomState(1)
     seconds = draw.gamma(2, 0.1, (200, 2)) * (1.0, 2.0)
-    found = total_ratio(seconds)
-    assert found.low < found.value < found.high
-    assert pytest.approx(seconds[:, 0].sum() / seconds[:, 1].sum(), abs=1e-4) == found.value
+    low, high = totals_interval([seconds])
+    assert low < seconds[:, 0].sum() / seconds[:, 1].sum() < high
 
 
 def test_the_models_own_stages_are_the_pipelines():
@@ -142,4 +142,10 @@ def test_the_models_own_stages_are_the_pipelines():
 
 
 def test_there_is_no_ratio_to_nothing():
-    assert total_ratio(np.array([[1.0, 0.0]] * 50)) is None
+    assert share(1.0, 0.0) is None
+    assert totals_interval([np.array([[1.0, 0.0]] * 50)]) is None
+
+
+def test_a_few_frames_have_no_interval():
+    assert totals_interval([np.array([[1.0, 2.0]] * 40)]) is None
+    assert (0.5, 0.5) == totals_interval([np.array([[1.0, 2.0]] * 41)])

@@ -49,6 +49,17 @@ def test_a_face_begins_changes_and_ends():
     assert 1 == len({event.track for event in events})
 
 
+def test_a_face_that_leaves_ends_with_its_emotion_and_no_change_ahead_of_it():
+    settings = Settings(quality=READ_ALL)
+    detector = ScriptedDetector(*[[FACE]] * 10, [])
+    running = Pipeline(
+        settings, lambda shape: EveryFrame(settings, shape, detector), CentredLandmarker(),
+        Aligner(Framing().points, 48), ScriptedClassifier(HAPPY),
+    )  # fmt: skip
+    events = [event for frame in frames(40) for event in running.process(frame).events]
+    assert [(Phase.BEGIN, "happy"), (Phase.END, "happy")] == [(e.phase, e.emotion) for e in events]
+
+
 def test_every_stage_is_timed_and_every_face_has_one_verdict():
     second = Box(300, 100, 90, 90)
     report = pipeline(ScriptedDetector([FACE, second])).process(next(frames(1)))
@@ -116,6 +127,15 @@ def test_a_frame_of_another_size_ends_the_tracks_and_goes_on():
     assert [Phase.END] == [event.phase for event in report.events]
     assert [Outcome.NEW_TRACK] == outcomes(report)
     assert (320, 240) == report.size
+
+
+def test_a_time_that_goes_back_begins_a_new_stream():
+    running = pipeline(ScriptedDetector([FACE]))
+    for frame in frames(5, start=100):
+        running.process(frame)
+    report = running.process(next(frames(1)))
+    assert [Phase.END] == [event.phase for event in report.events]
+    assert [Outcome.NEW_TRACK] == outcomes(report)
 
 
 def test_the_end_of_the_stream_ends_every_track():

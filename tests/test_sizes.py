@@ -16,7 +16,6 @@ from edge_fer.emotion.card import Golden, read_card
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.tensor import drawn_chip
 from edge_fer.errors import ConfigError, ModelError
-from edge_fer.vision.detect import find_landmarks
 
 FURTHER = (32, 64, 96)
 ACCURACIES = {
@@ -31,14 +30,6 @@ TIMES_MS = {48: 1.0, 32: 0.5, 64: 2.0, 96: 4.0}
 @pytest.fixture
 def model(tmp_path):
     return write_tiny_model(tmp_path, further_sizes=FURTHER, metrics=ACCURACIES)
-
-
-@pytest.fixture
-def landmarks():
-    try:
-        return find_landmarks()
-    except ModelError as error:
-        pytest.skip(str(error))
 
 
 def settings(model, *overrides):

@@ -100,6 +100,21 @@ def test_what_is_dropped_is_told_as_ended_once():
     assert [] == following.ended(0)
 
 
+def test_a_face_after_a_long_gap_is_somebody_else():
+    following = tracker(lost_s=1.0)
+    (track,) = following.match([Box(0, 0, 80, 80)], 0)
+    following.expire(1000)
+    assert ["t1"] == [t.name for t in following.match([Box(0, 0, 80, 80)], 1000)]
+    assert [track] == following.ended(1000)
+
+
+def test_a_sighting_is_told_once():
+    following = tracker()
+    (track,) = following.match([Box(0, 0, 80, 80)], 0)
+    assert [track] == following.sighted()
+    assert [] == following.sighted()
+
+
 def test_names_are_random_and_not_reused():
     following = Tracker(settings.Tracking())
     names = [following.match([Box(k * 200, 0, 80, 80)], k)[0].name for k in range(20)]

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from edge_fer.daemon.options import OPTIONS
-from edge_fer.errors import ConfigError
+from edge_fer.daemon.service import CLOSE_S, TICK_S
+from edge_fer.daemon.systemd import SEND_S as NOTIFY_S
+from edge_fer.errors import CameraError, ConfigError
 
 UNIT = Path(__file__).parent.parent / "deploy" / "systemd" / "edge-fer.service"
 
@@ -37,6 +39,7 @@ def service():
         ("Type", "notify"),
         ("NotifyAccess", "main"),
         ("ExecStart", "/opt/edge-fer/bin/edge-fer run -c /etc/edge-fer/edge-fer.toml"),
+        ("ExecReload", "/bin/kill -HUP $MAINPID"),
         ("Environment", "ORT_DISABLE_TELEMETRY=1"),
         ("WatchdogSec", "30"),
         ("Restart", "on-failure"),
@@ -57,6 +60,17 @@ def test_the_unit_says(service, key, expected):
 
 def test_a_wrong_configuration_is_not_retried(service):
     assert [str(ConfigError.exit_code)] == service["RestartPreventExitStatus"]
+
+
+def test_a_lost_camera_is_retried_by_systemd_without_end(service):
+    assert ["on-failure"] == service["Restart"]
+    assert str(CameraError.exit_code) not in service["RestartPreventExitStatus"]
+    assert "StartLimitIntervalSec=0" in UNIT.read_text(encoding="utf-8").splitlines()
+
+
+def test_every_wait_of_the_main_loop_is_shorter_than_the_watchdogs_time(service):
+    watchdog_s = int(service["WatchdogSec"][0])
+    assert TICK_S + CLOSE_S + NOTIFY_S < watchdog_s / 2
 
 
 def test_a_refused_system_call_is_an_error_and_not_the_end(service):

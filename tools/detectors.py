@@ -9,8 +9,6 @@ docs/detectors.md. CPU time is told as a ratio of the two taken in turn. No fram
 from __future__ import annotations
 
 import argparse
-import os
-import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,20 +16,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_fer.cameras import open_camera
 from edge_fer.emotion.card import sha256_of
 from edge_fer.errors import EdgeFerError
+from edge_fer.measure.landmarks import percent_of_ipd
 from edge_fer.measure.speed import ratio
 from edge_fer.settings import Camera, Vision
-from edge_fer.types import Box, Detection, Luma
-from edge_fer.vision.align import five_points
+from edge_fer.types import Box, Luma
 from edge_fer.vision.detect import HogDetector, Landmarker
-from edge_fer.vision.detector import Detector
+from edge_fer.vision.detector import Detector, find_whole
 from edge_fer.vision.pixels import rescale
+from edge_fer.vision.search import NEAR
 from edge_fer.vision.tiles import scaled_box
 from edge_fer.vision.yunet import YuNetDetector
+from tools.pages import fill, media_clips, table
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "detectors.md"
 
@@ -42,8 +41,8 @@ MIN_FACE_PX = Vision().min_face_px
 FINE_PX = MIN_FACE_PX // 2
 """Smallest face looked for in the measured pass, and in the pass that says which there are."""
 
-SAME, NEAR = 0.4, 0.35
-"""IoU of two boxes of one face; margin around a face, in its sizes, that `search` cuts out."""
+SAME = 0.4
+"""IoU of two boxes of one face."""
 
 SIZES = (0.5, 0.625, 0.75, 0.875, 1.0, 1.25, 1.5)
 """Of a face, in terms of the detector's smallest."""
@@ -72,8 +71,8 @@ def main() -> int:
     parser.add_argument("model", type=Path, metavar="YUNET.onnx")
     parser.add_argument("clips", nargs="*", type=Path, metavar="CLIP")
     arguments = parser.parse_args()
-    clips = arguments.clips or _media()
     try:
+        clips = arguments.clips or media_clips("mkv", "gif", "mp4")
         yunet = YuNetDetector(str(arguments.model), sha256_of(arguments.model))
         seen = {clip.name: list(look(clip, (HogDetector(), yunet))) for clip in clips}
         text = "\n\n".join([by_clip(seen), boxes(seen), by_size(seen, (HogDetector(), yunet))])
@@ -81,17 +80,9 @@ def main() -> int:
         print(f"detectors: {error}", file=sys.stderr)
         return 1
     if not arguments.clips:
-        marked = f"<!-- detectors -->\n{text}\n<!-- /detectors -->"
-        page = PAGE.read_text()
-        pattern = "<!-- detectors -->.*?<!-- /detectors -->"
-        PAGE.write_text(re.sub(pattern, lambda _: marked, page, flags=re.S))
+        fill(PAGE, "detectors", text)
     print(text)
     return 0
-
-
-def _media() -> list[Path]:
-    folder = Path(os.environ.get("EDGE_FER_MEDIA", "media"))
-    return [clip for kind in ("mkv", "gif", "mp4") for clip in sorted(folder.glob(f"*.{kind}"))]
 
 
 def look(clip: Path, detectors: Sequence[Detector]) -> Iterator[Seen]:
@@ -111,11 +102,9 @@ def look(clip: Path, detectors: Sequence[Detector]) -> Iterator[Seen]:
         yield Seen(luma, faces, (found[0], found[1]), (seconds[0], seconds[1]))
 
 
-def scan(detector: Detector, luma: Luma, face_px: float) -> list[Box]:
+def scan(detector: Detector, luma: Luma, face_px: int) -> list[Box]:
     """Faces of ``face_px`` or more, in px of the frame."""
-    scale = detector.smallest_px / face_px
-    found: list[Detection] = detector.find(rescale(luma, scale), 0.0)
-    return [scaled_box(one.box, 1 / scale, 0, 0) for one in found]
+    return [one.box for one in find_whole(detector, luma, min_face_px=face_px, threshold=0.0)]
 
 
 def matched(box: Box, others: Iterable[Box]) -> bool:
@@ -154,22 +143,15 @@ def boxes(seen: dict[str, list[Seen]]) -> str:
         for hog in one.found[0]:
             for yunet in (box for box in one.found[1] if box.iou(hog) >= SAME):
                 points = landmarker.locate(one.luma, hog)
-                other.append(difference(points, landmarker.locate(one.luma, yunet)))
+                other.append(percent_of_ipd(landmarker.locate(one.luma, yunet), points)[0])
                 near = Box(hog.left + round(0.05 * hog.width), hog.top, hog.width, hog.height)
-                moved.append(difference(points, landmarker.locate(one.luma, near)))
+                moved.append(percent_of_ipd(landmarker.locate(one.luma, near), points)[0])
     return (
         f"On {len(other)} faces that both find, landmarks located in YuNet's box differ from those "
         f"in HOG's by {np.median(other):.1f} % of the distance of the eyes (median; 95 of 100: "
         f"{np.percentile(other, 95):.1f} %). HOG's own box, moved by 5 % of its width, changes "
         f"them by {np.median(moved):.1f} % ({np.percentile(moved, 95):.1f} %)."
     )
-
-
-def difference(points: NDArray[np.float32], others: NDArray[np.float32]) -> float:
-    """Mean distance of landmarks (68, 2), in % of the distance of the eyes."""
-    left, right = five_points(points)[:2]
-    distances = np.linalg.norm(points - others, axis=1)
-    return float(100 * distances.mean() / np.linalg.norm(right - left))
 
 
 def by_size(seen: dict[str, list[Seen]], detectors: Sequence[Detector]) -> str:
@@ -208,11 +190,6 @@ def _found(detector: Detector, luma: Luma, face: Box, px: float, *, near: bool) 
     scale = px / face.width
     found = detector.find(rescale(luma, scale), 0.0)
     return matched(face, (scaled_box(one.box, 1 / scale, left, top) for one in found))
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows as Markdown."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 if __name__ == "__main__":

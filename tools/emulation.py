@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -71,19 +72,28 @@ CPUS = (
 
 
 class Emulator:
-    """qemu and an arm64 Python in ``folder``; of use after `prepare`.
+    """qemu and an arm64 Python in ``folder``, with ``libraries``; of use after `prepare`.
+
+    ``packages`` are Debian's beside those that every use needs.
 
     Raises:
         StepError: this machine is another than the packages are for.
     """
 
-    def __init__(self, folder: Path, machine: str = HERE.machine) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        machine: str = HERE.machine,
+        libraries: Sequence[str] = LIBRARIES,
+        packages: Sequence[str] = (),
+    ) -> None:
         if machine != "x86_64":
             raise StepError(f"this machine is {machine}: must be x86_64, for which the emulator is")
-        versions = [f"{name}=={version(name)}" for name in LIBRARIES]
+        versions = [f"{name}=={version(name)}" for name in libraries]
         self._folder, self._requirements = folder.absolute(), versions
-        self._debian = self._folder / SUITE
-        self._site = self._folder / "-".join(versions)
+        self._packages = (*PACKAGES, *packages)
+        self.debian = self._folder / SUITE
+        self.site = self._folder / "-".join(versions)
 
     def prepare(self, progress: Progress) -> None:
         """Fetch what is missing.
@@ -91,7 +101,7 @@ class Emulator:
         Raises:
             StepError: apt or pip failed.
         """
-        for place, fetch in ((self._debian, self._fetch_debian), (self._site, self._fetch_site)):
+        for place, fetch in ((self.debian, self._fetch_debian), (self.site, self._fetch_site)):
             if not place.exists():
                 part = place.with_name("part")
                 shutil.rmtree(part, ignore_errors=True)
@@ -103,28 +113,18 @@ class Emulator:
         """What runs a Python script on that CPU, with numpy and onnxruntime."""
         if cpu == HERE:
             return [sys.executable, "-B"]
-        qemu = [str(self._debian / "usr" / "bin" / f"qemu-{cpu.machine}"), "-cpu", cpu.name]
+        qemu = [str(self.debian / "usr" / "bin" / f"qemu-{cpu.machine}"), "-cpu", cpu.name]
         if cpu.machine == HERE.machine:
             return [*qemu, sys.executable, "-B"]
-        home = self._debian / "usr"
-        variables = ["-E", f"PYTHONHOME={home}", "-E", f"PYTHONPATH={self._site}"]
+        home = self.debian / "usr"
+        variables = ["-E", f"PYTHONHOME={home}", "-E", f"PYTHONPATH={self.site}"]
         # Without -S, Python would look for packages in this machine's /usr too.
         python = [str(home / "bin" / PYTHON), "-B", "-S"]
-        return [*qemu, "-L", str(self._debian), *variables, *python]
+        return [*qemu, "-L", str(self.debian), *variables, *python]
 
     def _fetch_debian(self, progress: Progress, part: Path) -> None:
-        with_own = _apt(part)
-        progress.run([*with_own, "update"], cwd=part)
-        progress.run([*with_own, "download", *PACKAGES], cwd=part)
-        for package in sorted(part.glob("*.deb")):
-            progress.run(["dpkg-deb", "--extract", str(package), str(part)])
-            package.unlink()
+        unpack(progress, part, SUITE, self._packages)
         (part / "lib").symlink_to("usr/lib")
-        # What is unpacked takes half a gigabyte, a tenth of which is of use.
-        shutil.rmtree(part / "apt")
-        for emulator in (part / "usr" / "bin").glob("qemu-*"):
-            if emulator.name not in {f"qemu-{cpu.machine}" for cpu in CPUS}:
-                emulator.unlink()
 
     def _fetch_site(self, progress: Progress, part: Path) -> None:
         # pip takes no newer platform for a promise of the older ones.
@@ -135,7 +135,26 @@ class Emulator:
         progress.run([*pip, *target, *wheels, *self._requirements])
 
 
-def _apt(folder: Path) -> list[str]:
+def unpack(progress: Progress, folder: Path, suite: str, packages: Sequence[str]) -> None:
+    """Lay the files of a Debian release's packages, which may be ``name:arch``, in ``folder``.
+
+    Raises:
+        StepError: apt or dpkg failed.
+    """
+    with_own = _apt(folder, suite)
+    progress.run([*with_own, "update"], cwd=folder)
+    progress.run([*with_own, "download", *packages], cwd=folder)
+    for package in sorted(folder.glob("*.deb")):
+        progress.run(["dpkg-deb", "--extract", str(package), str(folder)])
+        package.unlink()
+    # What is unpacked takes half a gigabyte, a tenth of which is of use.
+    shutil.rmtree(folder / "apt")
+    for emulator in (folder / "usr" / "bin").glob("qemu-*"):
+        if emulator.name not in {f"qemu-{cpu.machine}" for cpu in CPUS}:
+            emulator.unlink()
+
+
+def _apt(folder: Path, suite: str) -> list[str]:
     """apt-get with this machine's keys and archive; state and settings are in ``folder``."""
     keyring = next(Path("/usr/share/keyrings").glob("debian-archive-keyring.*"), None)
     if keyring is None:
@@ -145,7 +164,7 @@ def _apt(folder: Path) -> list[str]:
         (own / name).mkdir(parents=True)
     (own / "status").touch()
     (own / "etc" / "sources.list").write_text(
-        SOURCE.format(keyring=keyring, archive=_archive(), suite=SUITE)
+        SOURCE.format(keyring=keyring, archive=_archive(), suite=suite)
     )
     (own / "settings").write_text(SETTINGS.format(folder=own))
     return ["env", f"APT_CONFIG={own / 'settings'}", "apt-get"]

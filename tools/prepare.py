@@ -35,11 +35,13 @@ LANDMARKS = "shape_predictor_68_face_landmarks.dat"
 
 PRESENT: dict[str, Callable[[], bool]] = {
     "debian-archive-keyring": lambda: any(KEYRINGS.glob("debian-archive-keyring.*")),
+    "gcc": lambda: _is_program("cc"),
     "libdlib-data": lambda: any(Path("/usr/share").glob(f"*dlib*/{LANDMARKS}")),
     "mosquitto": lambda: _is_program("mosquitto"),
     "mosquitto-clients": lambda: _is_program("mosquitto_pub"),
     "python3-picamera2": lambda: _is_importable("picamera2"),
     "python3-systemd": lambda: _is_importable("systemd"),
+    "valgrind": lambda: _is_program("valgrind"),
 }
 """Whether what a Debian package brings is there, from wherever it came."""
 
@@ -96,8 +98,7 @@ def _steps(arguments: argparse.Namespace) -> list[Step]:
     venv, extras, copy = arguments.venv.absolute(), arguments.extras, arguments.copy
     fresh, pi = not _is_usable(venv), _is_pi_os()
     steps: list[Step] = []
-    missing = _missing_packages(arguments.apt, fresh=fresh, pi=pi)
-    if missing:
+    if missing := _missing_packages(arguments.apt, fresh=fresh, pi=pi):
         title = f"system packages: {', '.join(missing)}"
         steps.append((title, partial(_apt, root=_root(missing), names=missing)))
     if fresh:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -36,6 +34,7 @@ from edge_fer.vision.pixels import resize_square
 from edge_fer.vision.quality import assess, refuse
 from edge_fer.vision.yunet import YuNetDetector
 from tools.hidden import KINDS
+from tools.pages import fill, media_clips, table
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "quality.md"
 MODEL: Final = PAGE.parents[1] / "models" / "ultralight-ferplus-p50-int8.onnx"
@@ -89,6 +88,7 @@ def main() -> int:
     parser.add_argument("clips", nargs="*", type=Path, metavar="CLIP")
     arguments = parser.parse_args()
     try:
+        clips = arguments.clips or media_clips("mkv", "gif")
         data = by_majority(load(arguments.data, "public"))
         finders: dict[str, Detector] = {"HOG": HogDetector()}
         if arguments.yunet:
@@ -98,22 +98,15 @@ def main() -> int:
             [
                 *(f"Found by {name}:\n\n{by_kind(one)}" for name, one in found.items()),
                 by_figure([face for one in found.values() for face in one.faces]),
-                by_clip(arguments.clips or _media(), finders),
+                by_clip(clips, finders),
             ]
         )
     except (EdgeFerError, OSError) as error:
         print(f"quality: {error}", file=sys.stderr)
         return 1
-    marked = f"<!-- quality -->\n{text}\n<!-- /quality -->"
-    pattern = "<!-- quality -->.*?<!-- /quality -->"
-    PAGE.write_text(re.sub(pattern, lambda _: marked, PAGE.read_text(), flags=re.S))
+    fill(PAGE, "quality", text)
     print(text)
     return 0
-
-
-def _media() -> list[Path]:
-    folder = Path(os.environ.get("EDGE_FER_MEDIA", "media"))
-    return [clip for kind in ("mkv", "gif") for clip in sorted(folder.glob(f"*.{kind}"))]
 
 
 def search(data: Dataset, detector: Detector) -> Found:
@@ -189,7 +182,7 @@ def by_kind(found: Found) -> str:
             *shares, _share([face.why is not None for face in faces]),
             _share(read), _share(refused),
         ))  # fmt: skip
-    return _table(rows)
+    return table(rows)
 
 
 def by_figure(faces: Sequence[Face]) -> str:
@@ -203,7 +196,7 @@ def by_figure(faces: Sequence[Face]) -> str:
             rows.append(
                 (f"`{name}`", f"{low:g}", f"{high:g}", str(take.sum()), _share(right[take]))
             )
-    return f"All of these faces, by one figure at a time:\n\n{_table(rows)}"
+    return f"All of these faces, by one figure at a time:\n\n{table(rows)}"
 
 
 def by_clip(clips: Sequence[Path], finders: dict[str, Detector]) -> str:
@@ -224,7 +217,7 @@ def by_clip(clips: Sequence[Path], finders: dict[str, Detector]) -> str:
                     seen.append(assess(points, aligner.chip(luma, points), FRAMING))
             rows.append((f"`{clip.name}`", name, str(len(seen)), *_ranges(seen)))
     return (
-        f"Frames of clips; the least, the middle and the largest of each figure:\n\n{_table(rows)}"
+        f"Frames of clips; the least, the middle and the largest of each figure:\n\n{table(rows)}"
     )
 
 
@@ -240,10 +233,6 @@ def _ranges(seen: Sequence[Quality]) -> Iterator[str]:
 
 def _share(flags: Sequence[bool] | NDArray[np.bool_]) -> str:
     return f"{100 * np.mean(flags):.1f} %" if len(flags) else "-"
-
-
-def _table(rows: Sequence[Row]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ their own. Without models, takes the INT8 ones of models/.
 from __future__ import annotations
 
 import argparse
-import re
 import resource
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from edge_fer.emotion.card import Card, read_card, shipped_models
 from edge_fer.emotion.session import PROVIDER, optimize, session_options
 from edge_fer.emotion.tensor import drawn_chip, to_tensor
 from edge_fer.measure.speed import Ratio, ratio
+from tools.pages import fill, table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "onnxruntime.md"
@@ -182,7 +182,7 @@ def in_processes(model: Path) -> str:
         ]
     figures = np.array(turns)
     rows: list[Sequence[str]] = [
-        (f"`{model.stem}`", "memory, MB", "time of a chip", "CPU time of a chip"), ("---",) * 4,
+        (f"`{model.stem}`", "memory, MiB", "time of a chip", "CPU time of a chip"), ("---",) * 4,
         (PRESENT, f"{figures[:, 0, 0].mean():.1f}", "1", "1"),
     ]  # fmt: skip
     for k, name in enumerate(list(IN_PROCESSES)[1:], start=1):
@@ -195,18 +195,16 @@ def in_processes(model: Path) -> str:
 
 def _in_process(name: str, model: Path, compiled: Path) -> list[float]:
     """What `alone` prints in a process of its own."""
-    file = compiled if name == COMPILED else model
-    command = [sys.executable, "-m", "tools.session_options", "--alone", name]
-    command += [str(model), str(file)]
+    files = str(model), str(compiled if name == COMPILED else model)
+    command = [sys.executable, "-m", "tools.session_options", "--alone", name, *files]
     printed = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
     return [float(word) for word in printed.split()]
 
 
 def alone(name: str, model: Path, file: Path) -> None:
-    """Print MB that a session and its runs added, and seconds and CPU seconds of a chip."""
-    card = read_card(model)
-    one, crowd = chips_for(card, 1), chips_for(card, CROWD)
-    before = _resident_mb()
+    """Print MiB that a session and its runs added, and seconds and CPU seconds of a chip."""
+    one, crowd = (chips_for(read_card(model), count) for count in (1, CROWD))
+    before = _resident_mib()
     session = open_session(file, IN_PROCESSES[name])
     run(session, [one, crowd] * 3)
     took, busy = [], time.process_time()
@@ -216,16 +214,11 @@ def alone(name: str, model: Path, file: Path) -> None:
         took.append(time.perf_counter() - started)
         time.sleep(PERIOD_S)
     busy = (time.process_time() - busy) / LOOKS
-    print(_resident_mb() - before, np.percentile(took, 10), busy)
+    print(_resident_mib() - before, np.percentile(took, 10), busy)
 
 
-def _resident_mb() -> float:
+def _resident_mib() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows as Markdown."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def main() -> None:
@@ -242,10 +235,7 @@ def main() -> None:
     parts += [in_processes(model.resolve()) for model in models]
     text = "\n\n".join([f"onnxruntime {ort.__version__}, {arguments.rounds} rounds:", *parts])
     if not arguments.models:
-        marked = f"<!-- options -->\n{text}\n<!-- /options -->"
-        page = PAGE.read_text()
-        pattern = "<!-- options -->.*?<!-- /options -->"
-        PAGE.write_text(re.sub(pattern, lambda _: marked, page, flags=re.S))
+        fill(PAGE, "options", text)
     return print(text)
 
 

@@ -4,7 +4,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from edge_fer.cli.common import add_camera, add_json, add_model, print_json, read_settings
+from edge_fer.cli.common import (
+    add_camera,
+    add_json,
+    add_model,
+    print_json,
+    read_settings,
+    whole,
+)
 
 HELP = "measure latency, load and memory on this device"
 DESCRIPTION = (
@@ -19,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_camera(parser)
     add_model(parser)
     parser.add_argument(
-        "--frames", type=_positive, default=300, metavar="N",
+        "--frames", type=whole(1), default=300, metavar="N",
         help="how many are counted, after a warm-up; default 300",
     )  # fmt: skip
     parser.add_argument(
@@ -109,9 +116,3 @@ def _diff(old: Path, new: Path, *, as_json: bool) -> int:
 
         print_diff(difference)
     return 0
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be a whole number from 1 on")
-    return int(text)

@@ -41,9 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _print_table(rows: list[tuple[str, str, str]]) -> None:
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("what", "is", "detail")
+    # Folded, not cut: a sha256 or a path is there to be copied.
+    table = Table("what", "is", Column("detail", overflow="fold"))
     for name, level, text in rows:
         table.add_row(name, MARKS[level], escape(text))
     Console().print(table)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,12 +21,25 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def add_max_frames(parser: argparse.ArgumentParser) -> None:
     """Add --max-frames."""
-    parser.add_argument("--max-frames", type=int, metavar="N", help="stop after that many frames")
+    parser.add_argument(
+        "--max-frames", type=whole(1), metavar="N", help="stop after that many frames"
+    )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add --json."""
     parser.add_argument("--json", action="store_true", help="print JSON for a machine")
+
+
+def whole(least: int, most: int = 1_000_000) -> Callable[[str], int]:
+    """What makes an option's text a number within bounds."""
+
+    def number(text: str) -> int:
+        if text.isdecimal() and least <= int(text) <= most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"{text}: must be a whole number, {least} to {most}")
+
+    return number
 
 
 def read_settings(arguments: argparse.Namespace) -> "Settings":

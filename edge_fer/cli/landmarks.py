@@ -1,16 +1,15 @@
 """`edge-fer landmarks`: smaller files for the 68 landmarks, and what they cost in accuracy."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge_fer.cli.common import add_json, print_json
+from edge_fer.cli.common import add_json, print_json, whole
 from edge_fer.vision.landmark_file import Recipe
 
 HELP = "make a smaller landmark file, compare two"
 DESCRIPTION = (
-    "dlib's landmark file takes 100 MB on disk and 74 MB of memory. Write one of its first "
+    "dlib's landmark file takes 100 MB on disk and 73 MB of memory. Write one of its first "
     "cascades alone, or train a compact one from it; set vision.landmarks to use it."
 )
 NOTE = (
@@ -41,11 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="FER-2013 (npz or csv), or a clip or folder of pictures with faces",
     )  # fmt: skip
     train.add_argument(
-        "--faces", type=_whole(100), default=6000, metavar="N", help="stop after %(default)s"
+        "--faces", type=whole(100), default=6000, metavar="N", help="stop after %(default)s"
     )
     for name, most in (("cascades", 50), ("trees", 2000), ("depth", 8)):
         train.add_argument(
-            f"--{name}", type=_whole(1, most), default=getattr(Recipe(), name), metavar="N",
+            f"--{name}", type=whole(1, most), default=getattr(Recipe(), name), metavar="N",
             help=f"{MEANING[name]}, %(default)s unless told",
         )  # fmt: skip
     train.set_defaults(action=_train)
@@ -123,17 +122,6 @@ def _print(figures: dict[str, Any]) -> None:
     print(f"on disk: {figures['bytes']:,} of {figures['reference_bytes']:,} bytes")
     print(f"in memory: {figures['resident_mb']} of {figures['reference_resident_mb']} MB")
     print(f"for a face: {figures['time']:.2f} ({low:.2f}-{high:.2f}) times as long")
-
-
-def _whole(least: int, most: int = 1_000_000) -> Callable[[str], int]:
-    """What makes an option's text a number within bounds."""
-
-    def number(text: str) -> int:
-        if text.isdecimal() and least <= int(text) <= most:
-            return int(text)
-        raise argparse.ArgumentTypeError(f"{text}: must be {least} to {most}")
-
-    return number
 
 
 def _source(arguments: argparse.Namespace) -> Path:

@@ -29,12 +29,15 @@ def run(arguments: argparse.Namespace) -> int:
     from edge_fer.cli import set_up_logging
     from edge_fer.daemon.build import build_service
     from edge_fer.daemon.config import require_acknowledged
-    from edge_fer.daemon.service import Switch, signals
+    from edge_fer.daemon.switch import Switch, signals
 
     settings = read_settings(arguments)
     require_acknowledged(settings)
     set_up_logging(settings.log.level)
     switch = Switch()
     with signals(switch):
-        build_service(settings, switch, max_frames=arguments.max_frames).run()
+        build_service(
+            settings, switch, max_frames=arguments.max_frames,
+            reread=lambda: read_settings(arguments),
+        ).run()  # fmt: skip
     return 0

@@ -8,13 +8,17 @@ import msgspec
 
 from edge_fer import __version__
 from edge_fer.cameras import open_camera
-from edge_fer.daemon.config import device_name
+from edge_fer.daemon.config import device_name, require_acknowledged
+from edge_fer.daemon.parts import Parts
 from edge_fer.daemon.pipeline import Pipeline
-from edge_fer.daemon.service import Service, Switch
+from edge_fer.daemon.pressure import Pace, PacedSearch
+from edge_fer.daemon.service import Service
 from edge_fer.daemon.sizing import pick_size, time_sizes
+from edge_fer.daemon.switch import Switch
+from edge_fer.delivery.limits import outbox_folder
 from edge_fer.delivery.payload import Identity
 from edge_fer.delivery.publisher import Publisher
-from edge_fer.emotion.card import find_model
+from edge_fer.emotion.card import Card, find_model
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.compiled import cache_folder
 from edge_fer.settings import Quality, Settings
@@ -45,14 +49,22 @@ def build_classifier(settings: Settings) -> Classifier:
     return classifier.at(pick_size(classifier.card, times_ms, model.budget_ms))
 
 
-def build_pipeline(settings: Settings, classifier: Classifier) -> Pipeline:
+def build_pipeline(
+    settings: Settings, classifier: Classifier, pace: Pace | None = None
+) -> Pipeline:
     """Everything between camera and broker, around a loaded network.
 
     Raises:
         ModelError: the landmark file or the detector's is missing or damaged.
     """
     detector = build_detector(settings.vision)
-    return _pipeline(settings, classifier, lambda shape: TrackingSearch(settings, shape, detector))
+
+    def search(shape: tuple[int, ...]) -> Search:
+        if pace is None:
+            return TrackingSearch(settings, shape, detector)
+        return PacedSearch(settings, shape, detector, pace)
+
+    return _pipeline(settings, classifier, search)
 
 
 def build_naive(settings: Settings, classifier: Classifier) -> Pipeline:
@@ -77,8 +89,30 @@ def _pipeline(
     return Pipeline(settings, search, Landmarker(settings.vision.landmarks), aligner, classifier)
 
 
-def build_service(settings: Settings, switch: Switch, *, max_frames: int | None = None) -> Service:
-    """The daemon, not yet connected to camera or broker.
+def build_service(
+    settings: Settings, switch: Switch, *,
+    max_frames: int | None = None, reread: Callable[[], Settings] | None = None,
+) -> Service:  # fmt: skip
+    """The daemon, not yet connected to camera or broker; ``reread`` is for its reloads.
+
+    Raises:
+        ConfigError: a setting, the model or the landmark file is at fault.
+    """
+
+    def rebuild(before: Parts) -> Parts:
+        if reread is None:
+            return before
+        new = reread()
+        require_acknowledged(new)
+        return build_parts(new, switch, before)
+
+    return Service(build_parts(settings, switch), switch, rebuild=rebuild, max_frames=max_frames)
+
+
+def build_parts(settings: Settings, switch: Switch, before: Parts | None = None) -> Parts:
+    """What a service is made of; from ``before`` is taken what would be made the same again.
+
+    The model is opened and held against its card, hash and golden vectors in any case.
 
     Raises:
         ConfigError: a setting, the model or the landmark file is at fault.
@@ -88,20 +122,50 @@ def build_service(settings: Settings, switch: Switch, *, max_frames: int | None 
         "model %s at %d px%s", classifier.card.name, classifier.size,
         ", compiled for this device" if classifier.compiled else "",
     )  # fmt: skip
+    card, pace = classifier.card, before.pace if before else Pace()
+    camera = pipeline = publisher = None
+    if before is not None:
+        was = before.settings
+        camera = before.camera if was.camera == settings.camera else None
+        if _looking(was, before.card) == _looking(settings, card):
+            pipeline = before.pipeline
+        if _telling(was, before.card) == _telling(settings, card):
+            publisher = before.publisher
+    return Parts(
+        settings,
+        card,
+        camera or open_camera(settings.camera),
+        pipeline or build_pipeline(settings, classifier, pace),
+        publisher or build_publisher(settings, card, switch),
+        pace,
+    )
+
+
+def build_publisher(settings: Settings, card: Card, switch: Switch) -> Publisher:
+    """The way to the broker, not yet connected; each has a session of its own.
+
+    Raises:
+        ConfigError: an address or the password file is at fault.
+    """
     identity = Identity(
         prefix=settings.mqtt.prefix,
         device=device_name(settings),
         camera=settings.camera.name,
         session=secrets.token_hex(4),
         version=__version__,
-        model_name=classifier.card.name,
-        model_sha256=classifier.card.sha256,
+        model_name=card.name,
+        model_sha256=card.sha256,
     )
-    return Service(
-        open_camera(settings.camera),
-        build_pipeline(settings, classifier),
-        Publisher(settings.mqtt, identity, on_enabled=switch.enable),
-        switch,
-        stats_interval_s=settings.stats.interval_s,
-        max_frames=max_frames,
-    )
+    folder = outbox_folder(settings.mqtt)
+    return Publisher(settings.mqtt, identity, on_enabled=switch.enable, folder=folder)
+
+
+def _looking(settings: Settings, card: Card) -> tuple[object, ...]:
+    """All that the pipeline is built from."""
+    each = settings
+    return each.vision, each.quality, each.tracking, each.model, each.smoothing, card
+
+
+def _telling(settings: Settings, card: Card) -> tuple[object, ...]:
+    """All that the publisher is built from."""
+    return settings.mqtt, settings.device, settings.camera.name, card.name, card.sha256

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from edge_fer.cameras import open_camera
 from edge_fer.daemon.build import build_classifier
 from edge_fer.daemon.config import require_acknowledged
-from edge_fer.delivery.broker import parse_broker, read_password
+from edge_fer.delivery.broker import parse_broker, read_password, tls_context
 from edge_fer.delivery.mqtt import probe
 from edge_fer.errors import EdgeFerError
 from edge_fer.settings import Settings, Vision
 from edge_fer.vision.detect import Landmarker
 from edge_fer.vision.detectors import build_detector
+from edge_fer.vision.scan import round_s
+from edge_fer.vision.tiles import plan_tiles
 
 FACE_M = 0.15
 """Side of the box round a grown-up's face, brows to chin, in metres."""
@@ -97,8 +99,18 @@ def _camera(settings: Settings) -> Finding:
         return Finding("camera", "error", f"{settings.camera.source}: has no frames", 74)
     height, width = frame.luma.shape
     text = f"{settings.camera.source}: {width}x{height}; {_reach(settings.vision, width)}"
-    if settings.vision.min_face_px > min(height, width):
+    vision = settings.vision
+    if vision.min_face_px > min(height, width):
         return Finding("camera", "error", f"{text}; that is more than the frame has", 78)
+    smallest_px = build_detector(vision).smallest_px
+    tiles = len(plan_tiles((height, width), vision.min_face_px, smallest_px))
+    longest = round_s(tiles, settings.camera.fps)
+    if longest > vision.scan_s:
+        return Finding(
+            "camera", "warning", f"{text}; where everything moves, a new face may take "
+            f"{longest:.1f} s to be found, vision.scan_s is {vision.scan_s:g}: a larger "
+            "vision.min_face_px or a smaller camera.width makes it sooner",
+        )  # fmt: skip
     return Finding("camera", "ok", text)
 
 
@@ -116,5 +128,5 @@ def _reach(vision: Vision, width: int) -> str:
 def _broker(settings: Settings, url: str) -> Finding:
     broker = parse_broker(url)
     password = read_password(settings.mqtt.password_file) if broker.user else None
-    probe(broker, password)
+    probe(broker, password, tls=tls_context(settings.mqtt) if broker.encrypted else None)
     return Finding("broker", "ok", f"{broker}: accepts us")

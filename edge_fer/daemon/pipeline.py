@@ -78,6 +78,7 @@ class Pipeline:
         self._search: Search | None = None
         self._smoother = Smoother(options.smoothing)
         self._shape: tuple[int, ...] = ()
+        self._time = 0.0
 
     def process(self, frame: Frame) -> Report:
         """Look at one frame. Never raises for what is in the picture."""
@@ -93,13 +94,14 @@ class Pipeline:
         looks = self._look(frame, search, watch)
         with watch.stage("smooth"):
             verdicts = []
+            # First, so that who leaves is not made uncertain in the same breath.
+            for track in search.tracker.ended(frame.time):
+                events += _events(track, self._smoother.end(track.name), frame.stamp)
             for track in search.tracker.tracks:
                 judgement = self._judge(track, looks.get(track), frame.time)
                 verdict = self._verdict(track, looks.get(track), judgement, frame.time)
                 verdicts += [] if verdict is None else [verdict]
                 events += _events(track, judgement, frame.stamp)
-            for track in search.tracker.ended(frame.time):
-                events += _events(track, self._smoother.end(track.name), frame.stamp)
         return _report(frame, (*verdicts, *refused), events, self._present(), watch)
 
     def finish(self, stamp: float) -> list[Event]:
@@ -112,9 +114,10 @@ class Pipeline:
         ]
 
     def _restart(self, frame: Frame) -> tuple[list[Event], Search]:
-        """Boxes of another frame size mean nothing: such a frame begins a new stream."""
+        """A frame of another size, or of an earlier time, begins a new stream."""
         events: list[Event] = []
-        if self._search is None or self._shape != frame.luma.shape:
+        before, self._time = self._time, frame.time
+        if self._search is None or self._shape != frame.luma.shape or frame.time < before:
             events = self.finish(frame.stamp)
             self._shape = frame.luma.shape
             self._search = self._new_search(self._shape)
@@ -123,7 +126,7 @@ class Pipeline:
     def _look(self, frame: Frame, search: Search, watch: "_Stopwatch") -> dict[Track, _Look]:
         """Look at the tracks whose face was found in this frame."""
         luma = frame.luma
-        tracks = [t for t in search.tracker.tracks if t.last_seen == frame.time]
+        tracks = search.tracker.sighted()
         with watch.stage("landmarks"):
             landmarks = [self._landmarker.locate(luma, track.box) for track in tracks]
         with watch.stage("align"):

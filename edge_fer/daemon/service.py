@@ -1,74 +1,59 @@
 """The daemon: frames in, messages out, until the camera ends or somebody says stop.
 
-One loop on the main thread; paho's thread behind `Publisher` is the only other one.
+One loop on the main thread, and nothing in it waits longer than `TICK_S` without looking
+around: the camera has a thread of its own (`Feed`), and so has paho behind `Publisher`.
 """
 
 import logging
-import signal
-import threading
+import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Sequence
 
-from edge_fer.cameras import Camera
+from edge_fer.daemon.feed import Feed, patience_s
+from edge_fer.daemon.lookout import Lookout, look_out
 from edge_fer.daemon.memory import release, rss_mb
-from edge_fer.daemon.pipeline import Pipeline
+from edge_fer.daemon.parts import Parts, reload
+from edge_fer.daemon.receipts import Receipts
 from edge_fer.daemon.stats import Stats
+from edge_fer.daemon.switch import Switch
 from edge_fer.daemon.systemd import Notifier
+from edge_fer.daemon.watch import Watch
 from edge_fer.delivery.publisher import Publisher
-from edge_fer.errors import BrokerError
-from edge_fer.types import Event, Report
+from edge_fer.errors import BrokerError, CameraError
+from edge_fer.types import Event, Frame, Report
 
 log = logging.getLogger(__name__)
 
-PAUSE_CHECK_S = 1.0
-"""How often a paused service feeds the watchdog."""
+PAUSED = "paused by enabled/set; the camera is closed"
+CLOSING = "paused by enabled/set; the camera hangs and is not closed yet"
 
+TICK_S = 0.5
+"""Longest sleep of the main loop, and how often delivery is looked at."""
 
-class Switch:
-    """On or off, from any thread; the pause switch and the stop signal in one place."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self.enabled = True
-        self.stopped = False
-
-    def enable(self, value: bool) -> None:
-        """Let the camera run, or have it closed."""
-        with self._changed:
-            self.enabled = value
-            self._changed.notify_all()
-
-    def stop(self) -> None:
-        """End the service."""
-        # No lock: a signal handler may interrupt the very thread that holds it.
-        self.stopped = True
-
-    @property
-    def running(self) -> bool:
-        """Frames are wanted."""
-        return self.enabled and not self.stopped
-
-    def wait(self, seconds: float) -> None:
-        """Sleep until something changes, or for that long."""
-        with self._changed:
-            if not self.enabled and not self.stopped:
-                self._changed.wait(seconds)
+CLOSE_S = 0.5
+"""How long the main loop waits for a camera to close before it goes on without it."""
 
 
 class Service:
-    """Pulls frames, hands reports on, keeps count."""
+    """Pulls frames, hands reports on, keeps count.
+
+    ``rebuild`` makes new parts of the old ones for a reload; it raises EdgeFerError for a
+    configuration or a model that is not good, and the old parts go on.
+    """
 
     def __init__(
-        self, camera: Camera, pipeline: Pipeline, publisher: Publisher, switch: Switch,
-        *, stats_interval_s: float, max_frames: int | None = None, notifier: Notifier | None = None,
+        self, parts: Parts, switch: Switch, *, rebuild: Callable[[Parts], Parts] | None = None,
+        max_frames: int | None = None, notifier: Notifier | None = None,
     ) -> None:  # fmt: skip
-        self._camera, self._pipeline, self._publisher = camera, pipeline, publisher
-        self._switch, self._interval, self._max = switch, stats_interval_s, max_frames
-        self._notifier = notifier or Notifier()
+        self._switch, self._rebuild, self._max = switch, rebuild, max_frames
+        self._watch = Watch(notifier or Notifier(), first="camera")
         self._stats = Stats()
-        self._stats_due = time.monotonic() + stats_interval_s
+        self._lookout: Lookout | None = None
+        self._use(parts)
+        self._stuck: Feed | None = None
+        self._started = now = time.monotonic()
+        self._stats_due = now + parts.settings.stats.interval_s
+        self._receipts = Receipts(self._watch)
         self._stamp = 0.0
         self._size = (0, 0)
 
@@ -76,99 +61,179 @@ class Service:
         """Work until a file ends, `max_frames` are done or the switch says stop.
 
         Raises:
-            CameraError: the camera cannot be opened or gives no frames any more.
+            CameraError: a file cannot be read, or a live camera gave no frames for
+                camera.give_up_s.
             BrokerError: it is over and some events could not be delivered.
         """
-        with self._publisher:
-            self._publisher.publish_enabled(self._switch.enabled)
-            ended = False
-            while not ended and not self._switch.stopped:
-                if self._switch.enabled:
-                    ended = self._watch()
-                else:
-                    self._pause()
-            self._notifier.stopping()
-            self._publish_stats()
-        if self._publisher.undelivered:
+        over, undelivered = False, 0
+        while not over:
+            with self._parts.publisher as publisher:
+                publisher.publish_enabled(self._switch.enabled)
+                over = True
+                try:
+                    over = self._serve()
+                finally:
+                    if over:
+                        self._watch.stopping()
+                        self._publish_stats()
+            undelivered += publisher.undelivered
+        if undelivered:
             raise BrokerError(
-                f"{self._publisher.undelivered} events could not be delivered: no broker of "
+                f"{undelivered} events could not be delivered: no broker of "
                 "mqtt.brokers took them within mqtt.drain_s"
             )
 
-    def _watch(self) -> bool:
-        """Read the camera until it ends or is switched off; True when there is no more to do."""
-        ended = True
+    def _serve(self) -> bool:
+        """Work until it is over, or until a reload has brought another publisher: False."""
+        publisher = self._parts.publisher
+        while not self._switch.stopped and self._parts.publisher is publisher:
+            if self._switch.reload_wanted:
+                self._reload()
+            elif not self._switch.enabled:
+                self._pause()
+            elif self._film():
+                return True
+        return self._switch.stopped
+
+    def _film(self) -> bool:
+        """Film until there is no more to do: True; a live camera that is lost is waited for."""
         try:
-            with self._camera:
-                for frame in self._camera:
-                    self._handle(self._pipeline.process(frame))
-                    if self._max is not None and self._stats.frames >= self._max:
+            return self._read()
+        except CameraError as error:
+            if self._lookout is None:
+                raise
+            until = time.monotonic() + self._lookout.failed(error)
+        while self._switch.running and time.monotonic() < until:
+            self._tick()
+            self._switch.wait(min(TICK_S, until - time.monotonic()))
+        return False
+
+    def _read(self) -> bool:
+        """Read the camera until it ends: True, or until something else is wanted."""
+        feed = self._open()
+        parts = self._parts
+        try:
+            while self._switch.running:
+                frame = self._next(feed)
+                if frame is not None:
+                    self._look(frame, feed.waited_s)
+                if feed.closed or (self._max is not None and self._stats.frames >= self._max):
+                    return True
+                if self._switch.reload_wanted:
+                    self._reload()
+                    if not self._parts.one_camera_with(parts):
                         break
-                    if not self._switch.running:
-                        ended = self._switch.stopped
-                        break
+                    parts = self._parts
+            return False
         finally:
             # Also when the camera fails: whoever was there is gone now.
-            self._tell(self._pipeline.finish(self._stamp))
-            self._publisher.publish_state([], self._size, self._stamp)
-        return ended
+            self._forget_faces(parts)
+            feed.close()
+            self._stuck = None if feed.join(CLOSE_S) else feed
+
+    def _open(self) -> Feed:
+        camera, stuck = self._parts.camera, self._stuck
+        if stuck is not None and not stuck.closed and stuck.camera is camera:
+            # A second thread would hang as well; only a new process can leave this one behind.
+            raise camera.error("hangs, and cannot be closed")
+        return Feed(camera, self._patience_s, self._switch.ring)
+
+    def _next(self, feed: Feed) -> Frame | None:
+        """The next frame; None at the end, or when something else is wanted first."""
+        feed.ask()
+        while (frame := feed.take()) is None and not feed.closed and self._switch.running:
+            self._switch.wait(TICK_S)
+            self._tick()
+        return frame or feed.take()
+
+    def _look(self, frame: Frame, waited: float) -> None:
+        """Do all that a frame is for."""
+        lookout, wanted = self._lookout, True
+        if lookout is not None:
+            wanted = lookout.see(frame)
+        began = time.monotonic()
+        if wanted:
+            self._handle(self._parts.pipeline.process(frame))
+        if lookout is not None:
+            lookout.spent(waited, time.monotonic() - began if wanted else 0.0)
+        self._watch.step("camera", within_s=self._patience_s + 2 * TICK_S)
+        self._tick()
 
     def _handle(self, report: Report) -> None:
-        if self._stats.frames == 0:
-            self._notifier.ready("watching")
-        now = time.monotonic()
-        self._stats.add(report, now)
+        self._stats.add(report, time.monotonic())
         self._stamp, self._size = report.stamp, report.size
         _log_report(report)
-        self._tell(report.events)
+        publisher = self._parts.publisher
+        self._tell(report.events, publisher)
         if report.events:
-            self._publisher.publish_state(report.present, report.size, report.stamp)
-        if now >= self._stats_due:
-            self._stats_due = now + self._interval
-            self._publish_stats()
-        self._notifier.alive()
+            publisher.publish_state(report.present, report.size, report.stamp)
 
-    def _tell(self, events: Sequence[Event]) -> None:
+    def _tell(self, events: Sequence[Event], publisher: Publisher) -> None:
         for event in events:
             log.info(
                 "track %s %s: %s %.2f", event.track, event.phase.value, event.emotion,
                 event.confidence,
             )  # fmt: skip
-            self._publisher.publish_event(event, self._size)
+            publisher.publish_event(event, self._size)
             self._stats.events += 1
 
+    def _forget_faces(self, parts: Parts) -> None:
+        self._tell(parts.pipeline.finish(self._stamp), parts.publisher)
+        parts.publisher.publish_state([], self._size, self._stamp)
+
     def _pause(self) -> None:
-        """The camera is closed; wait for the switch."""
-        self._publisher.publish_enabled(False)
-        self._notifier.ready("paused by enabled/set; the camera is closed")
-        log.info("paused: the camera is closed")
-        while not self._switch.enabled and not self._switch.stopped:
-            self._switch.wait(PAUSE_CHECK_S)
-            self._notifier.alive()
-        if not self._switch.stopped:
+        """The camera is to be closed; wait for the switch."""
+        publisher, told = self._parts.publisher, False
+        while not (self._switch.enabled or self._switch.stopped or self._switch.reload_wanted):
+            closed = self._stuck is None or self._stuck.closed
+            if closed and not told:
+                told = True
+                publisher.publish_enabled(False)
+                log.info("paused: the camera is closed")
+            # A pause lasts as long as it was asked for, so it has no bound of ours.
+            self._watch.wait("camera", PAUSED if closed else CLOSING, math.inf)
+            self._tick()
+            self._switch.wait(TICK_S)
+        if self._lookout is not None:
+            self._lookout.pause()
+        if self._switch.enabled and not self._switch.stopped:
             log.info("enabled: the camera is opened again")
-            self._publisher.publish_enabled(True)
-            self._notifier.status("watching")
+            publisher.publish_enabled(True)
+
+    def _reload(self) -> None:
+        """Take what a new configuration has changed; what it has not goes on."""
+        self._switch.reload_wanted = False
+        self._watch.reloading()
+        before = self._parts
+        after = reload(before, self._rebuild, self._stats)
+        if after.pipeline is not before.pipeline or after.publisher is not before.publisher:
+            self._forget_faces(before)
+        self._use(after)
+        self._watch.reloaded()
+
+    def _use(self, parts: Parts) -> None:
+        self._parts = parts
+        self._patience_s = patience_s(parts.camera, parts.settings.camera)
+        if self._lookout is None or self._lookout.camera is not parts.camera:
+            self._lookout = look_out(parts, self._stats, self._watch)
+
+    def _tick(self) -> None:
+        """Look after all that is not the camera."""
+        now = time.monotonic()
+        self._receipts.look(self._parts.publisher, now)
+        if now >= self._stats_due:
+            self._stats_due = now + self._parts.settings.stats.interval_s
+            self._publish_stats()
+        self._watch.tick()
 
     def _publish_stats(self) -> None:
         release()
-        extra = {**self._publisher.counters(), "rss_mb": rss_mb()}
-        self._publisher.publish_stats(self._stats.snapshot(extra), time.time())
-
-
-@contextmanager
-def signals(switch: Switch) -> Iterator[None]:
-    """SIGTERM and SIGINT end the service in an orderly way while this is entered."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        switch.stop()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if self._lookout is not None:
+            self._lookout.gauge()
+        uptime_s = round(time.monotonic() - self._started, 1)
+        publisher = self._parts.publisher
+        extra = {**publisher.counters(), "rss_mb": rss_mb(), "uptime_s": uptime_s}
+        publisher.publish_stats(self._stats.snapshot(extra), time.time())
 
 
 def _log_report(report: Report) -> None:

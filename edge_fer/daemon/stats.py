@@ -10,6 +10,12 @@ from edge_fer.types import Outcome, Report
 WINDOW = 300
 """Frames that percentiles look back on."""
 
+COUNTS = (
+    "camera_losses", "camera_reopens", "camera_wrong_size", "camera_black",
+    "frames_skipped", "degradations", "reloads", "reloads_refused",
+)  # fmt: skip
+"""What is counted beside the frames; docs/operations.md says what each means."""
+
 
 class Stats:
     """Adds up reports; `snapshot` gives the numbers that go to the stats topic."""
@@ -19,6 +25,9 @@ class Stats:
         self.events = 0
         """Told of, those at the end of a stream, which belong to no report, included."""
         self.outcomes: Counter[Outcome] = Counter()
+        self.counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
+        self.gauges: dict[str, float] = {}
+        """What is so now, by its name on the stats topic."""
         self._seconds: deque[float] = deque(maxlen=WINDOW)
         self._times: deque[float] = deque(maxlen=WINDOW)
 
@@ -43,7 +52,7 @@ class Stats:
             numbers[f"frame_p{percent}_ms"] = round(1000 * float(value), 2)
         for outcome in Outcome:
             numbers[f"faces_{outcome.name.lower()}"] = self.outcomes[outcome]
-        return {**numbers, **extra}
+        return {**numbers, **self.counts, **self.gauges, **extra}
 
     def _rate(self) -> float:
         if len(self._times) < 2 or self._times[-1] <= self._times[0]:

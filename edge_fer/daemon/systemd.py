@@ -11,9 +11,14 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
+SEND_S = 1.0
+"""Longest wait for a manager that does not read its socket."""
+
+log = logging.getLogger(__name__)
+
 
 class Notifier:
-    """Sends READY, STATUS, WATCHDOG and STOPPING."""
+    """Sends READY, STATUS, WATCHDOG, RELOADING and STOPPING."""
 
     def __init__(
         self,
@@ -42,6 +47,10 @@ class Notifier:
             self._send("WATCHDOG=1")
             self._fed = now
 
+    def reloading(self) -> None:
+        """The configuration is being read again, until `ready`."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
     def stopping(self) -> None:
         """The service is about to end."""
         self._send("STOPPING=1")
@@ -51,8 +60,12 @@ class Notifier:
             return
         # A leading @ means the abstract namespace.
         address = "\0" + self._address[1:] if self._address[0] == "@" else self._address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto(text.encode(), address)
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+                sender.settimeout(SEND_S)
+                sender.sendto(text.encode(), address)
+        except OSError as error:
+            log.warning("NOTIFY_SOCKET: %s was not sent: %s", text.splitlines()[0], error)
 
 
 def journal_handler(environ: Mapping[str, str] = os.environ) -> logging.Handler | None:

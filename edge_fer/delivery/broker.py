@@ -1,4 +1,4 @@
-"""Where a broker is and what opens it: addresses and the password file. It connects to nothing.
+"""Where a broker is and what opens it: addresses, the password file, TLS. It connects to nothing.
 
 Passwords live in files alone. They are refused in addresses, because addresses end up in
 logs, process lists and bug reports; no text made here repeats one.
@@ -8,13 +8,21 @@ import dataclasses
 import difflib
 import os
 import re
+import ssl
 import stat
 import urllib.parse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from edge_fer.errors import ConfigError
+from edge_fer.settings import Mqtt
 
-DEFAULT_PORT = 1883
+PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+DEFAULT_PORT = PORTS["mqtt"]
+WEBSOCKET_PATH = "/mqtt"
+FORM = "must be mqtt://[user@]host[:port]"
+WEBSOCKET_FORM = "must be wss://[user@]host[:port][/path]"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,24 +32,34 @@ class Broker:
     host: str
     port: int = DEFAULT_PORT
     user: str | None = None
+    scheme: str = "mqtt"
+    path: str = ""
+    """Of a WebSocket; empty otherwise."""
 
     def __str__(self) -> str:
         user = f"{urllib.parse.quote(self.user, safe='')}@" if self.user else ""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"mqtt://{user}{host}:{self.port}"
+        return f"{self.scheme}://{user}{host}:{self.port}{self.path}"
+
+    @property
+    def encrypted(self) -> bool:
+        """TLS is spoken with it, or nothing at all."""
+        return self.scheme in ("mqtts", "wss")
 
 
 def parse_broker(url: str) -> Broker:
-    """Read ``mqtt://[user@]host[:port]``; a user name may be percent-encoded.
+    """Read ``mqtt[s]://[user@]host[:port]`` or ``ws[s]://[user@]host[:port][/path]``.
+
+    A user name may be percent-encoded.
 
     Raises:
         ConfigError: the address has another form, or holds a password.
     """
     try:
         parts = urllib.parse.urlsplit(url)
-        port = DEFAULT_PORT if parts.port is None else parts.port
+        port = PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
         host = parts.hostname or ""
-        # paho looks the name up on its own thread, where a name that IDNA refuses would end it.
+        # The name is looked up on another thread, where one that IDNA refuses would end it.
         host.encode("idna")
     except ValueError:
         raise _bad(url) from None
@@ -50,10 +68,62 @@ def parse_broker(url: str) -> Broker:
             f"mqtt.brokers = {_redact(url)}: must not hold a password; "
             "put it in a file and name that in mqtt.password_file"
         )
-    extra = parts.path.strip("/") or parts.query or parts.fragment
-    if parts.scheme != "mqtt" or not host or not port or extra or re.search(r"[\s\x00-\x1f]", url):
+    web = parts.scheme in ("ws", "wss")
+    path = parts.path if parts.path.strip("/") else WEBSOCKET_PATH
+    extra = ("" if web else parts.path.strip("/")) or parts.query or parts.fragment
+    unfit = not host or not port or extra or re.search(r"[\s\x00-\x1f]", url)
+    if parts.scheme not in PORTS or unfit:
         raise _bad(url)
-    return Broker(host, port, urllib.parse.unquote(parts.username or "") or None)
+    user = urllib.parse.unquote(parts.username or "") or None
+    return Broker(host, port, user, parts.scheme, path if web else "")
+
+
+def parse_brokers(urls: Sequence[str]) -> list[Broker]:
+    """Read all addresses.
+
+    Raises:
+        ConfigError: one has another form, or only some are encrypted.
+    """
+    brokers = [parse_broker(url) for url in urls]
+    plain = [broker for broker in brokers if not broker.encrypted]
+    if plain and len(plain) < len(brokers):
+        # Whoever blocks the encrypted one would be given the password and the events in clear.
+        raise ConfigError(
+            f"mqtt.brokers = {plain[0]}: must be encrypted (mqtts:// or wss://), since others are"
+        )
+    return brokers
+
+
+def tls_context(settings: Mqtt) -> ssl.SSLContext:
+    """Who is trusted, and with which certificate we introduce ourselves; TLS 1.2 or later.
+
+    Raises:
+        ConfigError: a file is missing, or not what it should be.
+    """
+    key, path = "ca_file", settings.ca_file
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file or None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if settings.cert_file:
+            key, path = "cert_file", settings.cert_file
+            context.load_cert_chain(settings.cert_file, settings.key_file or None, _no_passphrase)
+        elif settings.key_file:
+            raise ConfigError(f"mqtt.key_file = {settings.key_file}: must come with mqtt.cert_file")
+    except ssl.SSLError as error:
+        text = "must be PEM certificates" if key == "ca_file" else (
+            "must be a PEM certificate that belongs to mqtt.key_file, whose key has no passphrase"
+        )  # fmt: skip
+        raise ConfigError(f"mqtt.{key} = {path}: {text} ({error.reason or error})") from error
+    except OSError as error:
+        both = f" or mqtt.key_file = {settings.key_file}" if key == "cert_file" else ""
+        text = f"must be a readable file ({error.strerror})"
+        raise ConfigError(f"mqtt.{key} = {path}{both}: {text}") from error
+    return context
+
+
+def _no_passphrase() -> str:
+    # OpenSSL would ask at the terminal, and a daemon has none.
+    return ""
 
 
 def read_password(path: str) -> str | None:
@@ -101,11 +171,12 @@ def _bad(url: str) -> ConfigError:
     hint = ""
     if not separator:
         hint = f"; did you mean 'mqtt://{text}'?" if re.fullmatch(r"[\w.@:-]+", text) else ""
-    elif scheme == "mqtts":
-        hint = "; TLS is not supported"
-    elif scheme != "mqtt" and (scheme == "tcp" or difflib.get_close_matches(scheme, ["mqtt"])):
-        hint = f"; did you mean 'mqtt://{rest}'?"
-    return ConfigError(f"mqtt.brokers = {text}: must be mqtt://[user@]host[:port]{hint}")
+    elif scheme not in PORTS:
+        near = ["mqtts"] if scheme in ("ssl", "tls") else ["mqtt"] if scheme == "tcp" else []
+        near = near or difflib.get_close_matches(scheme, PORTS)
+        hint = f"; did you mean '{near[0]}://{rest}'?" if near else ""
+    form = WEBSOCKET_FORM if scheme in ("ws", "wss") else FORM
+    return ConfigError(f"mqtt.brokers = {text}: {form}{hint}")
 
 
 def _redact(url: str) -> str:

@@ -1,73 +1,225 @@
-"""Events between the main loop and the broker: bounded, first in first out, in memory.
+"""Events between the main loop and the broker: bounded, first in first out.
 
-A message leaves on the broker's receipt (PUBACK), or as the oldest when the bound is reached;
-either is counted, so that `queued == acked + dropped_full + len`. What is here when the
-process ends is lost.
+A row leaves on the broker's receipt (PUBACK), or as the oldest when a bound is reached; either
+is counted, so that ``queued + resumed`` is `acked`, all `dropped_*` and `len` together.
 
-Keys are numbers that grow and belong to the outbox, so that one on disk can hand out its own.
+Here is the book of it, in memory. What a row costs on disk, and when it gets there, is decided
+in `keeper`, which moves rows out with `unsaved` and `saved` and in again with `loaded`. Without
+a keeper it is all there is, and what is here when the process ends is lost.
+
+The order is that of the keys: first `_on_way` to the broker, then `_ahead` (on disk and here),
+then what is on disk alone, then `_fresh` (here alone). So nothing fresh is sent before all that
+is on disk.
 """
 
+import dataclasses
+import logging
+import math
 import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from edge_fer.delivery.payload import Message
+from edge_fer.delivery.limits import Bounds
+from edge_fer.delivery.message import Message
+from edge_fer.delivery.store import Row
+
+CACHED_ROWS = 200
+"""Most rows on disk that are held in memory too."""
+MEMORY_ROWS = 10_000
+"""Most rows that are here alone, where the disk does not take them."""
+PATIENCE_S = 1.0
+"""Longest wait of `put` for a disk; a slower one costs the bound, not the next frame."""
+
+logger = logging.getLogger(__name__)
 
 
 class Outbox:
-    """Holds at most ``limit`` messages. Every method may be called from any thread."""
+    """Every method may be called from any thread."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._changed = threading.Condition()
-        self._on_way: dict[int, Message] = {}
-        self._waiting: dict[int, Message] = {}
-        self._counters = {"queued": 0, "sent": 0, "acked": 0, "dropped_full": 0}
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self.changed = threading.Condition()
+        self.clock: Callable[[], float] = time.monotonic
+        """Decides ages; to be set ahead of the first row."""
+        self.durable = False
+        """The disk takes rows."""
+        self._next_key = 1
+        self._on_way: dict[int, Row] = {}
+        self._ahead: dict[int, Row] = {}
+        self._on_disk = 0
+        self._read_to = 0
+        """Rows up to this key are not on disk alone."""
+        self._fresh: dict[int, Row] = {}
+        self._done: list[int] = []
+        names = ("queued", "sent", "acked", "stored", "resumed", "dropped_full", "dropped_bytes",
+                 "dropped_expired", "dropped_damaged")  # fmt: skip
+        self._counters = dict.fromkeys(names, 0)
 
     def __len__(self) -> int:
-        with self._changed:
+        with self.changed:
             return self._size()
 
-    def put(self, message: Message) -> None:
-        """Add ``message``; over the bound the oldest one that is not on its way is dropped."""
-        with self._changed:
+    def put(self, message: Message, name: str = "") -> None:
+        """Add an event; waits for the disk where `Bounds.unacked` would be passed."""
+        with self.changed:
             self._counters["queued"] += 1
-            self._waiting[self._counters["queued"]] = message
-            if self._size() > self._limit:
+            key = self._next_key
+            self._next_key += 1
+            self._fresh[key] = Row(key, name, self.clock(), message)
+            if self.unsaved_count() > min(self.bounds.rows, MEMORY_ROWS):
                 # What is on its way may well arrive; it is dropped only where nothing else is.
-                victims = self._waiting if len(self._waiting) > 1 else self._on_way
+                victims = self._fresh if len(self._fresh) > 1 else self._on_way
                 del victims[next(iter(victims))]
                 self._counters["dropped_full"] += 1
+            self.changed.notify_all()
+            self.changed.wait_for(
+                lambda: not self.durable or self.unsaved_count() <= self.bounds.unacked, PATIENCE_S
+            )
 
     def take(self, window: int) -> list[tuple[int, Message]]:
-        """Return the next messages with their keys, so that at most ``window`` are on their way."""
-        with self._changed:
-            keys = list(self._waiting)[: max(0, window - len(self._on_way))]
-            taken = [(key, self._waiting.pop(key)) for key in keys]
-            self._on_way.update(taken)
+        """Return the next messages with their keys, so that at most ``window`` are on their way.
+
+        Each says in how many seconds it expires.
+        """
+        with self.changed:
+            taken: list[tuple[int, Message]] = []
+            while len(self._on_way) < window and (row := self._next()):
+                left_s = self.bounds.age_s - (self.clock() - row.born)
+                if left_s > 0:
+                    self._on_way[row.key] = row
+                    expiry_s = math.ceil(left_s)
+                    taken.append((row.key, dataclasses.replace(row.message, expiry_s=expiry_s)))
+                else:
+                    self._counters["dropped_expired"] += 1
+                    self._forget(row)
             self._counters["sent"] += len(taken)
+            if self.lacking():
+                self.changed.notify_all()
             return taken
 
     def ack(self, key: int) -> None:
         """Forget a message: the broker has it. Unknown keys are ignored."""
-        with self._changed:
-            if self._on_way.pop(key, None) is not None:
+        with self.changed:
+            if (row := self._on_way.pop(key, None)) is not None:
                 self._counters["acked"] += 1
-                self._changed.notify_all()
+                self._forget(row)
+                logger.debug("accepted %s: acknowledged", row.name)
+                self.changed.notify_all()
 
     def rewind(self) -> None:
         """Put back what was on its way when a connection ended; `take` gives it again, first."""
-        with self._changed:
-            self._waiting = self._on_way | self._waiting
-            self._on_way = {}
+        with self.changed:
+            back, self._on_way = self._on_way, {}
+            self._ahead = {key: row for key, row in back.items() if row.stored} | self._ahead
+            self._fresh = {key: row for key, row in back.items() if not row.stored} | self._fresh
 
     def wait_empty(self, timeout_s: float) -> bool:
         """Wait until nothing is left; False when ``timeout_s`` was not enough."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._size(), timeout_s)
+        with self.changed:
+            return self.changed.wait_for(lambda: not self._size(), timeout_s)
 
     def counters(self) -> dict[str, int]:
-        """Messages queued, sent (repeats included), acked and dropped_full since the start."""
-        with self._changed:
+        """What became of the events since the start, repeats counted in ``sent``."""
+        with self.changed:
             return dict(self._counters)
 
+    def unsaved_count(self) -> int:
+        """Rows that would be lost with the process."""
+        with self.changed:
+            return len(self._fresh) + sum(not row.stored for row in self._on_way.values())
+
+    # What follows is for the keeper.
+
+    def resume(self, rows: int, next_key: int) -> None:
+        """Rows of earlier sessions are on disk; they come first."""
+        with self.changed:
+            self._on_disk, self._next_key, self.durable = rows, next_key, True
+            self._counters["resumed"] += rows
+
+    def unsaved(self) -> list[Row]:
+        """Rows that are here alone, oldest first."""
+        with self.changed:
+            unsaved = [row for row in self._on_way.values() if not row.stored]
+            return unsaved + list(self._fresh.values())
+
+    def saved(self, rows: Sequence[Row]) -> None:
+        """These have been committed; a row acknowledged meanwhile is `done`."""
+        with self.changed:
+            self._counters["stored"] += len(rows)
+            for row in rows:
+                row.stored = True
+                logger.debug("accepted %s: stored", row.name)
+                waiting = self._fresh.pop(row.key, None)
+                if waiting and (self._on_disk or len(self._ahead) >= CACHED_ROWS):
+                    self._on_disk += 1
+                    continue
+                self._read_to = row.key
+                if waiting:
+                    self._ahead[row.key] = row
+                elif row.key not in self._on_way:
+                    self._done.append(row.key)
+            self.changed.notify_all()
+
+    def lacking(self) -> bool:
+        """Rows on disk should be loaded."""
+        return bool(self._on_disk) and len(self._ahead) < CACHED_ROWS // 2
+
+    def read_to(self) -> int:
+        """The key beyond which rows are to be loaded."""
+        return self._read_to
+
+    def loaded(self, rows: Sequence[Row]) -> None:
+        """The next rows from disk; none at all when there are no more."""
+        with self.changed:
+            self._ahead.update((row.key, row) for row in rows)
+            self._read_to = rows[-1].key if rows else self._read_to
+            self._on_disk = max(0, self._on_disk - len(rows)) if rows else 0
+
+    def has_done(self) -> bool:
+        """Rows on disk are needed no more."""
+        return bool(self._done)
+
+    def done(self) -> list[int]:
+        """Keys of rows on disk that are needed no more; each is told once."""
+        with self.changed:
+            done, self._done = self._done, []
+            return done
+
+    def undone(self, keys: Iterable[int]) -> None:
+        """They could not be deleted; `done` tells them again."""
+        with self.changed:
+            self._done += keys
+
+    def drop(self, causes: Mapping[int, str]) -> list[int]:
+        """Give rows up that are on disk, by key and counter; returns those not on their way."""
+        with self.changed:
+            gone = []
+            for key, cause in causes.items():
+                if key > self._read_to:
+                    self._on_disk -= 1
+                elif self._ahead.pop(key, None) is None:
+                    continue
+                self._counters[cause] += 1
+                gone.append(key)
+            return gone
+
+    def lose_disk(self) -> None:
+        """The file was damaged: what is here is here alone again, the rest is lost."""
+        with self.changed:
+            self._counters["dropped_damaged"] += self._on_disk
+            self._on_disk, self._done = 0, []
+            self._fresh = self._ahead | self._fresh
+            self._ahead = {}
+            for row in (*self._on_way.values(), *self._fresh.values()):
+                row.stored = False
+
+    def _next(self) -> Row | None:
+        source = self._ahead or ({} if self._on_disk else self._fresh)
+        return source.pop(next(iter(source))) if source else None
+
+    def _forget(self, row: Row) -> None:
+        if row.stored:
+            self._done.append(row.key)
+
     def _size(self) -> int:
-        return len(self._on_way) + len(self._waiting)
+        return len(self._on_way) + len(self._ahead) + self._on_disk + len(self._fresh)

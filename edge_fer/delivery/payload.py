@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from edge_fer.delivery.message import Message as Message
 from edge_fer.types import Box, Event, Presence, Scores
 
 SCHEMA: Literal[1] = 1
@@ -55,16 +56,6 @@ class Identity:
     version: str
     model_name: str
     model_sha256: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Message:
-    """What MQTT carries."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
 
 
 class ModelPayload(Struct, frozen=True):
@@ -232,7 +223,14 @@ def schemas() -> dict[str, Any]:
 
 
 def _message(identity: Identity, name: str, payload: object, *, retain: bool) -> Message:
-    return Message(_topic(identity, name), msgspec.json.encode(payload), 1, retain)
+    return Message(
+        _topic(identity, name),
+        msgspec.json.encode(payload),
+        1,
+        retain,
+        "application/json",
+        (("schema", str(SCHEMA)), ("session", identity.session)),
+    )
 
 
 def _topic(identity: Identity, name: str) -> str:

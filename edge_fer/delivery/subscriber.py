@@ -6,8 +6,8 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from edge_fer.delivery.broker import Broker
+from edge_fer.delivery.message import Message
 from edge_fer.delivery.mqtt import Callbacks, Connection, probe
-from edge_fer.delivery.payload import Message
 from edge_fer.errors import BrokerError
 
 

@@ -6,6 +6,7 @@ retained, so that nobody who follows the daemon takes them for its, and none is 
 
 import queue
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ import numpy as np
 from edge_fer import __version__
 from edge_fer.cameras import Camera
 from edge_fer.daemon.config import device_name
-from edge_fer.delivery.broker import Broker, parse_broker, read_password
+from edge_fer.delivery.broker import Broker, parse_broker, read_password, tls_context
 from edge_fer.delivery.mqtt import Callbacks, Connection, probe
 from edge_fer.delivery.payload import Identity, event_message
 from edge_fer.emotion.card import Card
@@ -44,12 +45,16 @@ def find_broker(settings: Mqtt, urls: Sequence[str]) -> tuple[Broker, str | None
         broker = parse_broker(url)
         password = read_password(settings.password_file) if broker.user else None
         try:
-            probe(broker, password, PROBE_S)
+            probe(broker, password, PROBE_S, tls=_tls(settings, broker))
         except BrokerError as error:
             refusal = error
         else:
             return broker, password
     raise refusal
+
+
+def _tls(settings: Mqtt, broker: Broker) -> ssl.SSLContext | None:
+    return tls_context(settings) if broker.encrypted else None
 
 
 def measure_acks(
@@ -116,7 +121,9 @@ class Link:
         callbacks = Callbacks(
             up=self._up.set, acked=lambda mid: self._acked.put((mid, time.monotonic()))
         )
-        self._connection = Connection([broker], password, callbacks)
+        self._connection = Connection(
+            [broker], password, callbacks, tls=_tls(settings.mqtt, broker)
+        )
 
     def __enter__(self) -> "Link":
         self._connection.open()

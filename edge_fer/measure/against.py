@@ -10,7 +10,7 @@ what is loaded on first use is charged to ours. What a figure cannot say for wan
 import dataclasses
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from edge_fer.cameras import Camera
 from edge_fer.errors import CameraError
-from edge_fer.measure.speed import DRAWS
+from edge_fer.measure.passes import ahead
+from edge_fer.measure.speed import share, totals_interval
 from edge_fer.types import Frame, Report, Verdict
 
 MIN_IOU = 0.4
@@ -26,13 +27,6 @@ MIN_IOU = 0.4
 
 SETTLED_S = 1.0
 """Age of both tracks from which on their emotions are compared: the smoothing needs time."""
-
-AHEAD = 31
-"""Frames of a file decoded at once: a decoder's threads work on when it has handed out a frame,
-and would be charged to whoever is timed next."""
-
-BLOCK, LEAST_BLOCKS = 10, 5
-"""Frames that the bootstrap draws together, since neighbours are alike; how many it needs."""
 
 NONE = "none"
 """Stands for no published emotion."""
@@ -98,7 +92,8 @@ def play(ours: Processes, naive: Processes, camera: Camera, frames: int | None =
     seconds: list[tuple[float, float]] = []
     reports: list[tuple[Report, Report]] = []
     with camera:
-        for number, frame in enumerate(_ahead(camera, frames)):
+        stream = itertools.islice(camera, frames)
+        for number, frame in enumerate(stream if camera.live else ahead(stream)):
             spent, said = [0.0, 0.0], {}
             for side in (1, 0) if number % 2 else (0, 1):
                 started = time.process_time()
@@ -109,13 +104,6 @@ def play(ours: Processes, naive: Processes, camera: Camera, frames: int | None =
     if not reports:
         raise CameraError(f"camera {camera.source}: gave no frame to measure")
     return Run(np.array(seconds), reports)
-
-
-def _ahead(camera: Camera, frames: int | None) -> Iterator[Frame]:
-    """The camera's frames; a live one is not kept waiting."""
-    stream = itertools.islice(camera, frames)
-    while block := list(itertools.islice(stream, 1 if camera.live else AHEAD)):
-        yield from block
 
 
 def pooled(runs: Sequence[Run]) -> Against:
@@ -129,7 +117,7 @@ def pooled(runs: Sequence[Run]) -> Against:
     compared = sum(sum(said.values()) for said in tally.labels.values())
     return Against(
         mean_cpu_ratio=share(totals[0], totals[1]),
-        mean_cpu_interval_95=_interval(runs),
+        mean_cpu_interval_95=totals_interval([run.seconds for run in runs]),
         p95_ratio=share(slow[0], slow[1]),
         coverage=share(tally.covered, tally.boxes),
         agreement=share(same, compared),
@@ -140,23 +128,6 @@ def pooled(runs: Sequence[Run]) -> Against:
         same=same,
         labels=tally.labels,
     )
-
-
-def share(part: float, whole: float) -> float | None:
-    """The quotient, rounded; None of nothing."""
-    return round(float(part / whole), 4) if whole else None
-
-
-def _interval(runs: Sequence[Run], *, seed: int = 0) -> tuple[float, float] | None:
-    blocks = np.concatenate(
-        [np.add.reduceat(run.seconds, np.arange(0, len(run.seconds), BLOCK)) for run in runs]
-    )
-    if len(blocks) < LEAST_BLOCKS:
-        return None
-    draws = np.random.default_rng(seed).integers(len(blocks), size=(DRAWS, len(blocks)))
-    totals = blocks[draws].sum(axis=1)
-    low, high = np.percentile(totals[:, 0] / totals[:, 1], (2.5, 97.5))
-    return round(float(low), 4), round(float(high), 4)
 
 
 class _Tally:

@@ -73,6 +73,8 @@ def _check_target(target: Path) -> None:
         raise ConfigError(f"{target}: must end in {', '.join(suffixes)}")
     if not target.parent.is_dir():
         raise ConfigError(f"{target}: {target.parent} is no folder")
+    if target.is_dir():
+        raise ConfigError(f"{target}: is a folder; name a file")
 
 
 def _paired(frames: Iterable[Frame]) -> Iterator[tuple[Frame, float]]:

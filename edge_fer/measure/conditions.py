@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from edge_fer.measure.device import ROOT
-from edge_fer.measure.sysfs import first_line, number, text
+from edge_fer.sysfs import first_line, number, text
 
 THROTTLED = {
     0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit",

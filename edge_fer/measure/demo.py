@@ -70,7 +70,9 @@ def run_daemon(
     with subscribe(parse_broker(url), ["+/+/event", "+/+/status"]) as inbox:
         daemon = subprocess.Popen(
             [sys.executable, "-m", "edge_fer", "run", *options, "--mqtt", url,
-             "--set", "log.level=warning"],
+             "--set", "log.level=warning",
+             # What a daemon on this machine keeps for its own broker is none of ours.
+             "--set", "mqtt.outbox=memory"],
         )  # fmt: skip
         try:
             _follow(daemon, inbox, events, show)

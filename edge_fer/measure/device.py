@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_fer.emotion.session import PROVIDER
-from edge_fer.measure.sysfs import first_line, text
+from edge_fer.sysfs import first_line, text
 
 ROOT = Path("/")
 

@@ -1,6 +1,7 @@
 """Two ways to run a network, one against the other, in one process: ratios, with intervals."""
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ UNDISTURBED = 10
 
 DRAWS = 2000
 """Of the bootstrap."""
+
+BLOCK, LEAST_BLOCKS = 10, 5
+"""Frames that the bootstrap draws together, since neighbours are alike; how many it needs."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,6 +51,29 @@ def ratio(seconds: NDArray[np.float64], *, seed: int = 0) -> Ratio:
     low, high = np.percentile(times[:, 0] / times[:, 1], (2.5, 97.5))
     first, second = np.percentile(seconds, UNDISTURBED, axis=0)
     return Ratio(*(round(float(value), 4) for value in (first / second, low, high)))
+
+
+def totals_interval(
+    streams: Sequence[NDArray[np.float64]], *, seed: int = 0
+) -> tuple[float, float] | None:
+    """The 95 % interval of the first side's total to the second's, of streams (frames, 2).
+
+    The bootstrap draws blocks of frames. None of too few, or where the second side took no time.
+    """
+    blocks = np.concatenate(
+        [np.add.reduceat(one, np.arange(0, len(one), BLOCK)) for one in streams]
+    )
+    draws = np.random.default_rng(seed).integers(len(blocks), size=(DRAWS, len(blocks)))
+    totals = blocks[draws].sum(axis=1)
+    if len(blocks) < LEAST_BLOCKS or not (totals[:, 1] > 0).all():
+        return None
+    low, high = np.percentile(totals[:, 0] / totals[:, 1], (2.5, 97.5))
+    return round(float(low), 4), round(float(high), 4)
+
+
+def share(part: float, whole: float) -> float | None:
+    """The quotient, rounded; None of nothing."""
+    return round(float(part / whole), 4) if whole else None
 
 
 def compile_and_compare(

@@ -16,15 +16,12 @@ from edge_fer.daemon.build import build_classifier, build_pipeline
 from edge_fer.emotion.card import find_model, read_card
 from edge_fer.emotion.classify import Classifier
 from edge_fer.measure.passes import WARM_UP, Samples, ahead, endless
-from edge_fer.measure.speed import DRAWS, Ratio
+from edge_fer.measure.speed import share, totals_interval
 from edge_fer.settings import Settings
 
 OWN = ("align", "quality", "classify")
 """Stages that depend on the model. The others do the same work with each model; that two of them
 differ by some percent is due to where their tables happen to lie in memory."""
-
-BLOCK = 10
-"""Frames that the bootstrap draws together, since neighbours are alike."""
 
 
 def check_models(names: Sequence[str]) -> None:
@@ -82,24 +79,9 @@ def _sum(cpu: dict[str, list[float]], stages: Sequence[str]) -> NDArray[np.float
 def _ratios(
     name: str, seconds: NDArray[np.float64], base: NDArray[np.float64]
 ) -> dict[str, float | list[float] | None]:
-    """Under that name; None where there is nothing to divide by."""
-    found = total_ratio(np.stack([seconds, base], axis=1))
-    if found is None:
-        return {f"{name}_ratio": None, f"{name}_interval_95": None}
-    return {f"{name}_ratio": found.value, f"{name}_interval_95": [found.low, found.high]}
-
-
-def total_ratio(seconds: NDArray[np.float64], *, seed: int = 0) -> Ratio | None:
-    """Of the totals of ``seconds`` (frames, 2), the first side's to the second's.
-
-    The 95 % interval is that of a bootstrap over blocks of frames. None where a side took
-    no time in too many blocks.
-    """
-    blocks = np.add.reduceat(seconds, np.arange(0, len(seconds), BLOCK))
-    draws = np.random.default_rng(seed).integers(len(blocks), size=(DRAWS, len(blocks)))
-    totals = blocks[draws].sum(axis=1)
-    first, second = seconds.sum(axis=0)
-    if not (totals[:, 1] > 0).all():
-        return None
-    low, high = np.percentile(totals[:, 0] / totals[:, 1], (2.5, 97.5))
-    return Ratio(*(round(float(value), 4) for value in (first / second, low, high)))
+    """Under that name; None where there is nothing to divide by, or too little for an interval."""
+    interval = totals_interval([np.stack([seconds, base], axis=1)])
+    return {
+        f"{name}_ratio": share(seconds.sum(), base.sum()),
+        f"{name}_interval_95": None if interval is None else list(interval),
+    }

@@ -63,7 +63,7 @@ class Landmarker:
         try:
             self._predictor = dlib.shape_predictor(str(self.path))
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
+            reason = str(error).strip().splitlines()[-1].strip()
             raise ModelError(
                 f"{self.path}: dlib cannot read it ({reason}); is the file complete?"
             ) from error

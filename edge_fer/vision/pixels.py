@@ -1,6 +1,6 @@
 """Resizing and warping of luma pictures.
 
-The one file in which pictures meet OpenCV, apart from the cameras whose driver it is.
+The one file that lends the vision room OpenCV; `yunet.py` has its detector alone.
 """
 
 from pathlib import Path

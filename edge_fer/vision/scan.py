@@ -37,6 +37,11 @@ SAME_IOU, SAME_PART = 0.3, 0.6
 """Two boxes are of one face when they overlap by this IoU, or this share of one is in the other."""
 
 
+def round_s(tiles: int, fps: float) -> float:
+    """Seconds in which that many tiles are scanned at least once, where everything moves."""
+    return tiles / (MOST * fps)
+
+
 class Scanner:
     """Scans the tiles of frames of one size, spread over time.
 

@@ -42,7 +42,8 @@ class EveryFrame:
         self._options, self._shape, self._detector = settings.vision, shape, detector
 
     def follow(self, luma: Luma, time: float) -> None:
-        """Nothing: `scan` finds them all."""
+        """End who is lost; `scan` finds the others."""
+        self.tracker.expire(time)
 
     def scan(self, luma: Luma, time: float) -> list[Verdict]:
         """Look for all faces."""
@@ -67,6 +68,7 @@ class TrackingSearch:
     def follow(self, luma: Luma, time: float) -> None:
         """Look for the tracks that are due."""
         self._busy = False
+        self.tracker.expire(time)
         for track in self.tracker.due(time):
             self._busy = True
             box = self._near(luma, track)

@@ -21,12 +21,15 @@ class Track:
     """Stream time in seconds."""
     last_look: float
     """Stream time at which it was last looked for, with or without success."""
+    fresh: bool = False
+    """Found, and nobody has looked at it since."""
     keen: bool = False
     """Its emotion is about to change, so it is worth more looks."""
 
     def sighted(self, box: Box, time: float) -> None:
         """It is at ``box`` now."""
         self.box, self.last_seen, self.last_look = box, time, time
+        self.fresh = True
 
     @property
     def missed(self) -> bool:
@@ -103,11 +106,22 @@ class Tracker:
         self.tracks.remove(track)
         self._dropped.append(track)
 
-    def ended(self, time: float) -> list[Track]:
-        """Forget and return those dropped and those without a box for over tracking.lost_s."""
+    def expire(self, time: float) -> None:
+        """Drop the tracks without a box for over tracking.lost_s."""
         for track in list(self.tracks):
             if time - track.last_seen > self._options.lost_s:
                 self.drop(track)
+
+    def sighted(self) -> list[Track]:
+        """The tracks whose face was found since the last call."""
+        found = [track for track in self.tracks if track.fresh]
+        for track in found:
+            track.fresh = False
+        return found
+
+    def ended(self, time: float) -> list[Track]:
+        """Forget and return those dropped, those that `expire` now among them."""
+        self.expire(time)
         gone, self._dropped = self._dropped, []
         return gone
 

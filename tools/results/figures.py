@@ -56,7 +56,7 @@ GOALS = {
     "coverage": Goal("faces covered", 0.94, 0.98, "%", at_least=True),
     "agreement": Goal("same emotion as naive", 0.95, 0.98, "%", at_least=True),
     "false-boxes": Goal("boxes without a face", 0.01, 0.0, "%"),
-    "negative-boxes": Goal("boxes on the clip without faces", 2, 0),
+    "negative-boxes": Goal("boxes on the clip without frontal faces", 2, 0),
     "eight-faces": Goal("CPU of eight faces, to naive", 1 / 4, 1 / 8, "ratio"),
     "empty-scene": Goal("CPU of an empty scene, to one face", 1 / 8, 1 / 20, "ratio"),
     "new-face": Goal("new face to first event, longest", 0.7, 0.4, "s"),

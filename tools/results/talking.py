@@ -24,7 +24,8 @@ def talking() -> dict[str, Figure]:
     whole = pooled(list(runs.values()))
     rows = tuple(_row(name, [run]) for name, run in runs.items())
     rows += (_row("all", list(runs.values())),)
-    place = f"{', '.join(runs)}, {whole.frames} frames, the first ones too"
+    smaller = "; ".join(f"{name} with {' '.join(options)}" for name, options in SMALL.items())
+    place = f"{', '.join(runs)}, {whole.frames} frames, the first ones too; {smaller}"
     return {
         "mean-cpu": Figure(_known(whole.mean_cpu_ratio), f"{place}; 95 % interval of the "
                            f"mean's ratio {_interval(whole)}.", rows),
@@ -88,10 +89,10 @@ def _false_boxes(runs: Mapping[str, Run]) -> dict[str, Figure]:
         "(IoU below 0.3), in all clips of the table together; boxes and faces are counted anew "
         "in each frame. Marked are all faces, also those turned away or covered by a hand."
     )
-    negative = fits[NEGATIVE][0]
+    negative, frames = fits[NEGATIVE][0], read_truth(BOXES / f"{NEGATIVE}.json").frames
     return {
         "false-boxes": Figure(round(whole.false / max(1, whole.boxes), 4), note, rows),
-        "negative-boxes": Figure(negative.false, f"{NEGATIVE}, 1,394 frames; {negative.faces} "
+        "negative-boxes": Figure(negative.false, f"{NEGATIVE}, {frames:,} frames; {negative.faces} "
                                  f"small faces are in it, {negative.found} of them found."),
     }  # fmt: skip
 

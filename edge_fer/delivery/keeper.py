@@ -1,0 +1,229 @@
+"""Moves rows between the outbox and the disk, on a thread of its own.
+
+A disk may take seconds to commit, and neither the next frame nor the broker waits for it. A row
+is written only when it has been without a receipt for `Bounds.spill_after_s`, or when too many
+are; then all go in one commit, since a commit costs an SD card the same for one row as for a
+hundred. So with a broker that answers, nothing is written at all.
+
+A disk that does not take rows costs what was said of it, and nothing else: the outbox goes on
+in memory, and the disk is tried again.
+"""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from edge_fer.delivery.faults import Faults
+from edge_fer.delivery.limits import Bounds
+from edge_fer.delivery.outbox import CACHED_ROWS, Outbox
+from edge_fer.delivery.store import Store, StoreError
+
+RETRY_S: Final = 5.0
+"""Pause after the disk failed."""
+TRIM_S: Final = 60.0
+"""How often expired rows are looked for while nothing else happens."""
+PAGE: Final = 500
+"""Rows looked at in one go to drop some."""
+CLOSE_S: Final = 5.0
+"""Longest wait for the last commit."""
+
+_WHY: Final = {
+    "dropped_expired": "expired (mqtt.expire_s)",
+    "dropped_full": "too many (mqtt.max_queued)",
+    "dropped_bytes": "too large together (mqtt.max_queued_mb)",
+}
+
+logger = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Keeps an outbox in the file at ``path`` from `open` to `close`.
+
+    ``more`` is called, on the keeper's thread, when the outbox has something new to take.
+    """
+
+    def __init__(self, outbox: Outbox, path: Path, more: Callable[[], None]) -> None:
+        self._outbox = outbox
+        self._path = path
+        self._more = more
+        self._store: Store | None = None
+        self._closing = False
+        self._retry_at = self._trim_at = 0.0
+        self._deleted_at = 0.0
+        self._faults = Faults(logger)
+        self._losses = Faults(logger)
+        self._counters = {"outbox_faults": 0, "outbox_damaged": 0}
+        self._thread = threading.Thread(target=self._run, name="edge-fer-outbox", daemon=True)
+
+    def open(self) -> None:
+        """Find the rows of earlier sessions; to be called ahead of the outbox's first row."""
+        try:
+            self._store = self._opened()
+            self._outbox.clock = self._store.clock
+            self._outbox.resume(self._store.rows, self._store.next_key())
+        except StoreError as error:
+            self._counters["outbox_faults"] += 1
+            self._store = None
+            logger.warning("%s; until the next start events wait in memory alone", error)
+            return
+        if self._store.rows:
+            logger.info("%s: %d events of earlier sessions wait", self._path, self._store.rows)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what has no receipt yet; waits `CLOSE_S` at most."""
+        with self._outbox.changed:
+            self._closing = True
+            self._outbox.changed.notify_all()
+        if self._thread.ident:
+            self._thread.join(CLOSE_S)
+
+    def counters(self) -> dict[str, int]:
+        """Faults of the disk; ``outbox_damaged`` are the files that were moved aside."""
+        return dict(self._counters)
+
+    def _run(self) -> None:
+        try:
+            self._loop()
+        finally:
+            # Whatever ended it, nobody may wait for it.
+            self._outbox.durable = False
+
+    def _loop(self) -> None:
+        store = self._store
+        while store is not None:
+            with self._outbox.changed:
+                while not self._closing and (pause_s := self._pause(store)) > 0:
+                    self._outbox.changed.wait(pause_s)
+                closing = self._closing
+            try:
+                self._work(store, closing)
+                self._outbox.durable = True
+                self._faults.clear()
+            except StoreError as error:
+                store = self._fail(store, error)
+            if closing:
+                break
+        if store is not None:
+            store.close()
+
+    def _pause(self, store: Store) -> float:
+        """Seconds until there is something to do; 0 and below for now."""
+        now, bounds = store.clock(), self._outbox.bounds
+        if self._retry_at > now:
+            return self._retry_at - now
+        unsaved = self._outbox.unsaved()
+        if self._outbox.lacking() or len(unsaved) > bounds.unacked:
+            return 0
+        due = [self._trim_at] if store.rows else [now + TRIM_S]
+        if unsaved:
+            due.append(unsaved[0].born + bounds.spill_after_s)
+        if self._outbox.has_done():
+            due.append(self._deleted_at + bounds.spill_after_s)
+        return min(due) - now
+
+    def _work(self, store: Store, closing: bool) -> None:
+        now, bounds = store.clock(), self._outbox.bounds
+        if done := self._outbox.done():
+            self._delete(store, done)
+        self._deleted_at = now
+        unsaved = self._outbox.unsaved()
+        late = unsaved and now - unsaved[0].born >= bounds.spill_after_s
+        if unsaved and (closing or late or len(unsaved) > bounds.unacked):
+            store.save(unsaved)
+            self._outbox.saved(unsaved)
+        self._trim(store)
+        if self._outbox.lacking() and not closing:
+            self._outbox.loaded(store.load(self._outbox.read_to(), CACHED_ROWS))
+            self._more()
+
+    def _delete(self, store: Store, keys: list[int]) -> None:
+        try:
+            store.delete(keys)
+        except StoreError:
+            self._outbox.undone(keys)
+            raise
+
+    def _trim(self, store: Store) -> None:
+        """Drop the oldest rows while they are expired, too many or too large together."""
+        bounds, now = self._outbox.bounds, store.clock()
+        self._trim_at = now + TRIM_S
+        rows, size, last = store.rows, store.bytes, 0
+        if not rows:
+            self._losses.clear()
+        while page := store.oldest(PAGE, last):
+            causes: dict[int, str] = {}
+            for key, length, born in page:
+                cause = _cause(bounds, now - born, rows, size)
+                if not cause:
+                    break
+                causes[key] = cause
+                rows, size, last = rows - 1, size - length, key
+            if gone := self._outbox.drop(causes):
+                self._delete(store, gone)
+                self._losses.warn(f"{self._path}: {_losses(causes)}", kind="dropped")
+            if len(causes) < len(page):
+                return
+
+    def _fail(self, store: Store, error: StoreError) -> Store | None:
+        """Say so, and go on: with the same file later, or with a new one if it is damaged."""
+        self._outbox.durable = False
+        self._retry_at = store.clock() + RETRY_S
+        with self._outbox.changed:
+            self._outbox.changed.notify_all()
+        if not error.damaged:
+            self._counters["outbox_faults"] += 1
+            self._faults.warn(f"{error}; events wait in memory meanwhile", kind="disk")
+            return store
+        store.close()
+        self._outbox.lose_disk()
+        try:
+            self._counters["outbox_faults"] += 1
+            self._move_aside(error)
+            new = Store(self._path)
+        except (StoreError, OSError) as again:
+            logger.warning("%s; until the next start events wait in memory alone", again)
+            return None
+        new.set_clock(store.clock())
+        self._outbox.clock = new.clock
+        self._retry_at = 0.0
+        return new
+
+    def _opened(self) -> Store:
+        try:
+            return Store(self._path)
+        except StoreError as error:
+            if not error.damaged:
+                raise
+            self._counters["outbox_faults"] += 1
+            self._move_aside(error)
+            return Store(self._path)
+
+    def _move_aside(self, error: StoreError) -> None:
+        aside = self._path.with_name(f"{self._path.name}.damaged")
+        try:
+            self._path.replace(aside)
+            for suffix in ("-wal", "-journal"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        except OSError as failure:
+            raise StoreError(self._path, failure.strerror or str(failure)) from failure
+        self._counters["outbox_damaged"] += 1
+        logger.warning("%s; moved to %s, its events are lost, a new one is begun", error, aside)
+
+
+def _cause(bounds: Bounds, age_s: float, rows: int, size: int) -> str:
+    """Why the oldest of so many rows has to go; empty where it may stay."""
+    if age_s >= bounds.age_s:
+        return "dropped_expired"
+    if rows > bounds.rows:
+        return "dropped_full"
+    return "dropped_bytes" if size > bounds.bytes else ""
+
+
+def _losses(causes: Mapping[int, str]) -> str:
+    counts = Counter(causes.values())
+    told = ", ".join(f"{count} {_WHY[cause]}" for cause, count in counts.items())
+    return f"oldest events dropped: {told}"

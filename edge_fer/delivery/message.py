@@ -1,0 +1,18 @@
+"""What MQTT carries, whatever it says."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Message:
+    """One message; the last three fields travel in MQTT 5 alone."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    content_type: str = "text/plain"
+    properties: tuple[tuple[str, str], ...] = ()
+    """User properties."""
+    expiry_s: int | None = None
+    """Seconds from now on; None is never."""

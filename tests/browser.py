@@ -1,0 +1,135 @@
+"""The live web view in a real browser: page, brokers that browsers reach, and what to ask of it."""
+
+import functools
+import http.server
+import re
+import shutil
+import socket
+import subprocess
+import textwrap
+import threading
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import Mosquitto
+
+from tools import dashboard
+
+LOOKED_FOR = ("chromium", "chromium-browser", "google-chrome")
+DEADLINE_MS = 20_000
+BLOCK = re.compile(r"<!-- (mosquitto|passwords|acl) -->\n\s*```\n(.*?)```", re.DOTALL)
+"""Configuration that the page's document tells to write."""
+
+
+class Documented(Mosquitto):
+    """A broker set up as docs/dashboard.md says, with a user camera and a user viewer."""
+
+    def _config(self):
+        blocks = dict(BLOCK.findall((dashboard.ROOT / "docs/dashboard.md").read_text()))
+        passwords, acl = self.folder / "passwords", self.folder / "acl"
+        for number, user in enumerate(("camera", "viewer")):
+            create = ["-c"] if number == 0 else []
+            command = ["mosquitto_passwd", "-b", *create, str(passwords), user, "secret"]
+            subprocess.run(command, check=True, capture_output=True)
+        acl.write_text(textwrap.dedent(blocks["acl"]))
+        text = textwrap.dedent(blocks["mosquitto"])
+        text = text.replace("allow_anonymous true", blocks["passwords"])
+        text = text.replace("/etc/mosquitto", str(self.folder))
+        text = text.replace("1883", str(self.port)).replace("9001", str(self.websockets))
+        config = self.folder / "mosquitto.conf"
+        config.write_text(f"{text}user root\n")
+        return config
+
+
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The assembled page on a web server of its own."""
+    try:
+        folder = dashboard.assemble(tmp_path_factory.mktemp("dashboard"))
+    except dashboard.DashboardError as error:
+        pytest.skip(str(error))
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = next(filter(None, map(shutil.which, LOOKED_FOR)), None)
+    if program is None:
+        pytest.skip("chromium is not installed (apt install chromium)")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def web_broker(tmp_path):
+    broker = Mosquitto(tmp_path, port(), websockets=port())
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def documented(tmp_path):
+    broker = Documented(tmp_path, port(), websockets=port())
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def visit(chromium, site):
+    """Open the page for a broker; at the end, nothing may have gone wrong or outside."""
+    pages, wrong, hosts = [], [], set()
+
+    def note(url):
+        if urlsplit(url).scheme != "data":
+            hosts.add(urlsplit(url).hostname)
+
+    def opened(address, **options):
+        context = chromium.new_context(**options)
+        page = context.new_page()
+        page.set_default_timeout(DEADLINE_MS)
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda request: note(request.url))
+        page.on("websocket", lambda channel: note(channel.url))
+        page.goto(f"{site}#broker={address}&minutes=1")
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.context.close()
+    # A browser tells its console of connections that fail; that is no mistake of the page.
+    assert [] == [text for text in wrong if "WebSocket" not in text]
+    assert {"127.0.0.1"} == hosts
+
+
+def websocket(broker):
+    return f"ws://127.0.0.1:{broker.websockets}"
+
+
+def publish(broker, topic, payload, *options):
+    arguments = ["-p", str(broker.port), "-t", topic, "-m", payload, "-q", "1", *options]
+    subprocess.run(["mosquitto_pub", *arguments], check=True)
+
+
+def has(page, selector, text):
+    page.locator(selector).filter(has_text=text).first.wait_for()

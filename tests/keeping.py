@@ -1,0 +1,60 @@
+"""What tests of the outbox on disk share: publishers and outboxes with a folder."""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from talk import ME, send
+
+from edge_fer.delivery.keeper import Keeper
+from edge_fer.delivery.limits import Bounds
+from edge_fer.delivery.message import Message
+from edge_fer.delivery.outbox import Outbox
+from edge_fer.delivery.publisher import Publisher
+from edge_fer.delivery.store import Store
+from edge_fer.settings import Mqtt
+
+NOWHERE = "mqtt://127.0.0.1:9"
+
+
+def durable(url: str, folder: Path, session: str = "s1", **options: Any) -> Publisher:
+    options = {"drain_s": 0.2, "spill_after_s": 0.05, **options}
+    me = dataclasses.replace(ME, session=session)
+    return Publisher(Mqtt(brokers=[url], **options), me, lambda _: None, folder=folder)
+
+
+def names(folder: Path) -> list[str]:
+    with contextlib.closing(Store(folder / "edge-fer-porch.db")) as store:
+        return [row.name for row in store.load(0, 100_000)]
+
+
+def keep(folder: Path, count: int, session: str = "s1", **options: Any) -> None:
+    """Leave that many events of a session behind, as a process without a broker would."""
+    with durable(NOWHERE, folder, session, **options) as out:
+        send(out, count)
+
+
+def ids(inbox: Any, count: int) -> list[str]:
+    seen: dict[str, None] = {}
+    while len(seen) < count:
+        seen[json.loads(inbox.get(timeout=15).payload)["id"]] = None
+    return list(seen)
+
+
+@contextlib.contextmanager
+def kept_outbox(path: Path, bounds: Bounds) -> Iterator[tuple[Outbox, Keeper]]:
+    outbox = Outbox(bounds)
+    keeper = Keeper(outbox, path, lambda: None)
+    keeper.open()
+    try:
+        yield outbox, keeper
+    finally:
+        keeper.close()
+
+
+def fill(outbox: Outbox, count: int, payload: bytes = b"x" * 100) -> None:
+    for number in range(count):
+        outbox.put(Message("t", payload, 1, False), str(number))

@@ -1,0 +1,163 @@
+"""Disks that fail: live events go on, and what went wrong is said and counted."""
+
+import contextlib
+import os
+import resource
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from keeping import durable, fill, keep, kept_outbox, names
+from talk import collect, listening, send, until, until_acked, warnings
+
+from edge_fer.delivery.limits import Bounds
+from edge_fer.delivery.store import Store, StoreError
+
+
+def unusable(tmp_path: Path) -> Path:
+    (tmp_path / "file").write_text("")
+    return tmp_path / "file" / "state"
+
+
+def newer(tmp_path: Path) -> Path:
+    with contextlib.closing(sqlite3.connect(tmp_path / "edge-fer-porch.db")) as db:
+        db.execute("PRAGMA user_version = 99")
+    return tmp_path
+
+
+def foreign(tmp_path: Path) -> Path:
+    with contextlib.closing(sqlite3.connect(tmp_path / "edge-fer-porch.db")) as db:
+        db.execute("CREATE TABLE letters (a)")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("prepare", "text"),
+    [
+        (unusable, "Not a directory"),
+        (newer, "is of version 99, made by a newer edge-fer; this one knows 1"),
+        (foreign, "is a database, but not an outbox of edge-fer"),
+    ],
+)
+def test_where_the_file_cannot_be_used_live_events_go_on(
+    prepare: Callable[[Path], Path], text: str, broker: Any, tmp_path: Path, caplog: Any
+) -> None:
+    folder = prepare(tmp_path)
+    before = [file.read_bytes() for file in tmp_path.glob("*.db")]
+    with durable(broker.url, folder, drain_s=5) as out:
+        send(out, 20)
+        until_acked(out, 20)
+    assert (1, 0) == (out.counters()["outbox_faults"], out.undelivered)
+    (line,) = (line for line in warnings(caplog) if text in line)
+    assert line.endswith("until the next start events wait in memory alone")
+    assert before == [file.read_bytes() for file in tmp_path.glob("*.db")]
+
+
+def test_a_folder_that_may_not_be_written_leaves_live_events_alone(
+    broker: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tmp_path.chmod(0o500)
+    privileged = os.geteuid() == 0
+    if privileged:
+        # Root may write anywhere, so be somebody else meanwhile.
+        os.seteuid(65534)
+    try:
+        with durable(broker.url, tmp_path, drain_s=5) as out:
+            send(out, 20)
+            until_acked(out, 20)
+    finally:
+        if privileged:
+            os.seteuid(0)
+        tmp_path.chmod(0o700)
+    assert (1, 0) == (out.counters()["outbox_faults"], out.undelivered)
+    assert any("Permission denied" in line for line in warnings(caplog))
+
+
+def test_a_second_process_is_kept_out_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with contextlib.closing(Store(path)), pytest.raises(StoreError, match="locked"):
+        Store(path)
+
+
+@pytest.mark.parametrize("kind", ["header", "page", "text"])
+def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(
+    kind: str, broker: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep(tmp_path, 50)
+    path = tmp_path / "edge-fer-porch.db"
+    content = bytearray(path.read_bytes())
+    if kind == "text":
+        content = bytearray(b"not a database at all" * 1000)
+    else:
+        at = 0 if kind == "header" else 4096
+        content[at : at + 4096] = os.urandom(4096)
+    path.write_bytes(content)
+    with durable(broker.url, tmp_path, "s2", drain_s=5) as out:
+        send(out, 3)
+        until_acked(out, 3)
+    assert 1 == out.counters()["outbox_damaged"]
+    assert any("its events are lost, a new one is begun" in line for line in warnings(caplog))
+    assert bytes(content) == (tmp_path / "edge-fer-porch.db.damaged").read_bytes()
+    assert [] == names(tmp_path)
+
+
+def test_a_file_that_is_damaged_while_in_use_costs_nothing_that_is_in_memory(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.db"
+    with kept_outbox(path, Bounds(rows=1000, unacked=1, spill_after_s=0.05)) as (outbox, keeper):
+        fill(outbox, 10)
+        until(lambda: outbox.unsaved_count() == 0, "stored")
+        assert keeper._store is not None
+        # SQLite's connection is the keeper's alone, but now it is idle.
+        time.sleep(0.3)
+        keeper._store._db.execute("DROP TABLE event")
+        fill(outbox, 5)
+        until(lambda: keeper.counters()["outbox_damaged"] == 1, "noticed")
+        until(lambda: outbox.unsaved_count() == 0, "stored again")
+    with contextlib.closing(Store(path)) as store:
+        assert 15 == len(store.load(0, 100))
+
+
+def test_a_full_disk_is_counted_and_live_events_go_on(
+    broker: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with listening(broker, "event") as inbox, durable(broker.url, tmp_path, drain_s=5) as out:
+        until(lambda: out.connected, "connected")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        try:
+            os.kill(broker.process.pid, signal.SIGSTOP)
+            send(out, 400)
+            until(lambda: out.counters()["outbox_faults"], "full")
+            os.kill(broker.process.pid, signal.SIGCONT)
+            assert list(range(1, 401)) == collect(inbox, 400)
+            send(out, 5)
+            until_acked(out, 405)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert any("events wait in memory meanwhile" in line for line in warnings(caplog))
+    assert (0, 405) == (out.undelivered, out.counters()["acked"])
+
+
+def test_when_a_full_disk_has_room_again_the_rows_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_fer.delivery.keeper.RETRY_S", 0.1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    bounds = Bounds(rows=1000, unacked=50, spill_after_s=0.05)
+    with kept_outbox(tmp_path / "a.db", bounds) as (outbox, keeper):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        try:
+            fill(outbox, 400, b"x" * 500)
+            until(lambda: keeper.counters()["outbox_faults"] > 1, "tried again")
+            assert outbox.unsaved_count()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        until(lambda: outbox.unsaved_count() == 0, "stored")
+    with contextlib.closing(Store(tmp_path / "a.db")) as store:
+        assert [str(n) for n in range(400)] == [row.name for row in store.load(0, 1000)]

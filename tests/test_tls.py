@@ -1,0 +1,175 @@
+"""TLS against a real broker: whom we trust, who we are, and what is said when it does not fit."""
+
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Mosquitto
+from talk import publisher, send, until, until_acked, warnings
+
+from edge_fer.delivery.broker import parse_broker, tls_context
+from edge_fer.delivery.mqtt import probe
+from edge_fer.errors import BrokerError, ConfigError
+from edge_fer.settings import Mqtt
+
+UNCLOSED = "ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning"
+"""Paho leaves a socket whose handshake failed to the garbage collector."""
+
+
+def openssl(*arguments: str) -> None:
+    try:
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("openssl is not installed")
+
+
+def key(folder: Path, name: str) -> str:
+    path = str(folder / f"{name}.key")
+    openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path)
+    return path
+
+
+def authority(folder: Path, name: str) -> Path:
+    path = folder / f"{name}.pem"
+    openssl("req", "-x509", "-new", "-key", key(folder, name), "-subj", f"/CN={name}",
+            "-days", "2", "-out", str(path))  # fmt: skip
+    return path
+
+
+def certificate(folder: Path, name: str, ca: Path, alternative: str) -> Path:
+    request, path = str(folder / f"{name}.csr"), folder / f"{name}.crt"
+    openssl("req", "-new", "-key", key(folder, name), "-subj", f"/CN={name}", "-out", request)
+    extensions = folder / f"{name}.ext"
+    extensions.write_text(f"subjectAltName={alternative}\n")
+    openssl("x509", "-req", "-in", request, "-CA", str(ca), "-CAkey", str(ca.with_suffix(".key")),
+            "-CAcreateserial", "-days", "2", "-extfile", str(extensions),
+            "-out", str(path))  # fmt: skip
+    return path
+
+
+class Encrypted(Mosquitto):
+    """Its certificate is for ``name``; with ``asks`` it wants one of the caller too."""
+
+    name = "IP:127.0.0.1"
+    asks = False
+
+    @property
+    def url(self) -> str:
+        return f"mqtts://{self.host}:{self.port}"
+
+    def _config(self) -> Path:
+        config = super()._config()
+        ca = authority(self.folder, "ca")
+        server = certificate(self.folder, "server", ca, self.name)
+        certificate(self.folder, "client", ca, "DNS:client")
+        lines = [f"cafile {ca}", f"certfile {server}", f"keyfile {server.with_suffix('.key')}",
+                 f"require_certificate {str(self.asks).lower()}"]  # fmt: skip
+        config.write_text(config.read_text() + "\n".join(lines) + "\n")
+        return config
+
+
+@pytest.fixture
+def encrypted(tmp_path: Path, free_port: int) -> Any:
+    brokers = []
+
+    def start(**options: Any) -> Encrypted:
+        broker = Encrypted(tmp_path, free_port)
+        for name, value in options.items():
+            setattr(broker, name, value)
+        brokers.append(broker)
+        broker.start()
+        return broker
+
+    yield start
+    for broker in brokers:
+        broker.stop()
+
+
+Start = Callable[..., Encrypted]
+
+
+def refusal(broker: Encrypted, **options: str) -> str:
+    with pytest.raises(BrokerError) as caught:
+        probe(parse_broker(broker.url), tls=tls_context(Mqtt(**options)))  # type: ignore[arg-type]
+    return str(caught.value).removeprefix(f"{broker.url}: ")
+
+
+def test_events_arrive_where_we_trust_the_brokers_authority(encrypted: Start) -> None:
+    broker = encrypted()
+    with publisher(broker.url, ca_file=str(broker.folder / "ca.pem")) as out:
+        send(out, 20)
+        until_acked(out, 20)
+
+
+def test_events_arrive_where_the_broker_wants_our_certificate(encrypted: Start) -> None:
+    broker = encrypted(asks=True)
+    files = {"ca_file": "ca.pem", "cert_file": "client.crt", "key_file": "client.key"}
+    options = {name: str(broker.folder / file) for name, file in files.items()}
+    with publisher(broker.url, **options) as out:
+        send(out, 20)
+        until_acked(out, 20)
+    text = refusal(broker, ca_file=str(broker.folder / "ca.pem"))
+    assert text.startswith("hung up; does it want a certificate of ours (mqtt.cert_file)")
+
+
+@pytest.mark.filterwarnings(UNCLOSED)
+def test_an_unknown_authority_is_told_and_nothing_is_sent(
+    encrypted: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker = encrypted()
+    other = str(authority(tmp_path, "other"))
+    text = (
+        "its certificate is not signed by an authority we trust; "
+        "name the one that did in mqtt.ca_file"
+    )
+    assert text == refusal(broker, ca_file=other)
+    with publisher(broker.url, ca_file=other, drain_s=0) as out:
+        send(out, 1)
+        until(lambda: warnings(caplog), "told")
+    assert ([f"{broker.url}: {text}"], 1) == (warnings(caplog), out.undelivered)
+
+
+@pytest.mark.filterwarnings(UNCLOSED)
+def test_a_certificate_for_another_name_is_told(encrypted: Start) -> None:
+    broker = encrypted(name="DNS:elsewhere.example")
+    text = refusal(broker, ca_file=str(broker.folder / "ca.pem"))
+    assert text.startswith("its certificate is for another name (")
+
+
+@pytest.mark.filterwarnings(UNCLOSED)
+def test_a_port_without_tls_is_told(broker: Any) -> None:
+    with pytest.raises(BrokerError, match=r"mqtts://.*(TLS failed|cannot be reached)"):
+        probe(parse_broker(f"mqtts://127.0.0.1:{broker.port}"), timeout_s=2)
+
+
+def test_encrypted_and_plain_brokers_do_not_mix() -> None:
+    with pytest.raises(ConfigError) as caught:
+        publisher("mqtts://a", "mqtt://b")
+    expected = "mqtt.brokers = mqtt://b:1883: must be encrypted (mqtts:// or wss://), since others"
+    assert str(caught.value).startswith(expected)
+
+
+@pytest.mark.parametrize("name", ["ca_file", "cert_file"])
+def test_a_file_that_is_none_is_told_by_its_setting(name: str, tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing.pem")
+    with pytest.raises(ConfigError, match=f"mqtt.{name} = {missing}.*: must be a readable file"):
+        publisher("mqtts://host", **{name: missing})
+    (tmp_path / "text.pem").write_text("no certificate")
+    with pytest.raises(ConfigError, match=f"mqtt.{name} = .*must be (a )?PEM certificate"):
+        publisher("mqtts://host", **{name: str(tmp_path / "text.pem")})
+
+
+def test_a_websocket_goes_through(tmp_path: Path, free_port: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    broker = Mosquitto(tmp_path, free_port, websockets=port)
+    broker.start()
+    try:
+        with publisher(f"ws://127.0.0.1:{port}/mqtt") as out:
+            send(out, 20)
+            until_acked(out, 20)
+    finally:
+        broker.stop()

@@ -1,0 +1,98 @@
+"""Puts the live web view together: our files from deploy/dashboard, and mqtt.js from npm.
+
+`python -m tools.dashboard` writes dist/dashboard; any web server can then serve that folder.
+The package is kept in .cache, so a second time needs no network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "deploy" / "dashboard"
+TARGET = ROOT / "dist" / "dashboard"
+CACHE = ROOT / ".cache"
+PACKAGE = "mqtt@5.16.0"
+SHA256 = "c7d13d6dedf4c15063fb61d645c82d07d2a24f79b15736f313e96e116177950f"
+"""Of npm's archive of `PACKAGE`."""
+TAKEN = {"package/dist/mqtt.esm.js": "mqtt.esm.js", "package/LICENSE.md": "mqtt.LICENSE.md"}
+"""File in the archive -> its name beside ours."""
+OURS = ("*.html", "*.css", "*.js")
+
+
+class DashboardError(Exception):
+    """It cannot be put together; the message says why and what would help."""
+
+
+def assemble(target: Path = TARGET, cache: Path = CACHE) -> Path:
+    """Write the files to serve into the folder and return it.
+
+    Raises:
+        DashboardError: npm is missing or has no such package, or it is not the one expected.
+    """
+    archive = fetch(cache)
+    target.mkdir(parents=True, exist_ok=True)
+    for pattern in OURS:
+        for file in sorted(SOURCE.glob(pattern)):
+            shutil.copyfile(file, target / file.name)
+    with tarfile.open(archive) as members:
+        for member, name in TAKEN.items():
+            content = members.extractfile(member)
+            assert content is not None
+            (target / name).write_bytes(content.read())
+    return target
+
+
+def fetch(cache: Path) -> Path:
+    """Return npm's archive of mqtt.js, from the cache if it is there.
+
+    Raises:
+        DashboardError: as `assemble`.
+    """
+    archive = cache / f"{PACKAGE.replace('@', '-')}.tgz"
+    if not archive.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        _pack(cache)
+    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if found != SHA256:
+        raise DashboardError(
+            f"{archive}: sha256 is {found}, must be {SHA256}: delete it, try again"
+        )
+    return archive
+
+
+def _pack(folder: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise DashboardError("npm: not found: it brings mqtt.js (apt install npm)")
+    # npm's own file names; nothing of the package is run.
+    command = [npm, "pack", "--silent", "--ignore-scripts", PACKAGE]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
+        raise DashboardError(f"npm pack {PACKAGE}: {reason}")
+
+
+def main() -> int:
+    """Assemble, and say where; exit code 1 with one line where it cannot be done."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--target", type=Path, default=TARGET, help="folder to write to")
+    target: Path = parser.parse_args().target
+    try:
+        assemble(target)
+    except DashboardError as error:
+        print(f"dashboard: {error}", file=sys.stderr)
+        return 1
+    print(f"serve it, for instance: python3 -m http.server 8080 -d {os.path.relpath(target)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
