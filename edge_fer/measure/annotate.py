@@ -3,9 +3,9 @@
 The one file of the package that writes pictures; it knows only cameras that are files.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import cv2
@@ -55,7 +55,7 @@ def annotate(pipeline: Pipeline, camera: Camera, target: Path) -> int:
     try:
         with camera:
             frames = iter(_paired(camera))
-            with _Writer(part) as writer:
+            with contextlib.closing(_Writer(part)) as writer:
                 for frame, step in frames:
                     writer.write(drawn(frame, pipeline.process(frame)), step)
                     count += 1
@@ -97,15 +97,7 @@ class _Writer:
         self._video: Any = None
         self._count = 0
 
-    def __enter__(self) -> "_Writer":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         if self._video is not None:
             self._video.release()
 
