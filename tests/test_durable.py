@@ -18,7 +18,8 @@ from edge_fer.delivery.message import Message
 from edge_fer.delivery.outbox import Outbox
 from edge_fer.delivery.store import Row, Store
 from edge_fer.settings import Mqtt
-from tools.torture.outbox import MAX_UNACKED, torture
+from tools.torture.outbox import torture
+from tools.torture.victim import MAX_UNACKED
 
 
 def test_no_accepted_event_is_lost_when_the_process_is_killed_at_random_moments() -> None:

@@ -12,7 +12,6 @@ more process delivers what is left, and every accepted event must have reached a
 import argparse
 import contextlib
 import json
-import logging
 import random
 import shutil
 import signal
@@ -30,40 +29,11 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge_fer.delivery.payload import Identity
-from edge_fer.delivery.publisher import Publisher
-from edge_fer.settings import Mqtt
-from edge_fer.types import Box, Event, Phase
+from tools.torture.victim import DRAIN_S
 
 SUMMARY = Path(__file__).with_name("outbox.json")
-EVENT = Event("t1", Phase.BEGIN, "happy", None, 0.9, {"happy": 0.9}, Box(1, 2, 3, 4), 0)
-MAX_UNACKED = 20
-DRAIN_S = 60.0
 WEATHER = ("fair", "still", "restart", "away")
 """What the broker does in a round."""
-
-
-def child(url: str, folder: Path, session: str) -> None:
-    """Publish until killed; with no session, deliver what is there and end."""
-    handler = logging.StreamHandler(sys.stdout)
-    log = logging.getLogger("edge_fer.delivery.outbox")
-    log.addHandler(handler)
-    log.setLevel(logging.DEBUG)
-    settings = Mqtt(
-        brokers=[url], spill_after_s=0.05, max_unacked=MAX_UNACKED, max_queued=1_000_000, drain_s=0
-    )
-    me = Identity("torture", "outbox", "cam0", session, "0", "none", "00")
-    with Publisher(settings, me, lambda _: None, folder=folder) as out:
-        deadline = time.monotonic() + DRAIN_S
-        for number in range(1, 10**9):
-            if session == "none":
-                if not out.counters()["waiting"] or time.monotonic() > deadline:
-                    break
-                time.sleep(0.05)
-            else:
-                print(f"made {session}-{number}", flush=True)
-                out.publish_event(EVENT, (640, 480))
-                time.sleep(random.expovariate(300))
 
 
 class Broker:
@@ -192,7 +162,7 @@ def rows(folder: Path) -> list[str] | None:
 
 def one_round(url: str, folder: Path, session: str, life_s: float) -> tuple[int, set[str]]:
     """Let a process publish for that long, kill it; returns how many events it made, accepted."""
-    command = [sys.executable, "-m", "tools.torture.outbox", "--child", url, str(folder), session]
+    command = [sys.executable, "-m", "tools.torture.victim", url, str(folder), session]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     killer = threading.Timer(life_s, process.kill)
     killer.start()
@@ -248,12 +218,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.child:
-        url, folder, session = arguments.child
-        child(url, Path(folder), session)
-        return
     began = time.monotonic()
     summary = torture(arguments.rounds, arguments.seed)
     summary["seconds"] = round(time.monotonic() - began)
