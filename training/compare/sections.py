@@ -143,8 +143,8 @@ def _ablation(path: Path) -> str:
     gap = _interval(*(found["parent - without"][key] for key in ("points", "low", "high")))
     return (
         f"{path.stem.removeprefix('study-')} with {options}, trained as the parent was with "
-        f"{len(found['seeds'])} of the seeds: {found['macs'] / 1e6:.1f} MMACs, the parent less it is "
-        f"{gap} points."
+        f"{len(found['seeds'])} of the seeds: {found['macs'] / 1e6:.1f} MMACs, the "
+        f"parent less it is {gap} points."
     )
 
 
