@@ -6,7 +6,6 @@ A part stands between `<!-- NAME -->` and `<!-- /NAME -->`; the rest of the page
 """
 
 import argparse
-import re
 from pathlib import Path
 
 import msgspec
@@ -15,6 +14,7 @@ from edge_fer.daemon.config import load
 from edge_fer.emotion.card import TRUTHS, Card, read_card, shipped_models
 from edge_fer.measure.demo import PrivateBroker, run_daemon
 from edge_fer.measure.picture import draw_run
+from tools.pages import fill
 from tools.results.figures import GOALS
 
 ROOT = Path(__file__).parents[1]
@@ -91,21 +91,14 @@ def demo_text(clip: Path) -> str:
     )
 
 
-def fill(page: str, name: str, text: str) -> str:
-    """Put ``text`` between the markers of that name."""
-    pattern = f"<!-- {name} -->.*?<!-- /{name} -->"
-    return re.sub(pattern, lambda _: f"<!-- {name} -->\n{text}\n<!-- /{name} -->", page, flags=re.S)
-
-
 def main() -> None:
     """Rewrite the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clip", type=Path)
     clip = parser.parse_args().clip
-    page = fill(PAGE.read_text(), "demo", demo_text(clip))
-    page = fill(page, "costs", costs_table())
-    table = models_table([read_card(path) for path in shipped_models()])
-    PAGE.write_text(fill(page, "models", table))
+    fill(PAGE, "demo", demo_text(clip))
+    fill(PAGE, "costs", costs_table())
+    fill(PAGE, "models", models_table([read_card(path) for path in shipped_models()]))
 
 
 if __name__ == "__main__":

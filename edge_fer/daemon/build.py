@@ -147,8 +147,14 @@ def build_publisher(settings: Settings, card: Card, switch: Switch) -> Publisher
     Raises:
         ConfigError: an address or the password file is at fault.
     """
-    identity = Identity(
-        prefix=settings.mqtt.prefix,
+    me, folder = identify(settings, card), outbox_folder(settings.mqtt)
+    return Publisher(settings.mqtt, me, on_enabled=switch.enable, folder=folder)
+
+
+def identify(settings: Settings, card: Card, *, prefix: str = "") -> Identity:
+    """Who speaks, in a session of its own; below mqtt.prefix where no other is given."""
+    return Identity(
+        prefix=prefix or settings.mqtt.prefix,
         device=device_name(settings),
         camera=settings.camera.name,
         session=secrets.token_hex(4),
@@ -156,8 +162,6 @@ def build_publisher(settings: Settings, card: Card, switch: Switch) -> Publisher
         model_name=card.name,
         model_sha256=card.sha256,
     )
-    folder = outbox_folder(settings.mqtt)
-    return Publisher(settings.mqtt, identity, on_enabled=switch.enable, folder=folder)
 
 
 def _looking(settings: Settings, card: Card) -> tuple[object, ...]:

@@ -155,11 +155,14 @@ class Pipeline:
         self, track: Track, look: _Look | None, judgement: Judgement | None, time: float
     ) -> Verdict | None:
         """What became of a followed face; None where it is gone and only its track is left."""
-        told = judgement is not None and (judgement.phase is not None or _read(look))
-        outcome = judgement.outcome if judgement is not None and told else None
-        if outcome is None:
-            unread = track.idle(time, self._options.tracking.coast_s)
-            outcome = look.unreadable if look is not None else unread
+        read = look is not None and look.scores is not None
+        outcome: Outcome | None
+        if judgement is not None and (read or judgement.phase is not None):
+            outcome = judgement.outcome
+        elif look is not None:
+            outcome = look.unreadable
+        else:
+            outcome = track.idle(time, self._options.tracking.coast_s)
         if outcome is None:
             return None
         return Verdict(
@@ -178,10 +181,6 @@ class Pipeline:
             if now is not None and now.emotion is not None:
                 present.append(Presence(track.name, now.emotion, now.confidence, track.box))
         return present
-
-
-def _read(look: _Look | None) -> bool:
-    return look is not None and look.scores is not None
 
 
 def _fault_of(frame: Frame) -> str | None:

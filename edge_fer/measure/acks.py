@@ -5,7 +5,6 @@ retained, so that nobody who follows the daemon takes them for its, and none is 
 """
 
 import queue
-import secrets
 import ssl
 import threading
 import time
@@ -14,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from edge_fer import __version__
 from edge_fer.cameras import Camera
-from edge_fer.daemon.config import device_name
+from edge_fer.daemon.build import identify
 from edge_fer.delivery.broker import Broker, parse_broker, read_password, tls_context
 from edge_fer.delivery.mqtt import Callbacks, Connection, probe
-from edge_fer.delivery.payload import Identity, event_message
+from edge_fer.delivery.payload import event_message
 from edge_fer.emotion.card import Card
 from edge_fer.errors import BrokerError
 from edge_fer.measure.passes import Processes
@@ -109,15 +107,7 @@ class Link:
         self._began: dict[int, float] = {}
         self._acked: queue.SimpleQueue[tuple[int, float]] = queue.SimpleQueue()
         self._up = threading.Event()
-        self._identity = Identity(
-            prefix=f"{settings.mqtt.prefix}-bench",
-            device=device_name(settings),
-            camera=settings.camera.name,
-            session=secrets.token_hex(4),
-            version=__version__,
-            model_name=card.name,
-            model_sha256=card.sha256,
-        )
+        self._identity = identify(settings, card, prefix=f"{settings.mqtt.prefix}-bench")
         callbacks = Callbacks(
             up=self._up.set, acked=lambda mid: self._acked.put((mid, time.monotonic()))
         )

@@ -12,7 +12,7 @@ from edge_fer.types import Box, Luma
 from edge_fer.vision.pixels import rescale
 
 TILE_PX = 180_000
-"""Most scaled pixels of a tile: what HOG scans in about a third of a 640x480 frame's time."""
+"""Most scaled pixels of a tile: a third of what 640x480 px have at the default min_face_px."""
 
 OVERLAP = 1.1
 """Tiles share this many times the octave's largest face: one at a seam lies wholly in one."""

@@ -75,8 +75,8 @@ class Tracker:
             for track in waiting
             if time - track.last_look >= (pause / KEEN if track.keen else pause) - step / 2
         ]
-        hidden = [t for t in late[share:] + waiting if self._hidden(t, time)]
-        return list(dict.fromkeys([*late[:share], *hidden]))
+        chosen = late[:share]
+        return chosen + [t for t in waiting if self._hidden(t, time) and t not in chosen]
 
     def match(self, boxes: Sequence[Box], time: float) -> list[Track]:
         """Return the track of each box that overlaps most, or a new one, in their order."""
