@@ -18,6 +18,7 @@ from pathlib import Path
 
 from edge_fer.errors import ConfigError, DataError, EdgeFerError
 from edge_fer.measure.device import device_facts
+from tools import proofs
 from tools.results import costs, process, talking, timing, variants
 from tools.results.figures import Figure
 from tools.results.media import (
@@ -65,17 +66,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check(names)
         for name in names:
             _measure(name)
-            _write_page()
+            write_page()
     except EdgeFerError as error:
         print(f"results: {error}", file=sys.stderr)
         return error.exit_code
     if options.render:
-        _write_page()
+        write_page()
     return 0
 
 
-def _write_page() -> None:
-    PAGE.write_text(render(json.loads(RECORD.read_text())))
+def write_page() -> None:
+    """The page anew, from what is recorded."""
+    PAGE.write_text(render(json.loads(RECORD.read_text()), proofs.load()))
 
 
 def _check(names: Sequence[str]) -> None:
