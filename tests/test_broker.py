@@ -88,8 +88,8 @@ def test_a_password_is_the_line_without_its_end(tmp_path: Path) -> None:
         (b"\n", 0o600, "must hold the password alone, on one line"),
         (b"me\ns3cret\n", 0o600, "must hold the password alone, on one line"),
         (b"\xff\xfe", 0o600, "must be UTF-8 text"),
-        (b"s3cret", 0o640, "must be readable by its owner only"),
-        (b"s3cret", 0o604, "must be readable by its owner only"),
+        (b"s3cret", 0o640, "must be readable by its owner only, but has mode 0640; run: chmod 600"),
+        (b"s3cret", 0o604, "must be readable by its owner only, but has mode 0604; run: chmod 600"),
     ],
 )
 def test_an_unfit_password_file_is_refused(
@@ -107,10 +107,33 @@ def test_a_missing_password_file_is_refused(tmp_path: Path) -> None:
         read_password(str(tmp_path / "none"))
 
 
-def test_a_credential_of_systemd_may_show_its_acl_as_group_bits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert "s3cret" == read_password(password_file(tmp_path, b"s3cret", 0o440))
+@pytest.fixture
+def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which systemd leaves a service's credentials."""
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    return folder
+
+
+def test_a_credential_of_systemd_may_show_its_acl_as_group_bits(credentials: Path) -> None:
+    assert "s3cret" == read_password(password_file(credentials, b"s3cret", 0o440))
     with pytest.raises(ConfigError, match="owner only"):
-        read_password(password_file(tmp_path, b"s3cret", 0o444))
+        read_password(password_file(credentials, b"s3cret", 0o444))
+
+
+def test_without_a_password_file_the_credential_of_its_name_is_taken(
+    credentials: Path, tmp_path: Path
+) -> None:
+    assert read_password("") is None
+    (credentials / "mqtt-password").write_text("s3cret\n")
+    (credentials / "mqtt-password").chmod(0o400)
+    assert "s3cret" == read_password("")
+    assert "other" == read_password(password_file(tmp_path, b"other"))
+
+
+def test_an_unfit_credential_is_refused_by_its_path(credentials: Path) -> None:
+    (credentials / "mqtt-password").write_text("")
+    (credentials / "mqtt-password").chmod(0o400)
+    with pytest.raises(ConfigError, match=f"= {credentials}/mqtt-password: must hold the password"):
+        read_password("")

@@ -2,7 +2,8 @@
 
 import socket
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +40,25 @@ def authority(folder: Path, name: str) -> Path:
     return path
 
 
-def certificate(folder: Path, name: str, ca: Path, alternative: str) -> Path:
+def certificate(
+    folder: Path, name: str, ca: Path, alternative: str, valid: Sequence[str] = ("-days", "2")
+) -> Path:
     request, path = str(folder / f"{name}.csr"), folder / f"{name}.crt"
     openssl("req", "-new", "-key", key(folder, name), "-subj", f"/CN={name}", "-out", request)
     extensions = folder / f"{name}.ext"
     extensions.write_text(f"subjectAltName={alternative}\n")
     openssl("x509", "-req", "-in", request, "-CA", str(ca), "-CAkey", str(ca.with_suffix(".key")),
-            "-CAcreateserial", "-days", "2", "-extfile", str(extensions),
+            "-CAcreateserial", *valid, "-extfile", str(extensions),
             "-out", str(path))  # fmt: skip
     return path
 
 
 class Encrypted(Mosquitto):
-    """Its certificate is for ``name``; with ``asks`` it wants one of the caller too."""
+    """Its certificate is for ``name``, ``valid`` so; with ``asks`` it wants one of ours too."""
 
     name = "IP:127.0.0.1"
     asks = False
+    valid = ("-days", "2")
 
     @property
     def url(self) -> str:
@@ -63,7 +67,7 @@ class Encrypted(Mosquitto):
     def _config(self) -> Path:
         config = super()._config()
         ca = authority(self.folder, "ca")
-        server = certificate(self.folder, "server", ca, self.name)
+        server = certificate(self.folder, "server", ca, self.name, self.valid)
         certificate(self.folder, "client", ca, "DNS:client")
         lines = [f"cafile {ca}", f"certfile {server}", f"keyfile {server.with_suffix('.key')}",
                  f"require_certificate {str(self.asks).lower()}"]  # fmt: skip
@@ -140,6 +144,31 @@ def test_a_certificate_for_another_name_is_told(encrypted: Start) -> None:
 
 
 @pytest.mark.filterwarnings(UNCLOSED)
+def test_an_expired_certificate_is_told(encrypted: Start) -> None:
+    broker = encrypted(valid=("-days", "-1"))
+    text = refusal(broker, ca_file=str(broker.folder / "ca.pem"))
+    assert text == "its certificate is refused (certificate has expired)"
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path, apart: bool) -> None:
+    path = authority(tmp_path, "ours")
+    private = path.with_suffix(".key")
+    if not apart:
+        path.write_text(private.read_text() + path.read_text())
+        private = path
+    options = {"cert_file": str(path), "key_file": str(private) if apart else ""}
+    private.chmod(0o600)
+    tls_context(Mqtt(**options))  # type: ignore[arg-type]
+    private.chmod(0o640)
+    with pytest.raises(ConfigError) as caught:
+        tls_context(Mqtt(**options))  # type: ignore[arg-type]
+    name = "key_file" if apart else "cert_file"
+    rule = "must be readable by its owner only, but has mode 0640; run: chmod 600"
+    assert f"mqtt.{name} = {private}: {rule} {private}" == str(caught.value)
+
+
+@pytest.mark.filterwarnings(UNCLOSED)
 def test_a_port_without_tls_is_told(broker: Any) -> None:
     with pytest.raises(BrokerError, match=r"mqtts://.*(TLS failed|cannot be reached)"):
         probe(parse_broker(f"mqtts://127.0.0.1:{broker.port}"), timeout_s=2)
@@ -160,6 +189,47 @@ def test_a_file_that_is_none_is_told_by_its_setting(name: str, tmp_path: Path) -
     (tmp_path / "text.pem").write_text("no certificate")
     with pytest.raises(ConfigError, match=f"mqtt.{name} = .*must be (a )?PEM certificate"):
         publisher("mqtts://host", **{name: str(tmp_path / "text.pem")})
+
+
+@pytest.mark.filterwarnings("ignore:.*socket.socket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.1 101 X\r\nsec-websocket-accept\r\n\r\n", b"\xff sec-websocket-accept: \xff\n\n",
+     b"HTTP/1.1 400 no\r\n\r\n", b""],
+)  # fmt: skip
+def test_a_server_that_answers_a_websocket_with_nonsense_is_told(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def reply() -> None:
+            caller, _ = server.accept()
+            with caller:
+                caller.recv(1000)
+                caller.sendall(answer)
+
+        thread = threading.Thread(target=reply)
+        thread.start()
+        with pytest.raises(BrokerError, match="cannot be reached"):
+            probe(parse_broker(f"ws://127.0.0.1:{server.getsockname()[1]}/mqtt"))
+        thread.join()
+
+
+@pytest.mark.filterwarnings(UNCLOSED)
+def test_an_encrypted_websocket_goes_through(tmp_path: Path, free_port: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    # What comes last in its configuration is for the listener that comes last.
+    broker = Encrypted(tmp_path, free_port, websockets=port)
+    broker.start()
+    try:
+        url, ca = f"wss://127.0.0.1:{port}/mqtt", str(tmp_path / "ca.pem")
+        with publisher(url, ca_file=ca, drain_s=10) as out:
+            send(out, 20)
+            until_acked(out, 20)
+        other = str(authority(tmp_path, "other"))
+        with pytest.raises(BrokerError, match="not signed by an authority we trust"):
+            probe(parse_broker(url), tls=tls_context(Mqtt(ca_file=other)))
+    finally:
+        broker.stop()
 
 
 def test_a_websocket_goes_through(tmp_path: Path, free_port: int) -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from edge_fer.daemon.options import OPTIONS
 from edge_fer.daemon.service import CLOSE_S, TICK_S
+from edge_fer.daemon.systemd import RELOAD_S
 from edge_fer.daemon.systemd import SEND_S as NOTIFY_S
+from edge_fer.delivery.broker import CREDENTIAL
 from edge_fer.errors import CameraError, ConfigError
 
 UNIT = Path(__file__).parent.parent / "deploy" / "systemd" / "edge-fer.service"
@@ -39,7 +41,7 @@ def service():
         ("Type", "notify"),
         ("NotifyAccess", "main"),
         ("ExecStart", "/opt/edge-fer/bin/edge-fer run -c /etc/edge-fer/edge-fer.toml"),
-        ("ExecReload", "/bin/kill -HUP $MAINPID"),
+        ("LoadCredential", f"{CREDENTIAL}:edge-fer.mqtt-password"),
         ("Environment", "ORT_DISABLE_TELEMETRY=1"),
         ("WatchdogSec", "30"),
         ("Restart", "on-failure"),
@@ -62,6 +64,12 @@ def test_a_wrong_configuration_is_not_retried(service):
     assert [str(ConfigError.exit_code)] == service["RestartPreventExitStatus"]
 
 
+def test_a_reload_reads_the_same_file_ahead_of_the_signal(service):
+    config = service["ExecStart"][0].replace(" run ", " config ")
+    [command] = service["ExecReload"]
+    assert f"/bin/sh -c '{config} >/dev/null && kill -HUP $$MAINPID'" == command
+
+
 def test_a_lost_camera_is_retried_by_systemd_without_end(service):
     assert ["on-failure"] == service["Restart"]
     assert str(CameraError.exit_code) not in service["RestartPreventExitStatus"]
@@ -71,6 +79,10 @@ def test_a_lost_camera_is_retried_by_systemd_without_end(service):
 def test_every_wait_of_the_main_loop_is_shorter_than_the_watchdogs_time(service):
     watchdog_s = int(service["WatchdogSec"][0])
     assert TICK_S + CLOSE_S + NOTIFY_S < watchdog_s / 2
+
+
+def test_a_reload_may_take_as_long_as_a_start(service):
+    assert [str(RELOAD_S)] == service["TimeoutStartSec"]
 
 
 def test_a_refused_system_call_is_an_error_and_not_the_end(service):

@@ -1,7 +1,7 @@
 """Where a broker is and what opens it: addresses, the password file, TLS. It connects to nothing.
 
-Passwords live in files alone. They are refused in addresses, because addresses end up in
-logs, process lists and bug reports; no text made here repeats one.
+Passwords live in files alone, which may be systemd's credentials. They are refused in addresses,
+because addresses end up in logs, process lists and bug reports; no text made here repeats one.
 """
 
 import dataclasses
@@ -23,6 +23,8 @@ DEFAULT_PORT = PORTS["mqtt"]
 WEBSOCKET_PATH = "/mqtt"
 FORM = "must be mqtt://[user@]host[:port]"
 WEBSOCKET_FORM = "must be wss://[user@]host[:port][/path]"
+CREDENTIAL = "mqtt-password"
+"""What systemd calls the password (systemd.exec(5), LoadCredential)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def parse_broker(url: str) -> Broker:
         ConfigError: the address has another form, or holds a password.
     """
     try:
+        url.encode()
         parts = urllib.parse.urlsplit(url)
         port = PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
         host = parts.hostname or ""
@@ -98,7 +101,7 @@ def tls_context(settings: Mqtt) -> ssl.SSLContext:
     """Who is trusted, and with which certificate we introduce ourselves; TLS 1.2 or later.
 
     Raises:
-        ConfigError: a file is missing, or not what it should be.
+        ConfigError: a file is missing, or not what it should be; other users can read the key.
     """
     key, path = "ca_file", settings.ca_file
     try:
@@ -107,6 +110,7 @@ def tls_context(settings: Mqtt) -> ssl.SSLContext:
         if settings.cert_file:
             key, path = "cert_file", settings.cert_file
             context.load_cert_chain(settings.cert_file, settings.key_file or None, _no_passphrase)
+            _check_key(settings)
         elif settings.key_file:
             raise ConfigError(f"mqtt.key_file = {settings.key_file}: must come with mqtt.cert_file")
     except ssl.SSLError as error:
@@ -127,11 +131,14 @@ def _no_passphrase() -> str:
 
 
 def read_password(path: str) -> str | None:
-    """Return the one line of ``path``, without its line end; None where ``path`` is empty.
+    """Return the one line of ``path``, without its line end.
+
+    Where ``path`` is empty, the same of systemd's credential `CREDENTIAL`, else None.
 
     Raises:
         ConfigError: unreadable, empty, more than a line, or open to other users.
     """
+    path = path or _credential()
     if not path:
         return None
     try:
@@ -140,8 +147,8 @@ def read_password(path: str) -> str | None:
             content = file.read(65536)
     except OSError as error:
         raise _unfit(path, f"must be a readable file ({error.strerror})") from error
-    if stat.S_IMODE(mode) & _forbidden(path):
-        raise _unfit(path, f"must be readable by its owner only; run: chmod 600 {path}")
+    if open_to := _open_to_others(path, mode):
+        raise _unfit(path, open_to)
     try:
         password = content.decode().rstrip("\r\n")
     except UnicodeDecodeError:
@@ -151,14 +158,34 @@ def read_password(path: str) -> str | None:
     return password
 
 
-def _forbidden(path: str) -> int:
-    """Mode bits that must not be set.
+def _credential() -> str:
+    """The path of systemd's credential; empty where it handed none over."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(folder, CREDENTIAL) if folder else None
+    return str(path) if path and path.exists() else ""
 
-    With DynamicUser, systemd 254 and later grant access to a credential by an ACL, whose mask
-    stands where the group's bits would; others cannot enter its folder.
+
+def _check_key(settings: Mqtt) -> None:
+    """Refuse a private key that other users can read; without a key_file it is in cert_file."""
+    name, path = ("key_file", settings.key_file) if settings.key_file else (
+        "cert_file", settings.cert_file
+    )  # fmt: skip
+    if open_to := _open_to_others(path, Path(path).stat().st_mode):
+        raise ConfigError(f"mqtt.{name} = {path}: {open_to}")
+
+
+def _open_to_others(path: str, mode: int) -> str:
+    """What is wrong with a secret's mode, and what to do; empty where it is in order.
+
+    With DynamicUser, systemd grants access to a credential by an ACL, whose mask stands where
+    the group's bits would; others cannot enter its folder.
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    return 0o007 if folder and Path(path).parent == Path(folder) else 0o077
+    forbidden = 0o007 if folder and Path(path).parent == Path(folder) else 0o077
+    bits = stat.S_IMODE(mode)
+    if not bits & forbidden:
+        return ""
+    return f"must be readable by its owner only, but has mode {bits:04o}; run: chmod 600 {path}"
 
 
 def _unfit(path: str, rule: str) -> ConfigError:

@@ -1,0 +1,53 @@
+"""A password is in its file and nowhere else: not in arguments, environment or log."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Mosquitto
+from manager import Rig, carphone, rig  # noqa: F401  fixtures
+from talk import until
+
+SECRET = "correct-horse-battery-staple"
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker that wants the password."""
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = int(server.getsockname()[1])
+    broker = Mosquitto(folder, port, user="porch", password=SECRET)
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.mark.parametrize(
+    ("password", "expected"),
+    [(SECRET, "connected"), (f"not-{SECRET}", "bad user name or password")],
+    ids=["right", "wrong"],  # the temporary folder has the name in it
+)
+def test_a_running_daemon_shows_its_password_nowhere(
+    rig: Rig,  # noqa: F811
+    locked: Mosquitto,
+    password: str,
+    expected: str,
+) -> None:
+    file = rig.folder / "password"
+    file.write_text(f"{password}\n")
+    file.chmod(0o600)
+    options = {"brokers": locked.url, "password_file": file, "drain_s": 0}
+    rig.hardware.plug()
+    settings = [f"--set=mqtt.{name}={value}" for name, value in options.items()]
+    with rig.run(*settings, "--set=log.level=debug") as daemon:
+        daemon.until("READY=1")
+        until(lambda: expected in daemon.log, expected)
+        proc = Path(f"/proc/{daemon.process.pid}")
+        seen = [(proc / name).read_bytes() for name in ("cmdline", "environ")]
+        assert str(file).encode() in seen[0]
+        daemon.stop()
+        seen.append(daemon.log.encode())
+    assert not any(SECRET.encode() in text for text in seen)
