@@ -1,4 +1,4 @@
-"""Writes the examples into docs/mqtt.md and the schemas beside the payload types.
+"""Writes the examples into docs/mqtt.md, the schemas beside the payload types, docs/leaves.json.
 
     python docs/generate_mqtt.py
 
@@ -11,12 +11,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge_fer.delivery import payload
+from edge_fer.delivery import commands, payload, wire
+from edge_fer.delivery.aggregate import Summary
+from edge_fer.delivery.leaves import leaves
 from edge_fer.types import Box, Event, Phase, Presence
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "mqtt.md"
 SCHEMAS = ROOT / "edge_fer" / "delivery" / "schema.json"
+LEAVES = ROOT / "docs" / "leaves.json"
 
 
 def examples() -> Mapping[str, payload.Message]:
@@ -35,6 +38,7 @@ def examples() -> Mapping[str, payload.Message]:
         "angry": 0.01, "disgust": 0.0021, "fear": 0.0043, "happy": 0.87654,
         "sad": 0.01, "surprise": 0.03206, "neutral": 0.065,
     }  # fmt: skip
+    shares = {"neutral": 0.5512, "happy": 0.3188, "uncertain": 0.13}
     event = Event("5b1c", Phase.CHANGE, "happy", "neutral", 0.87654, scores, box, stamp)
     numbers = {"frames": 150, "fps": 14.98, "events": 3, "queued": 3, "acked": 3, "waiting": 0}
     return {
@@ -42,7 +46,9 @@ def examples() -> Mapping[str, payload.Message]:
         "event": payload.event_message(me, event, size, 7),
         "state": payload.state_message(me, [Presence("5b1c", "happy", 0.87654, box)], size, stamp),
         "stats": payload.stats_message(me, numbers, stamp),
+        "aggregate": payload.aggregate_message(me, Summary(stamp, 60.0, 15, shares), 7),
         "enabled": payload.enabled_message(me, True),
+        "response": payload.response_message(me, "enabled", commands.NO_SWITCH, "on"),
     }
 
 
@@ -61,9 +67,10 @@ def render(page: str) -> str:
 
 
 def main() -> None:
-    """Bring both files up to date."""
+    """Bring the files up to date."""
     PAGE.write_text(render(PAGE.read_text()))
-    SCHEMAS.write_text(json.dumps(payload.schemas(), indent=2) + "\n")
+    SCHEMAS.write_text(json.dumps(wire.schemas(), indent=2) + "\n")
+    LEAVES.write_text(json.dumps(leaves(), indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

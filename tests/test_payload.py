@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_fer.delivery import payload
+from edge_fer.delivery import payload, wire
 from edge_fer.delivery.payload import Identity, Message
 from edge_fer.emotion.labels import LABELS, OWN_LABEL, UNCERTAIN
 from edge_fer.types import Box, Event, Phase, Presence
@@ -84,8 +84,8 @@ def test_the_schema_takes_a_models_own_label_and_nothing_that_cannot_be_one() ->
 
 
 def test_the_wire_has_the_same_emotions_as_the_models() -> None:
-    assert (*LABELS, UNCERTAIN) == payload.EMOTIONS
-    assert f"^{OWN_LABEL.pattern}$" == payload.OWN_LABEL
+    assert (*LABELS, UNCERTAIN) == wire.EMOTIONS
+    assert f"^{OWN_LABEL.pattern}$" == wire.OWN_LABEL
 
 
 def test_status_is_retained_and_names_session_and_version() -> None:
@@ -149,7 +149,7 @@ def test_any_event_passes_the_schema(
 
 def test_the_shipped_schema_is_the_one_the_types_give() -> None:
     shipped = (ROOT / "edge_fer/delivery/schema.json").read_text()
-    assert payload.schemas() == json.loads(shipped), "run: python docs/generate_mqtt.py"
+    assert wire.schemas() == json.loads(shipped), "run: python docs/generate_mqtt.py"
 
 
 def test_the_examples_in_the_docs_are_freshly_made() -> None:

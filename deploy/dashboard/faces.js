@@ -83,10 +83,10 @@ export function createShares() {
   };
 }
 
-export function updateShares({ none, bar, list }, shares, minutes) {
+export function updateShares({ none, bar, list }, shares, why) {
   show(none, !shares.length);
   show(bar, shares.length > 0);
-  say(none, `No face in the last ${minutes}.`);
+  say(none, why);
   const mark = (node, { label, kind }) => {
     set(node, "data-kind", kind);
     set(node, "data-emotion", label);

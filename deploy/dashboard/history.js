@@ -23,6 +23,13 @@ function spans({ id, clock, segments, end }, edge, since) {
   return { id, open: end === null, segments: cut.filter((segment) => segment.to > segment.from) };
 }
 
+/** Return the same as `shares` of what an aggregating device has told of an interval. */
+export function groupShares({ shares: told }) {
+  return told
+    .map(([label, share]) => ({ label, kind: label === "uncertain" ? label : "sure", share }))
+    .sort((a, b) => (a.kind !== "sure") - (b.kind !== "sure") || b.share - a.share);
+}
+
 /** Return [{ label, kind, share }] of the faces' time, emotions first, the largest ahead. */
 export function shares(tracks) {
   const times = new Map();

@@ -76,6 +76,7 @@ export class Device {
   on = null; // is the camera open
   asked = null; // { on, at }: a command without an answer yet
   numbers = null; // { values, at }
+  group = null; // the last interval, where the device tells nothing of single faces
   camera = null;
   model = null;
   clock = new Clock();
@@ -135,6 +136,15 @@ export class Device {
     return `${this.name}: a face has gone`;
   }
 
+  aggregate(value, now, retained) {
+    if (this.alive && value.session !== this.alive.session) return this.#old();
+    this.clock.hear(value.time, now, retained);
+    this.camera = value.camera;
+    this.model = value.model;
+    this.group = value;
+    return null;
+  }
+
   state(value, now, retained) {
     this.clock.hear(value.time, now, retained);
     this.#state = value;
@@ -177,6 +187,7 @@ export class Device {
     const edge = this.clock.theirs(this.edge(now));
     for (const track of this.tracks.values()) track.end ??= Math.max(edge, track.segments.at(-1).time);
     this.#seq = 0;
+    this.group = null;
     this.clock = new Clock();
   }
 

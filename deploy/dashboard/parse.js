@@ -10,7 +10,7 @@ const SCHEMA = 1;
 const MOST_FACES = 64;
 const MOST_NUMBERS = 300;
 
-const PARSERS = { status, event, state, stats, enabled };
+const PARSERS = { status, event, state, aggregate, stats, enabled };
 export const TOPICS = Object.keys(PARSERS);
 
 /** Return what `text` on topic `<prefix>/<device>/<kind>` says; throws Malformed. */
@@ -46,6 +46,21 @@ function state(text) {
   const message = versioned(object(text));
   must(Array.isArray(message.faces) && message.faces.length <= MOST_FACES, "faces");
   return { ...common(message), faces: message.faces.map(face) };
+}
+
+function aggregate(text) {
+  const message = versioned(object(text));
+  const { people, seconds, withheld } = message;
+  must(typeof withheld === "boolean", "withheld");
+  must(withheld || (Number.isSafeInteger(people) && people > 0), "people");
+  must(Number.isFinite(seconds) && seconds >= 0, "seconds");
+  return {
+    ...common(message),
+    people: withheld ? null : people,
+    seconds,
+    shares: withheld ? [] : scores(message.shares),
+    model: name("model", message.model?.name),
+  };
 }
 
 function stats(text) {

@@ -3,9 +3,9 @@
 import { keep, make, say, set, show } from "./dom.js";
 import { createFaces, createShares, updateFaces, updateShares } from "./faces.js";
 import { createHealth, updateHealth } from "./health.js";
-import { history, shares } from "./history.js";
+import { groupShares, history, shares } from "./history.js";
 import { createTimeline, updateTimeline } from "./timeline.js";
-import { duration, minutes as inMinutes } from "./words.js";
+import { clockTime, duration, minutes as inMinutes } from "./words.js";
 
 const ANSWER_MS = 10_000;
 const MARKS = { online: "●", stopped: "◆", offline: "■", unknown: "?" };
@@ -60,8 +60,10 @@ function update(parts, device, { now, minutes, pageDownAt, windowMs }) {
   updateSwitch(parts, device, now, known);
   const tracks = history(device, { now, windowMs, pageDownAt });
   updateFaces(parts.faces, known ? device.faces : [], now, nobody(device, known));
-  say(parts.sharesTitle, `Shares of the last ${inMinutes(minutes)}`);
-  updateShares(parts.shares, shares(tracks), inMinutes(minutes));
+  const { group } = device;
+  say(parts.sharesTitle, group ? told(group) : `Shares of the last ${inMinutes(minutes)}`);
+  const none = group ? "Too few people to tell anything of them, or nobody." : `No face in the last ${inMinutes(minutes)}.`;
+  updateShares(parts.shares, group ? groupShares(group) : shares(tracks), none);
   updateTimeline(parts.timeline, tracks, { now, minutes });
   updateHealth(parts.health, device, now);
 }
@@ -71,11 +73,18 @@ function since(device, state, now) {
   return down ? `, for at least ${duration(now - device.downAt)}` : "";
 }
 
+/** What an interval's shares are of. */
+function told({ people, seconds, time }) {
+  const of = people === null ? "Shares" : `Shares of ${people} people or more`;
+  return `${of}, ${duration(1000 * seconds)} until ${clockTime(time)}`;
+}
+
 function nobody(device, known) {
   if (!known) return "Unknown while the broker is away.";
   if (!device.alive) return "The device has not said that it is online.";
   if (!device.online) return `The daemon is ${device.alive.state}: nobody is looking.`;
   if (device.on === false) return "The camera is switched off.";
+  if (device.group) return "This device tells nothing of single faces (privacy.mode is aggregate).";
   return "Nobody in view.";
 }
 

@@ -6,7 +6,7 @@ are; then all go in one commit, since a commit costs an SD card the same for one
 hundred. So with a broker that answers, nothing is written at all.
 
 A disk that does not take rows costs what was said of it, and nothing else: the outbox goes on
-in memory, and the disk is tried again.
+in memory, and the disk is tried again, be it at the start or later.
 """
 
 import logging
@@ -50,27 +50,23 @@ class Keeper:
         self._path = path
         self._more = more
         self._store: Store | None = None
+        self._ready = False
+        """The outbox knows what is in the store."""
         self._closing = False
         self._retry_at = self._trim_at = 0.0
         self._deleted_at = 0.0
+        self._moved = False
+        """A damaged file is out of the way."""
         self._faults = Faults(logger)
         self._losses = Faults(logger)
         self._counters = {"outbox_faults": 0, "outbox_damaged": 0}
         self._thread = threading.Thread(target=self._run, name="edge-fer-outbox", daemon=True)
 
     def open(self) -> None:
-        """Find the rows of earlier sessions; to be called ahead of the outbox's first row."""
-        try:
-            self._store = self._opened()
-            self._outbox.clock = self._store.clock
-            self._outbox.resume(self._store.rows, self._store.next_key())
-        except StoreError as error:
-            self._counters["outbox_faults"] += 1
-            self._store = None
-            logger.warning("%s; until the next start events wait in memory alone", error)
-            return
-        if self._store.rows:
-            logger.info("%s: %d events of earlier sessions wait", self._path, self._store.rows)
+        """Find the rows of earlier sessions; where they cannot be read, that is tried again."""
+        self._step(closing=False)
+        if self._moved:
+            self._step(closing=False)
         self._thread.start()
 
     def close(self) -> None:
@@ -78,8 +74,7 @@ class Keeper:
         with self._outbox.changed:
             self._closing = True
             self._outbox.changed.notify_all()
-        if self._thread.ident:
-            self._thread.join(CLOSE_S)
+        self._thread.join(CLOSE_S)
 
     def counters(self) -> dict[str, int]:
         """Faults of the disk; ``outbox_damaged`` are the files that were moved aside."""
@@ -93,32 +88,52 @@ class Keeper:
             self._outbox.durable = False
 
     def _loop(self) -> None:
-        store = self._store
-        while store is not None:
+        closing = False
+        while not closing:
             with self._outbox.changed:
-                while not self._closing and (pause_s := self._pause(store)) > 0:
+                while not self._closing and (pause_s := self._pause()) > 0:
                     self._outbox.changed.wait(pause_s)
                 closing = self._closing
-            try:
-                self._work(store, closing)
+            self._step(closing)
+        if self._store is not None:
+            self._store.close()
+
+    def _step(self, closing: bool) -> None:
+        self._moved = False
+        try:
+            if not self._ready and (self._outbox.unsaved_count() or not closing):
+                self._take_in(closing)
+            if self._ready and self._store:
+                self._work(self._store, closing)
                 self._outbox.durable = True
                 self._faults.clear()
-            except StoreError as error:
-                store = self._fail(store, error)
-            if closing:
-                break
-        if store is not None:
-            store.close()
+        except StoreError as error:
+            self._fail(error)
 
-    def _pause(self, store: Store) -> float:
+    def _take_in(self, closing: bool) -> None:
+        """Open the file, and have the outbox know what is in it."""
+        self._store = self._store or Store(self._path)
+        if closing:
+            # No receipt comes any more.
+            self._outbox.rewind()
+        self._ready = self._outbox.resume(self._store)
+        self._retry_at = self._trim_at = self._deleted_at = 0.0
+        if self._ready and self._store.rows:
+            logger.info("%s: %d events of earlier sessions wait", self._path, self._store.rows)
+        if self._ready:
+            self._more()
+
+    def _pause(self) -> float:
         """Seconds until there is something to do; 0 and below for now."""
-        now, bounds = store.clock(), self._outbox.bounds
+        now, bounds = self._outbox.clock(), self._outbox.bounds
         if self._retry_at > now:
             return self._retry_at - now
+        if not self._ready or self._store is None:
+            return RETRY_S if self._store and self._outbox.on_way() else 0
         unsaved = self._outbox.unsaved()
         if self._outbox.lacking() or len(unsaved) > bounds.unacked:
             return 0
-        due = [self._trim_at] if store.rows else [now + TRIM_S]
+        due = [self._trim_at] if self._store.rows else [now + TRIM_S]
         if unsaved:
             due.append(unsaved[0].born + bounds.spill_after_s)
         if self._outbox.has_done():
@@ -126,7 +141,7 @@ class Keeper:
         return min(due) - now
 
     def _work(self, store: Store, closing: bool) -> None:
-        now, bounds = store.clock(), self._outbox.bounds
+        now, bounds = self._outbox.clock(), self._outbox.bounds
         if done := self._outbox.done():
             self._delete(store, done)
         self._deleted_at = now
@@ -137,8 +152,17 @@ class Keeper:
             self._outbox.saved(unsaved)
         self._trim(store)
         if self._outbox.lacking() and not closing:
-            self._outbox.loaded(store.load(self._outbox.read_to(), CACHED_ROWS))
+            self._load(store)
             self._more()
+
+    def _load(self, store: Store) -> None:
+        rows, damaged = store.load(self._outbox.read_to(), CACHED_ROWS)
+        if damaged:
+            self._counters["outbox_faults"] += 1
+            logger.warning("%s: %d events are damaged, and dropped", self._path, len(damaged))
+            self._delete(store, self._outbox.drop(dict.fromkeys(damaged, "dropped_damaged")))
+        if rows or not damaged:
+            self._outbox.loaded(rows)
 
     def _delete(self, store: Store, keys: list[int]) -> None:
         try:
@@ -149,7 +173,7 @@ class Keeper:
 
     def _trim(self, store: Store) -> None:
         """Drop the oldest rows while they are expired, too many or too large together."""
-        bounds, now = self._outbox.bounds, store.clock()
+        bounds, now = self._outbox.bounds, self._outbox.clock()
         self._trim_at = now + TRIM_S
         rows, size, last = store.rows, store.bytes, 0
         if not rows:
@@ -168,39 +192,26 @@ class Keeper:
             if len(causes) < len(page):
                 return
 
-    def _fail(self, store: Store, error: StoreError) -> Store | None:
+    def _fail(self, error: StoreError) -> None:
         """Say so, and go on: with the same file later, or with a new one if it is damaged."""
+        self._counters["outbox_faults"] += 1
         self._outbox.durable = False
-        self._retry_at = store.clock() + RETRY_S
+        self._retry_at = self._outbox.clock() + RETRY_S
         with self._outbox.changed:
             self._outbox.changed.notify_all()
-        if not error.damaged:
-            self._counters["outbox_faults"] += 1
-            self._faults.warn(f"{error}; events wait in memory meanwhile", kind="disk")
-            return store
-        store.close()
-        self._outbox.lose_disk()
-        try:
-            self._counters["outbox_faults"] += 1
-            self._move_aside(error)
-            new = Store(self._path)
-        except (StoreError, OSError) as again:
-            logger.warning("%s; until the next start events wait in memory alone", again)
-            return None
-        new.set_clock(store.clock())
-        self._outbox.clock = new.clock
-        self._retry_at = 0.0
-        return new
-
-    def _opened(self) -> Store:
-        try:
-            return Store(self._path)
-        except StoreError as error:
-            if not error.damaged:
-                raise
-            self._counters["outbox_faults"] += 1
-            self._move_aside(error)
-            return Store(self._path)
+        if error.damaged:
+            if self._store is not None:
+                self._store.close()
+            self._store, self._ready = None, False
+            self._outbox.lose_disk()
+            try:
+                self._move_aside(error)
+            except StoreError as failure:
+                error = failure
+            else:
+                self._retry_at, self._moved = 0.0, True
+                return
+        self._faults.warn(f"{error}; events wait in memory meanwhile", kind="disk")
 
     def _move_aside(self, error: StoreError) -> None:
         aside = self._path.with_name(f"{self._path.name}.damaged")

@@ -39,6 +39,11 @@ class Latest:
         self._latest[message.topic] = message
         self._show(message.topic)
 
+    def again(self, topic: str) -> None:
+        """Show what is on this topic once more."""
+        self._shown.pop(topic, None)
+        self._show(topic)
+
     def offer(self, message: Message) -> bool:
         """Send this once the last one has arrived; False where one is skipped for it, or it is."""
         topic = message.topic

@@ -25,8 +25,8 @@ from edge_fer.errors import BrokerError
 
 WINDOW = 20
 """Most events on their way without a receipt; the default of paho and many brokers."""
-TOPICS = 5
-"""Messages of other topics that may be on their way beside the events."""
+TOPICS = 7
+"""Messages that may be on their way beside the events: of five other topics, and two answers."""
 
 V5, V3 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 Protocol = MQTTProtocolVersion
@@ -61,6 +61,8 @@ class Caller:
     client_id: str = ""
     keepalive_s: int = 30
     will: Message | None = None
+    most_bytes: int | None = None
+    """Longest packet that the broker may send us (MQTT 5); None is any."""
 
 
 class _Client(Client):
@@ -88,7 +90,7 @@ class Link:
         self.protocol = protocol
         self.ended = threading.Event()
         self._callbacks = callbacks
-        self._keepalive_s = caller.keepalive_s
+        self._caller = caller
         self._answered = threading.Event()
         self._up = False
         self.end = silent(broker)
@@ -129,9 +131,10 @@ class Link:
             BrokerError: it has not; the text says why.
         """
         try:
-            self._client.connect(self.broker.host, self.broker.port, self._keepalive_s)
-        except (OSError, ValueError) as error:
-            # Paho leaves a socket whose handshake failed open; it ends with this exception.
+            self._call()
+        except (OSError, ValueError, LookupError) as error:
+            # Paho leaves a socket whose handshake failed open; it ends with this exception. The
+            # last one is what it raises where the answer to a WebSocket has no such header.
             self.end = unreachable(error)
         else:
             self.speechless = True
@@ -167,6 +170,15 @@ class Link:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def _call(self) -> None:
+        properties = None
+        if self.protocol == V5 and self._caller.most_bytes is not None:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.MaximumPacketSize = self._caller.most_bytes
+        self._client.connect(
+            self.broker.host, self.broker.port, self._caller.keepalive_s, properties=properties
+        )
+
     def _properties(self, message: Message, kind: int) -> Properties | None:
         if self.protocol != V5:
             return None
@@ -176,6 +188,8 @@ class Link:
             properties.UserProperty = list(message.properties)
         if message.expiry_s is not None:
             properties.MessageExpiryInterval = message.expiry_s
+        if message.correlation is not None:
+            properties.CorrelationData = message.correlation
         return properties
 
     def _on_connect(self, _c: Any, _u: Any, _f: Any, reason: Any, properties: Any) -> None:
@@ -216,9 +230,16 @@ class Link:
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
         try:
-            self._callbacks.received(
-                Message(message.topic, bytes(message.payload), message.qos, message.retain)
-            )
+            self._callbacks.received(_received(message))
         except Exception:
             # An exception would end paho's thread, and with it all delivery.
             logger.exception("%s: a message could not be handled", self.broker)
+
+
+def _received(message: MQTTMessage) -> Message:
+    asked = message.properties
+    return Message(
+        message.topic, bytes(message.payload), message.qos, message.retain,
+        response_topic=getattr(asked, "ResponseTopic", None),
+        correlation=getattr(asked, "CorrelationData", None),
+    )  # fmt: skip

@@ -5,7 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Message:
-    """One message; the last three fields travel in MQTT 5 alone."""
+    """One message; all but the first four fields travel in MQTT 5 alone."""
 
     topic: str
     payload: bytes
@@ -16,3 +16,7 @@ class Message:
     """User properties."""
     expiry_s: int | None = None
     """Seconds from now on; None is never."""
+    response_topic: str | None = None
+    """Where the sender of a command wants its answer."""
+    correlation: bytes | None = None
+    """What the sender of a command wants to find in its answer."""

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 from edge_fer.delivery.broker import Broker
 from edge_fer.delivery.faults import Faults
-from edge_fer.delivery.link import V3, V5, Caller, Link, Protocol
+from edge_fer.delivery.link import V3, V5, Link, Protocol
 from edge_fer.delivery.link import Callbacks as Callbacks
+from edge_fer.delivery.link import Caller as Caller
 from edge_fer.delivery.message import Message
 from edge_fer.errors import BrokerError
 
@@ -23,10 +24,16 @@ STEADY_S = 10.0
 """A connection that lasted this long was a good one: its end is news, and soon tried again."""
 ANSWER_S = 10.0
 """Longest wait for the broker to accept or refuse us."""
-HANG_UP_S = 2.0
+HANG_UP_S = 0.2
 """Longest wait for a thread to end; it may sit in a name lookup."""
 
 logger = logging.getLogger(__name__)
+
+
+def pause_s(round_: int) -> float:
+    """Seconds to wait after that many rounds of failed tries, drawn by lot."""
+    # After a day without a broker the rounds are too many to be an exponent.
+    return random.uniform(RETRY_MIN_S, min(RETRY_MAX_S, 2.0 ** min(round_ + 1, 30)))
 
 
 class Connection:
@@ -36,19 +43,9 @@ class Connection:
     so that a fleet does not come back in step.
     """
 
-    def __init__(
-        self,
-        brokers: Sequence[Broker],
-        password: str | None,
-        callbacks: Callbacks,
-        *,
-        client_id: str = "",
-        keepalive_s: int = 30,
-        will: Message | None = None,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
+    def __init__(self, brokers: Sequence[Broker], caller: Caller, callbacks: Callbacks) -> None:
         self._brokers = tuple(brokers)
-        self._caller = Caller(password, tls, client_id, keepalive_s, will)
+        self._caller = caller
         self._callbacks = callbacks
         self._at = 0
         self._failures = 0
@@ -108,14 +105,17 @@ class Connection:
     def _run(self) -> None:
         while not self._closing.is_set():
             protocol = V3 if self.broker in self._old else V5
-            if self._visit(protocol):
-                self._old.add(self.broker)
-                continue
+            try:
+                if self._visit(protocol):
+                    self._old.add(self.broker)
+                    continue
+            except Exception:
+                # Whatever it was: nobody else would ever try again.
+                logger.exception("%s: the connection has failed", self.broker)
             round_ = self._failures // len(self._brokers)
             self._failures += 1
             self._at = (self._at + 1) % len(self._brokers)
-            pause_s = random.uniform(RETRY_MIN_S, min(RETRY_MAX_S, 2.0 ** (round_ + 1)))
-            self._closing.wait(pause_s)
+            self._closing.wait(pause_s(round_))
 
     def _visit(self, protocol: Protocol) -> bool:
         """Stay with a broker until the connection ends; True if an older protocol may help."""

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from edge_fer.delivery.limits import Bounds
 from edge_fer.delivery.message import Message
-from edge_fer.delivery.store import Row
+from edge_fer.delivery.store import Row, Store
 
 CACHED_ROWS = 200
 """Most rows on disk that are held in memory too."""
@@ -40,10 +40,11 @@ class Outbox:
         self.bounds = bounds
         self.changed = threading.Condition()
         self.clock: Callable[[], float] = time.monotonic
-        """Decides ages; to be set ahead of the first row."""
+        """Decides ages."""
         self.durable = False
         """The disk takes rows."""
         self._next_key = 1
+        self._held = False
         self._on_way: dict[int, Row] = {}
         self._ahead: dict[int, Row] = {}
         self._on_disk = 0
@@ -52,7 +53,7 @@ class Outbox:
         self._fresh: dict[int, Row] = {}
         self._done: list[int] = []
         names = ("queued", "sent", "acked", "stored", "resumed", "dropped_full", "dropped_bytes",
-                 "dropped_expired", "dropped_damaged")  # fmt: skip
+                 "dropped_expired", "dropped_damaged", "dropped_barred")  # fmt: skip
         self._counters = dict.fromkeys(names, 0)
 
     def __len__(self) -> int:
@@ -83,7 +84,7 @@ class Outbox:
         """
         with self.changed:
             taken: list[tuple[int, Message]] = []
-            while len(self._on_way) < window and (row := self._next()):
+            while not self._held and len(self._on_way) < window and (row := self._next()):
                 left_s = self.bounds.age_s - (self.clock() - row.born)
                 if left_s > 0:
                     self._on_way[row.key] = row
@@ -97,19 +98,21 @@ class Outbox:
                 self.changed.notify_all()
             return taken
 
-    def ack(self, key: int) -> None:
-        """Forget a message: the broker has it. Unknown keys are ignored."""
+    def ack(self, key: int, counter: str = "acked") -> None:
+        """Forget a message: the broker has it, or none may. Unknown keys are ignored."""
         with self.changed:
             if (row := self._on_way.pop(key, None)) is not None:
-                self._counters["acked"] += 1
+                self._counters[counter] += 1
                 self._forget(row)
-                logger.debug("accepted %s: acknowledged", row.name)
+                what = "acknowledged" if counter == "acked" else counter
+                logger.debug("accepted %s: %s", row.name, what)
                 self.changed.notify_all()
 
     def rewind(self) -> None:
         """Put back what was on its way when a connection ended; `take` gives it again, first."""
         with self.changed:
             back, self._on_way = self._on_way, {}
+            self.changed.notify_all()
             self._ahead = {key: row for key, row in back.items() if row.stored} | self._ahead
             self._fresh = {key: row for key, row in back.items() if not row.stored} | self._fresh
 
@@ -130,11 +133,29 @@ class Outbox:
 
     # What follows is for the keeper.
 
-    def resume(self, rows: int, next_key: int) -> None:
-        """Rows of earlier sessions are on disk; they come first."""
+    def resume(self, store: Store) -> bool:
+        """Rows of earlier sessions are on disk; they come first.
+
+        False while something is on its way. Nothing more is sent then until this was called
+        again, for the receipts to come are known by keys that are to change.
+        """
         with self.changed:
-            self._on_disk, self._next_key, self.durable = rows, next_key, True
-            self._counters["resumed"] += rows
+            self._held = bool(self._on_way)
+            if self._held:
+                return False
+            later_s, first = store.clock() - self.clock(), store.next_key()
+            self.clock, self.durable = store.clock, True
+            self._fresh = dict(enumerate(self._fresh.values(), first))
+            for key, row in self._fresh.items():
+                row.key, row.born = key, row.born + later_s
+            self._next_key = first + len(self._fresh)
+            self._on_disk, self._read_to = store.rows, 0
+            self._counters["resumed"] += store.rows
+            return True
+
+    def on_way(self) -> bool:
+        """Some are on their way to the broker."""
+        return bool(self._on_way)
 
     def unsaved(self) -> list[Row]:
         """Rows that are here alone, oldest first."""

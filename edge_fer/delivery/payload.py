@@ -1,47 +1,29 @@
-"""Reports to messages: the only file that knows the JSON on the wire. Pure functions, no clock.
+"""Reports to messages: who says what on which topic. Pure functions, no clock.
 
-The messages are a contract, told in docs/mqtt.md and, for programs, in schema.json beside
-this file. Fields may be added under the same `SCHEMA`; one that goes or changes its meaning
-raises the number.
+The JSON in them is that of `wire`.
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
 
+from edge_fer.delivery.aggregate import Summary
 from edge_fer.delivery.message import Message as Message
+from edge_fer.delivery.wire import (
+    SCHEMA,
+    AggregatePayload,
+    BoxPayload,
+    EventPayload,
+    FacePayload,
+    ModelPayload,
+    ResponsePayload,
+    State,
+    StatePayload,
+    StatusPayload,
+)
 from edge_fer.types import Box, Event, Presence, Scores
-
-SCHEMA: Literal[1] = 1
-
-EMOTIONS = (
-    "angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "contempt", "uncertain",
-)  # fmt: skip
-OWN_LABEL = "^[a-z0-9_-]{1,32}$"
-Emotion = Annotated[
-    str,
-    Meta(
-        extra_json_schema={
-            "anyOf": [
-                {"enum": list(EMOTIONS)},
-                {"pattern": OWN_LABEL, "description": "A label of the model's own."},
-            ]
-        },
-    ),
-]
-State = Literal["online", "stopped", "offline"]
-Probability = Annotated[float, Meta(ge=0, le=1, description="Rounded to 4 decimals.")]
-Time = Annotated[
-    str,
-    Meta(
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
-        description="RFC 3339, UTC, milliseconds.",
-    ),
-]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,78 +38,6 @@ class Identity:
     version: str
     model_name: str
     model_sha256: str
-
-
-class ModelPayload(Struct, frozen=True):
-    """The network that judged."""
-
-    name: str
-    sha256: str
-
-
-class BoxPayload(Struct, frozen=True):
-    """A face rectangle in px of the frame, origin top left; it may reach beyond the frame."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-    frame_width: int
-    frame_height: int
-
-
-class EventPayload(Struct, frozen=True):
-    """A face got its first emotion, another one, or went."""
-
-    schema: Literal[1]
-    id: Annotated[str, Meta(description="Unique: the same id twice is the same event twice.")]
-    session: Annotated[str, Meta(description="Random; new at each start of the daemon.")]
-    seq: Annotated[int, Meta(ge=1, description="Counts events of a session, without gaps.")]
-    time: Time
-    device: str
-    camera: str
-    track: Annotated[str, Meta(description="Random, short-lived name of a followed face.")]
-    phase: Literal["begin", "change", "end"]
-    emotion: Emotion
-    previous: Annotated[Emotion | None, Meta(description="null in a track's first event.")]
-    confidence: Annotated[Probability, Meta(description="Smoothed, of the strongest label.")]
-    scores: Annotated[dict[str, Probability], Meta(description="Smoothed, by label.")]
-    box: BoxPayload
-    model: ModelPayload
-
-
-class StatusPayload(Struct, frozen=True):
-    """Whether the daemon lives; `offline` is the LWT, said by the broker."""
-
-    state: State
-    session: str
-    version: str
-
-
-class FacePayload(Struct, frozen=True):
-    """A face in view; box and confidence are those of the moment the state was published."""
-
-    track: str
-    emotion: Emotion
-    confidence: Probability
-    box: BoxPayload
-
-
-class StatePayload(Struct, frozen=True):
-    """The faces in view; true while status says `online` with the same session."""
-
-    schema: Literal[1]
-    session: str
-    time: Time
-    device: str
-    camera: str
-    faces: list[FacePayload]
-
-
-class StatsPayload(Struct, frozen=True):
-    """Numbers about the daemon: `time`, and beside it one number per name."""
-
-    time: Time
 
 
 def event_message(identity: Identity, event: Event, size: tuple[int, int], seq: int) -> Message:
@@ -150,6 +60,31 @@ def event_message(identity: Identity, event: Event, size: tuple[int, int], seq: 
         model=ModelPayload(identity.model_name, identity.model_sha256),
     )
     return _message(identity, "event", payload, retain=False)
+
+
+def event_topic(identity: Identity) -> str:
+    """Return the topic of events."""
+    return _topic(identity, "event")
+
+
+def aggregate_message(identity: Identity, summary: Summary, seq: int) -> Message:
+    """Return the message of interval number ``seq``."""
+    shares = summary.shares
+    payload = AggregatePayload(
+        schema=SCHEMA,
+        id=f"{identity.session}-{seq}",
+        session=identity.session,
+        seq=seq,
+        time=rfc3339(summary.stamp),
+        device=identity.device,
+        camera=identity.camera,
+        seconds=round(summary.seconds, 1),
+        withheld=shares is None,
+        people=summary.people,
+        shares=None if shares is None else _rounded(shares, 2),
+        model=ModelPayload(identity.model_name, identity.model_sha256),
+    )
+    return _message(identity, "aggregate", payload, retain=False)
 
 
 def status_message(identity: Identity, state: State) -> Message:
@@ -177,6 +112,11 @@ def state_message(
     return _message(identity, "state", payload, retain=True)
 
 
+def no_state_message(identity: Identity) -> Message:
+    """Return what takes the retained state away from the broker."""
+    return Message(_topic(identity, "state"), b"", 1, True)
+
+
 def stats_message(identity: Identity, numbers: Mapping[str, float], stamp: float) -> Message:
     """Return the numbers as one flat object, floats rounded to 4 decimals."""
     return _message(identity, "stats", {"time": rfc3339(stamp), **_rounded(numbers)}, retain=False)
@@ -187,9 +127,9 @@ def enabled_message(identity: Identity, enabled: bool) -> Message:
     return Message(_topic(identity, "enabled"), b"ON" if enabled else b"OFF", 1, True)
 
 
-def enabled_command_topic(identity: Identity) -> str:
-    """Return the topic on which commands come in."""
-    return _topic(identity, "enabled/set")
+def command_topic(identity: Identity, name: str) -> str:
+    """Return the topic on which that command comes in."""
+    return _topic(identity, f"{name}/set")
 
 
 def parse_enabled(payload: bytes) -> bool | None:
@@ -197,29 +137,16 @@ def parse_enabled(payload: bytes) -> bool | None:
     return {b"ON": True, b"OFF": False}.get(payload)
 
 
+def response_message(identity: Identity, command: str, reason: str | None, got: str) -> Message:
+    """Return the answer to a command; ``reason`` says why it was refused, None that it was not."""
+    payload = ResponsePayload(SCHEMA, command, reason is None, reason, got)
+    return _message(identity, "response", payload, retain=False)
+
+
 def rfc3339(stamp: float) -> str:
     """Return Unix seconds as ``2024-05-01T12:00:00.250Z``."""
     time = datetime.fromtimestamp(round(stamp, 3), timezone.utc)
     return f"{time.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
-
-
-def schemas() -> dict[str, Any]:
-    """Return the JSON Schemas of all JSON topics: one document, keyed by the topic's last part."""
-    types = {
-        "event": EventPayload,
-        "state": StatePayload,
-        "stats": StatsPayload,
-        "status": StatusPayload,
-    }
-    roots, definitions = msgspec.json.schema_components(
-        types.values(), ref_template="#/$defs/{name}"
-    )
-    definitions["StatsPayload"]["additionalProperties"] = {"type": "number"}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **dict(zip(types, roots, strict=True)),
-        "$defs": definitions,
-    }
 
 
 def _message(identity: Identity, name: str, payload: object, *, retain: bool) -> Message:
@@ -241,5 +168,5 @@ def _box(box: Box, size: tuple[int, int]) -> BoxPayload:
     return BoxPayload(box.left, box.top, box.width, box.height, *size)
 
 
-def _rounded(numbers: Scores) -> dict[str, float]:
-    return {name: round(number, 4) for name, number in numbers.items()}
+def _rounded(numbers: Scores, decimals: int = 4) -> dict[str, float]:
+    return {name: round(number, decimals) for name, number in numbers.items()}

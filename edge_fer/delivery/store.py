@@ -9,6 +9,7 @@ import contextlib
 import os
 import sqlite3
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,20 +19,25 @@ import msgspec
 
 from edge_fer.delivery.message import Message
 
-VERSION: Final = 1
-"""SQLite's user_version of the tables below."""
+VERSION: Final = 2
+"""SQLite's user_version of the tables below. A file of version 1 is brought up to it."""
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 BUSY_S: Final = 1.0
+PAGE_BYTES: Final = 4096
 
-_TABLES: Final = (
-    "CREATE TABLE event ("
+_COLUMNS: Final = (
     "key INTEGER PRIMARY KEY, name TEXT NOT NULL, born REAL NOT NULL, topic TEXT NOT NULL, "
     "payload BLOB NOT NULL, qos INTEGER NOT NULL, retain INTEGER NOT NULL, "
-    "content_type TEXT NOT NULL, properties TEXT NOT NULL)",
-    "CREATE TABLE clock (boot TEXT NOT NULL, boot_s REAL NOT NULL, clock_s REAL NOT NULL)",
-    "INSERT INTO clock VALUES ('', 0, 0)",
-    f"PRAGMA user_version = {VERSION}",
+    "content_type TEXT NOT NULL, properties TEXT NOT NULL"
 )
+_EVENT: Final = f"CREATE TABLE event ({_COLUMNS}, checksum INTEGER NOT NULL)"
+_CLOCK: Final = (
+    "CREATE TABLE clock (boot TEXT NOT NULL, boot_s REAL NOT NULL, clock_s REAL NOT NULL)"
+)
+_INSERT: Final = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+_TABLES: Final = {1: {f"CREATE TABLE event ({_COLUMNS})", _CLOCK}, VERSION: {_EVENT, _CLOCK}}
+"""What is in a file of each version that can be read, as SQLite remembers it."""
 
 
 class StoreError(Exception):
@@ -71,10 +77,15 @@ class Store:
         with self._errors():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            if 0 < path.stat().st_size < PAGE_BYTES:
+                # SQLite would take it for an empty one.
+                raise StoreError(path, "is cut short", damaged=True)
             # Opened on the thread that starts, used on the one that writes.
             self._db = sqlite3.connect(
                 path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
             )
+            # Damaged text is to fail at its checksum, not here.
+            self._db.text_factory = lambda value: value.decode(errors="surrogateescape")
         try:
             with self._errors():
                 self._prepare()
@@ -90,10 +101,6 @@ class Store:
         """
         return self._clock_s + time.clock_gettime(time.CLOCK_BOOTTIME) - self._boot_s
 
-    def set_clock(self, seconds: float) -> None:
-        """Have the clock go on from ``seconds``."""
-        self._clock_s += seconds - self.clock()
-
     def next_key(self) -> int:
         """The first key that is free."""
         with self._errors():
@@ -102,9 +109,7 @@ class Store:
     def save(self, rows: Sequence[Row]) -> None:
         """Commit ``rows``, all or none."""
         with self._errors(), self._commit():
-            self._db.executemany(
-                "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_values, rows)
-            )
+            self._db.executemany(_INSERT, map(_values, rows))
         self.rows += len(rows)
         self.bytes += sum(len(row.message.payload) for row in rows)
 
@@ -118,17 +123,24 @@ class Store:
         self.rows -= len(freed)
         self.bytes -= sum(freed)
 
-    def load(self, after: int, limit: int) -> list[Row]:
-        """The next rows beyond a key, oldest first."""
+    def load(self, after: int, limit: int) -> tuple[list[Row], list[int]]:
+        """The next rows beyond a key, oldest first, and the keys of those that are damaged."""
+        rows, damaged = [], []
         with self._errors():
             query = "SELECT * FROM event WHERE key > ? ORDER BY key LIMIT ?"
-            return [_row(values) for values in self._db.execute(query, (after, limit))]
+            for values in self._db.execute(query, (after, limit)):
+                if values[-1] == _checksum(values[:-1]):
+                    rows.append(_row(values))
+                else:
+                    damaged.append(int(values[0]))
+        return rows, damaged
 
     def oldest(self, limit: int, after: int = 0) -> list[tuple[int, int, float]]:
         """Key, bytes and birth of the oldest rows beyond a key."""
         with self._errors():
             query = (
-                "SELECT key, length(payload), born FROM event WHERE key > ? ORDER BY key LIMIT ?"
+                "SELECT key, length(payload), CAST(born AS REAL) FROM event "
+                "WHERE key > ? ORDER BY key LIMIT ?"
             )
             return self._db.execute(query, (after, limit)).fetchall()
 
@@ -140,32 +152,44 @@ class Store:
     def _prepare(self) -> None:
         # Without shared memory beside the file, and held against every other process.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE").fetchone()
-        new = self._is_new()
+        version = self._version()
         for pragma in ("journal_mode = WAL", "synchronous = FULL"):
             self._db.execute(f"PRAGMA {pragma}").fetchone()
-        self._db.execute("BEGIN IMMEDIATE")
-        for statement in _TABLES if new else ():
-            self._db.execute(statement)
-        self._db.execute("COMMIT")
         found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise StoreError(self.path, found.splitlines()[-1], damaged=True)
-        boot, boot_s, self._clock_s = self._db.execute("SELECT * FROM clock").fetchone()
+        self._db.execute("BEGIN IMMEDIATE")
+        self._bring_up(version)
+        self._db.execute("COMMIT")
+        clock = self._db.execute("SELECT * FROM clock WHERE clock_s BETWEEN 0 AND 1e10").fetchall()
+        if [tuple(map(type, row)) for row in clock] != [(str, float, float)]:
+            raise StoreError(self.path, "its clock cannot be read", damaged=True)
+        ((boot, boot_s, self._clock_s),) = clock
         now = time.clock_gettime(time.CLOCK_BOOTTIME)
         self._boot_s = boot_s if boot == self._boot and boot_s <= now else now
         count = "SELECT count(*), ifnull(sum(length(payload)), 0) FROM event"
         self.rows, self.bytes = self._db.execute(count).fetchone()
 
-    def _is_new(self) -> bool:
-        """Whether there are no tables yet; a file that is not ours is refused, and untouched."""
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    def _version(self) -> int:
+        """That of the file, 0 for a new one; one that is not ours is refused, and untouched."""
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        found = {sql for (sql,) in self._db.execute("SELECT sql FROM sqlite_master")}
         if version > VERSION:
             text = f"is of version {version}, made by a newer edge-fer; this one knows {VERSION}"
             raise StoreError(self.path, text)
-        if version == 0 and tables:
+        if found != _TABLES.get(version, set()):
             raise StoreError(self.path, "is a database, but not an outbox of edge-fer")
-        return not tables
+        return version
+
+    def _bring_up(self, version: int) -> None:
+        """Make the tables, or take over those of version 1, which had no checksums."""
+        if version == VERSION:
+            return
+        rows = self._db.execute("SELECT * FROM event").fetchall() if version else []
+        first = ["DROP TABLE event"] if version else [_CLOCK, "INSERT INTO clock VALUES ('', 0, 0)"]
+        for statement in (*first, _EVENT, f"PRAGMA user_version = {VERSION}"):
+            self._db.execute(statement)
+        self._db.executemany(_INSERT, [(*values, _checksum(values)) for values in rows])
 
     @contextlib.contextmanager
     def _commit(self) -> Iterator[None]:
@@ -191,7 +215,7 @@ class Store:
         except sqlite3.Error as error:
             # Busy, full and read-only are of subclasses; damage is not.
             raise StoreError(self.path, str(error), damaged=_is_damage(error)) from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, OverflowError) as error:
             raise StoreError(self.path, str(error), damaged=True) from error
 
 
@@ -202,12 +226,18 @@ def _is_damage(error: sqlite3.Error) -> bool:
 def _values(row: Row) -> tuple[object, ...]:
     it = row.message
     properties = msgspec.json.encode(it.properties).decode()
-    return (row.key, row.name, row.born, it.topic, it.payload, it.qos, it.retain,
-            it.content_type, properties)  # fmt: skip
+    values = (row.key, row.name, float(row.born), it.topic, it.payload, it.qos, int(it.retain),
+              it.content_type, properties)  # fmt: skip
+    return (*values, _checksum(values))
 
 
-def _row(values: tuple[int, str, float, str, bytes, int, int, str, str]) -> Row:
-    key, name, born, topic, payload, qos, retain, content_type, properties = values
+def _checksum(values: Sequence[object]) -> int:
+    # SQLite notices damage to its pages' structure, none to what is in a cell.
+    return zlib.crc32(repr(tuple(values)).encode())
+
+
+def _row(values: tuple[int, str, float, str, bytes, int, int, str, str, int]) -> Row:
+    key, name, born, topic, payload, qos, retain, content_type, properties, _ = values
     pairs = msgspec.json.decode(properties, type=tuple[tuple[str, str], ...])
     message = Message(topic, payload, qos, bool(retain), content_type, pairs)
     return Row(key, name, born, message, stored=True)

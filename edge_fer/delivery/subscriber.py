@@ -2,18 +2,23 @@
 
 import contextlib
 import queue
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 
 from edge_fer.delivery.broker import Broker
 from edge_fer.delivery.message import Message
-from edge_fer.delivery.mqtt import Callbacks, Connection, probe
+from edge_fer.delivery.mqtt import Callbacks, Caller, Connection, probe
 from edge_fer.errors import BrokerError
 
 
 @contextlib.contextmanager
 def subscribe(
-    broker: Broker, topics: Sequence[str], password: str | None = None, timeout_s: float = 5.0
+    broker: Broker,
+    topics: Sequence[str],
+    password: str | None = None,
+    timeout_s: float = 5.0,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[queue.SimpleQueue[Message]]:
     """Listen to ``topics`` (wildcards allowed) and give a queue that fills with messages.
 
@@ -23,7 +28,7 @@ def subscribe(
     Raises:
         BrokerError: the broker does not answer, or refuses.
     """
-    probe(broker, password, timeout_s)
+    probe(broker, password, timeout_s, tls)
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     ready = threading.Semaphore(0)
 
@@ -32,7 +37,7 @@ def subscribe(
             connection.subscribe(topic)
 
     callbacks = Callbacks(up=ask, received=inbox.put, subscribed=ready.release)
-    connection = Connection([broker], password, callbacks)
+    connection = Connection([broker], Caller(password, tls), callbacks)
     connection.open()
     try:
         if not all(ready.acquire(timeout=timeout_s) for _ in topics):

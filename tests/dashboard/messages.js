@@ -16,4 +16,11 @@ export const event = (values = {}, at = T) =>
 export const state = (faces, at = T, session = "s1") =>
   JSON.stringify({ schema: 1, session, time: iso(at), device: "porch", camera: "cam0", faces });
 
+export const aggregate = (values = {}, at = T) =>
+  JSON.stringify({
+    schema: 1, id: "s1-1", session: "s1", seq: 1, time: iso(at), device: "porch", camera: "cam0",
+    seconds: 60, withheld: false, people: 5, shares: { uncertain: 0.2, sad: 0.3, happy: 0.5 },
+    model: { name: "small", sha256: "ab" }, ...values,
+  });
+
 export const face = (values = {}) => ({ track: "5b1c", emotion: "happy", confidence: 0.9, box: BOX, ...values });

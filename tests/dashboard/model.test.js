@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { history, shares } from "../../deploy/dashboard/history.js";
+import { groupShares, history, shares } from "../../deploy/dashboard/history.js";
 import { Model, reading } from "../../deploy/dashboard/model.js";
-import { event, face, iso, state, status, T } from "./messages.js";
+import { aggregate, event, face, iso, state, status, T } from "./messages.js";
 
 const WINDOW = { windowMs: 60_000 };
 const HOUR = 3_600_000;
@@ -206,4 +206,38 @@ test("devices stay apart, and there are not endless ones", () => {
     model.take(`home/edge-fer/d${place}/status`, status("online"), T);
   }
   assert.deepEqual([model.devices.size, model.ignored.count], [100, 50]);
+});
+
+test("a device that tells of groups alone has shares and no faces", () => {
+  const { model, porch } = heard(
+    ["status", status("online")],
+    ["state", ""],
+    ["aggregate", aggregate({}, T), T],
+  );
+  assert.deepEqual(emotions(porch), []);
+  assert.equal(porch.group.people, 5);
+  assert.deepEqual(
+    groupShares(porch.group).map(({ label, kind, share }) => [label, kind, share]),
+    [["happy", "sure", 0.5], ["sad", "sure", 0.3], ["uncertain", "uncertain", 0.2]],
+  );
+  assert.equal(model.ignored.count, 0);
+});
+
+test("a group that is withheld has no shares, and another session forgets it", () => {
+  const withheld = aggregate({ withheld: true, people: null, shares: null });
+  const { model, porch } = heard(["status", status("online")], ["aggregate", withheld]);
+  assert.deepEqual([porch.group.people, groupShares(porch.group)], [null, []]);
+  model.take("home/edge-fer/porch/status", status("online", "s2"), T + 1);
+  assert.equal(porch.group, null);
+  model.take("home/edge-fer/porch/aggregate", aggregate(), T + 2);
+  assert.deepEqual([porch.group, porch.stale], [null, 1]);
+});
+
+test("a group without people or shares is refused", () => {
+  const { model } = heard(
+    ["aggregate", aggregate({ people: null })],
+    ["aggregate", aggregate({ shares: null })],
+    ["aggregate", aggregate({ shares: { happy: 2 } })],
+  );
+  assert.equal(model.ignored.count, 3);
 });

@@ -1,0 +1,227 @@
+"""Messages to the broker, and what became of them; it does not care what they say.
+
+Those that are to be delivered (`deliver`) are kept in the outbox until the broker's receipt, over
+restarts too. Of those that are shown (`show`) only the latest of each topic counts: a newer one
+replaces it, and all are sent again on every connect. The main thread waits for the broker only
+at the end, `mqtt.drain_s` at most.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from edge_fer.delivery.broker import parse_brokers, read_password, tls_context
+from edge_fer.delivery.faults import Faults
+from edge_fer.delivery.keeper import Keeper
+from edge_fer.delivery.latest import Latest
+from edge_fer.delivery.limits import bounds
+from edge_fer.delivery.message import Message
+from edge_fer.delivery.mqtt import Callbacks, Caller, Connection
+from edge_fer.delivery.outbox import Outbox
+from edge_fer.delivery.turns import Turns
+from edge_fer.errors import ConfigError
+from edge_fer.settings import Mqtt
+
+FAREWELL_S = 0.5
+"""Longest wait for the receipt of the last message; hanging up earlier could cost it."""
+MOST_BYTES = 4096
+"""Longest packet we take; a broker that speaks MQTT 5 keeps longer ones from us."""
+
+Listener = Callable[[Message], None]
+"""Called on paho's thread: it must be quick and never wait."""
+
+logger = logging.getLogger(__name__)
+
+
+class Courier:
+    """One connection, from `open` to `close`; without a ``folder`` nothing is kept on disk.
+
+    ``listeners`` are called with what comes in on their topic, which may end in ``+/NAME``.
+
+    None of the methods blocks (but `close`) or raises because of a broker.
+
+    Raises:
+        ConfigError: an address, the password file or one for TLS is not what it should be.
+    """
+
+    def __init__(
+        self, settings: Mqtt, client_id: str, will: Message, folder: Path | None = None
+    ) -> None:
+        brokers = parse_brokers(settings.brokers)
+        password = read_password(settings.password_file)
+        if password and not any(broker.user for broker in brokers):
+            raise ConfigError(
+                f"mqtt.password_file = {settings.password_file}: "
+                "must come with a user name in mqtt.brokers: mqtt://user@host"
+            )
+        self.undelivered = 0
+        """Messages lost with the end, on disk nor at a broker."""
+        self._drain_s = settings.drain_s
+        self._outbox = Outbox(bounds(settings))
+        self._keeper = folder and Keeper(self._outbox, folder / f"{client_id}.db", self._wake)
+        self._counters = {"connects": 0, "stats_skipped": 0, "refused": 0}
+        self._faults = Faults(logger)
+        self._listeners: dict[str, Listener] = {}
+        self._barred = ""
+        # From here to the connection: touched only in turns.
+        self._turns = Turns()
+        self._up = False
+        self._latest = Latest(self._send)
+        self._receipts: dict[int, Callable[[], None]] = {}
+        self._delivering: set[int] = set()
+        tls = tls_context(settings) if any(broker.encrypted for broker in brokers) else None
+        me = Caller(password, tls, client_id, settings.keepalive_s, will, MOST_BYTES)
+        self._connection = Connection(brokers, me, self._callbacks())
+
+    def listen(self, topic: str, listener: Listener) -> None:
+        """Have ``listener`` called with what comes in; a ``+`` in the topic is any one level.
+
+        To be called ahead of `open`.
+        """
+        self._listeners[topic] = listener
+
+    def bar(self, topic: str) -> None:
+        """Have what is still kept for that topic deleted instead of delivered, and counted.
+
+        To be called ahead of `open`.
+        """
+        self._barred = topic
+
+    def open(self) -> None:
+        """Start to connect."""
+        if self._keeper:
+            self._keeper.open()
+        self._connection.open()
+
+    def close(self, farewell: Message) -> None:
+        """Wait for receipts, say ``farewell`` and hang up."""
+        answers = self._up
+        # What is kept on disk need not be waited for where nobody has answered so far.
+        if self._up or not (self._outbox.durable and self._connection.failing):
+            answers = self._outbox.wait_empty(self._drain_s) and self._up
+        said = threading.Event()
+        self._turns.post(partial(self._latest.end, farewell, said.set))
+        # Where receipts have not come in time, this one will not either.
+        said.wait(FAREWELL_S if answers else 0)
+        self._connection.close()
+        if self._keeper:
+            self._keeper.close()
+        self.undelivered = self._outbox.unsaved_count()
+        if kept := len(self._outbox) - self.undelivered:
+            logger.warning("%d events are kept for the next start", kept)
+
+    @property
+    def connected(self) -> bool:
+        """A broker has accepted us, and is not known to be gone."""
+        return self._up
+
+    @property
+    def durable(self) -> bool:
+        """What no broker has yet is on disk, or will be in time."""
+        return self._outbox.durable
+
+    def deliver(self, message: Message, name: str) -> None:
+        """Keep ``message`` until a broker has it; ``name`` is its name in the log."""
+        self._outbox.put(message, name)
+        self._wake()
+
+    def show(self, message: Message) -> None:
+        """Have the broker show it from now on."""
+        self._turns.post(partial(self._latest.keep, message))
+
+    def show_again(self, topic: str) -> None:
+        """Send what is shown there once more."""
+        self._turns.post(partial(self._latest.again, topic))
+
+    def offer(self, message: Message) -> None:
+        """Send it, unless no broker is there or a later one comes before it is sent."""
+        self._turns.post(partial(self._send_or_skip, message))
+
+    def answer(self, message: Message) -> None:
+        """Send it now; without a broker it is forgotten."""
+        self._turns.post(partial(self._send_now, message))
+
+    def counters(self) -> dict[str, int]:
+        """What became of the messages since the start; ``waiting`` alone can fall."""
+        disk = self._keeper.counters() if self._keeper else {}
+        waiting = {"waiting": len(self._outbox), "unsaved": self._outbox.unsaved_count()}
+        return {**self._outbox.counters(), **waiting, **disk, **self._counters}
+
+    def _callbacks(self) -> Callbacks:
+        return Callbacks(
+            up=lambda: self._turns.post(self._start),
+            down=lambda: self._turns.post(self._pause),
+            acked=lambda mid: self._turns.post(partial(self._settle, mid)),
+            refused=lambda mid, why: self._turns.post(partial(self._refuse, mid, why)),
+            received=self._hear,
+        )
+
+    def _wake(self) -> None:
+        self._turns.post(self._pump)
+
+    def _hear(self, message: Message) -> None:
+        for topic, listener in self._listeners.items():
+            if _matches(topic, message.topic):
+                listener(message)
+
+    def _start(self) -> None:
+        self._up = True
+        self._counters["connects"] += 1
+        self._receipts.clear()
+        self._delivering.clear()
+        self._outbox.rewind()
+        for topic in self._listeners:
+            self._connection.subscribe(topic)
+        self._latest.start()
+        self._pump()
+
+    def _pause(self) -> None:
+        self._up = False
+        self._outbox.rewind()
+        self._latest.pause()
+
+    def _settle(self, mid: int) -> None:
+        self._delivering.discard(mid)
+        self._receipts.pop(mid, lambda: None)()
+        self._pump()
+
+    def _refuse(self, mid: int, why: str) -> None:
+        """The broker does not take a message: one to be delivered is kept for the next one."""
+        self._counters["refused"] += 1
+        self._faults.warn(f"{self._connection.broker}: refuses messages: {why}", kind="refused")
+        if mid in self._delivering:
+            self._connection.break_off()
+        else:
+            self._settle(mid)
+
+    def _pump(self) -> None:
+        while self._up and (taken := self._outbox.take(self._connection.window)):
+            for key, message in taken:
+                if message.topic == self._barred:
+                    self._outbox.ack(key, "dropped_barred")
+                    self._faults.warn(f"{message.topic}: what was kept is deleted, not sent")
+                else:
+                    mid = self._send(message, partial(self._outbox.ack, key))
+                    self._delivering.add(mid)
+
+    def _send_or_skip(self, message: Message) -> None:
+        if not self._latest.offer(message):
+            self._counters["stats_skipped"] += 1
+
+    def _send_now(self, message: Message) -> None:
+        if self._up:
+            self._send(message, lambda: None)
+
+    def _send(self, message: Message, receipt: Callable[[], None]) -> int:
+        mid = self._connection.send(message)
+        self._receipts[mid] = receipt
+        return mid
+
+
+def _matches(wanted: str, topic: str) -> bool:
+    levels, given = wanted.split("/"), topic.split("/")
+    return len(levels) == len(given) and all(
+        level in ("+", part) for level, part in zip(levels, given, strict=True)
+    )

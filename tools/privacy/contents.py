@@ -1,0 +1,145 @@
+"""What messages and files say, held against the list of what leaves, and against the pictures."""
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import jsonschema
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_fer.delivery.leaves import leaves
+from edge_fer.delivery.wire import schemas
+from tools.privacy.packets import Packet
+
+MOST_BYTES = 4096
+"""Of a message; a chip of 32 x 32 px with nothing around it would be 1024, in Base64 1368."""
+MOST_CONFIG_BYTES = 16384
+"""Of what Home Assistant is told."""
+HOMEASSISTANT = "homeassistant/device/edge-fer-porch/config"
+LISTED = "<homeassistant.prefix>/device/<prefix>-<device>/config"
+MOST_TEXT = 128
+"""Characters of a text in a message: a hash has 64."""
+RUN_PX = 12
+"""Pixels in a row that are looked for; no two rows of a picture are alike by chance."""
+_USER = re.compile(rb"(schema=1|session=[0-9a-f]{8})")
+_JSON = re.compile(rb'\{"schema":1,.*?"sha256":"[0-9a-f]{64}"\}\}')
+
+
+class Contents:
+    """Collects what should not be; ``base`` is `<prefix>/<device>`."""
+
+    def __init__(self, base: str, mode: str) -> None:
+        self._base, self._schemas = base, schemas()
+        self._topics: Mapping[str, Any] = leaves(mode)["topics"]
+        self.fields: set[str] = set()
+        """Topics and fields that were seen, as the list names them."""
+        self.findings: list[str] = []
+        self._announced = b""
+
+    def message(self, packet: Packet) -> None:
+        """One PUBLISH."""
+        name = packet.topic.removeprefix(f"{self._base}/").replace(HOMEASSISTANT, LISTED)
+        if (name, packet.payload) == ("state", b""):
+            # It takes away what an earlier run in the other mode may have left.
+            return
+        topic = self._topics.get(name)
+        if topic is None:
+            self.findings.append(f"{packet.topic}: is not in the list")
+            return
+        self._envelope(packet, topic)
+        if "fields" in topic:
+            self._payload(name, topic["fields"], packet.payload)
+        elif name == LISTED:
+            # It says how to show the device; so it is the same before anything was seen.
+            if self._announced not in (b"", packet.payload):
+                self.findings.append(f"{packet.topic}: says another thing than before")
+            self._announced = packet.payload
+        elif packet.payload not in (b"ON", b"OFF"):
+            self.findings.append(f"{packet.topic}: {packet.payload!r}")
+
+    def _envelope(self, packet: Packet, topic: Mapping[str, Any]) -> None:
+        most = MOST_BYTES if "fields" in topic else MOST_CONFIG_BYTES
+        if packet.retain != topic["retained"] or len(packet.payload) > most:
+            self.findings.append(f"{packet.topic}: {packet.retain=}, {len(packet.payload)} bytes")
+        for key, value in packet.properties:
+            known = key in ("content type", "expiry", "correlation", "user") and len(value) <= 64
+            if not known or (key == "user" and not _USER.fullmatch(value)):
+                self.findings.append(f"{packet.topic}: property {key} {value!r}")
+
+    def kept(self, data: bytes) -> int:
+        """The messages in an outbox's bytes; gives how many there are, repeats included."""
+        found = _JSON.findall(data)
+        for payload in found:
+            name = "aggregate" if b'"withheld":' in payload else "event"
+            if name in self._topics:
+                self._payload(name, self._topics[name]["fields"], payload)
+            else:
+                self.findings.append(f"outbox: holds an {name}")
+        return len(found)
+
+    def _payload(self, name: str, fields: Mapping[str, Any], payload: bytes) -> None:
+        value = json.loads(payload)
+        try:
+            jsonschema.validate(value, {**self._schemas, **self._schemas[name]})
+        except jsonschema.ValidationError as error:
+            self.findings.append(f"{name}: {error.message}")
+        for path, leaf in flat(value):
+            listed = [field for field in fields if fnmatch.fnmatchcase(path, _pattern(field))]
+            if not listed and not (leaf is None and any(f.startswith(path) for f in fields)):
+                self.findings.append(f"{name}: {path} is not in the list")
+            if isinstance(leaf, str) and (len(leaf) > MOST_TEXT or not leaf.isprintable()):
+                self.findings.append(f"{name}: {path} is a text of {len(leaf)} characters")
+            self.fields.update(f"{name} {field}" for field in listed)
+
+
+def _pattern(field: str) -> str:
+    return field.replace("[]", "[[]]")
+
+
+def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Path and value of each leaf; an empty list or object has none."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from flat(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from flat(inner, f"{path}[]")
+    else:
+        yield path, value
+
+
+class Pixels:
+    """Runs of pixels of the pictures that a camera gave, to be looked for in what went out."""
+
+    def __init__(self, pictures: Iterable[NDArray[np.uint8]]) -> None:
+        self._runs: set[bytes] = set()
+        for luma in pictures:
+            for row in luma[::8]:
+                for start in range(0, len(row) - RUN_PX, RUN_PX):
+                    run = row[start : start + RUN_PX]
+                    # What is flat is in every file.
+                    if len(np.unique(run)) >= RUN_PX // 2:
+                        self._runs.add(run.tobytes())
+        # Base64 has another text for each of the three places in which a run may begin.
+        base64s = {
+            base64.b64encode(run[skip : skip + 9]) for run in self._runs for skip in range(3)
+        }
+        hexes = {run.hex().encode() for run in self._runs}
+        self._forms = {"raw": (RUN_PX, self._runs), "in Base64": (12, base64s),
+                       "in hex": (2 * RUN_PX, hexes)}  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def found_in(self, data: bytes) -> str:
+        """How a picture is in there: "raw", "in hex", "in Base64" or not at all, ""."""
+        for form, (length, runs) in self._forms.items():
+            if any(data[at : at + length] in runs for at in range(len(data) - length + 1)):
+                return form
+        return ""
