@@ -28,7 +28,7 @@ def durable(url: str, folder: Path, session: str = "s1", **options: Any) -> Publ
 
 def names(folder: Path) -> list[str]:
     with contextlib.closing(Store(folder / "edge-fer-porch.db")) as store:
-        return [row.name for row in store.load(0, 100_000)]
+        return [row.name for row in store.load(0, 100_000)[0]]
 
 
 def keep(folder: Path, count: int, session: str = "s1", **options: Any) -> None:

@@ -1,21 +1,25 @@
 """Disks that fail: live events go on, and what went wrong is said and counted."""
 
 import contextlib
+import math
 import os
 import resource
 import signal
 import sqlite3
+import struct
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from keeping import durable, fill, keep, kept_outbox, names
+from keeping import NOWHERE, durable, fill, ids, keep, kept_outbox, names
 from talk import collect, listening, send, until, until_acked, warnings
 
 from edge_fer.delivery.limits import Bounds
 from edge_fer.delivery.store import Store, StoreError
+from tools.torture.spoilt import age, open_spoilt
 
 
 def unusable(tmp_path: Path) -> Path:
@@ -39,7 +43,7 @@ def foreign(tmp_path: Path) -> Path:
     ("prepare", "text"),
     [
         (unusable, "Not a directory"),
-        (newer, "is of version 99, made by a newer edge-fer; this one knows 1"),
+        (newer, "is of version 99, made by a newer edge-fer; this one knows 2"),
         (foreign, "is a database, but not an outbox of edge-fer"),
     ],
 )
@@ -53,7 +57,7 @@ def test_where_the_file_cannot_be_used_live_events_go_on(
         until_acked(out, 20)
     assert (1, 0) == (out.counters()["outbox_faults"], out.undelivered)
     (line,) = (line for line in warnings(caplog) if text in line)
-    assert line.endswith("until the next start events wait in memory alone")
+    assert line.endswith("; events wait in memory meanwhile")
     assert before == [file.read_bytes() for file in tmp_path.glob("*.db")]
 
 
@@ -77,13 +81,91 @@ def test_a_folder_that_may_not_be_written_leaves_live_events_alone(
     assert any("Permission denied" in line for line in warnings(caplog))
 
 
+def test_a_file_that_could_be_used_only_later_is_taken_in_then(
+    broker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_fer.delivery.keeper.RETRY_S", 0.05)
+    keep(tmp_path, 700, max_unacked=700)
+    path = tmp_path / "edge-fer-porch.db"
+    away = path.rename(tmp_path / "away")
+    path.mkdir()
+    with listening(broker, "event") as inbox, durable(broker.url, tmp_path, "s2") as out:
+        send(out, 5)
+        until_acked(out, 5)
+        os.kill(broker.process.pid, signal.SIGSTOP)
+        send(out, 30)
+        until(lambda: out.counters()["sent"] == 25, "on its way")
+        path.rmdir()
+        away.rename(path)
+        os.kill(broker.process.pid, signal.SIGCONT)
+        until_acked(out, 735)
+        counters = out.counters()
+        assert (700, 35, 0) == tuple(counters[n] for n in ("resumed", "queued", "waiting"))
+        seen = ids(inbox, 735)
+        assert [f"s1-{n}" for n in range(1, 701)] == [name for name in seen if name[1] == "1"]
+        assert [f"s2-{n}" for n in range(1, 36)] == [name for name in seen if name[1] == "2"]
+    assert [] == names(tmp_path)
+
+
+def test_what_was_in_memory_is_kept_where_the_file_comes_back_only_at_the_end(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "edge-fer-porch.db"
+    path.mkdir()
+    with durable(NOWHERE, tmp_path) as out:
+        send(out, 30)
+        path.rmdir()
+    assert 0 == out.undelivered
+    assert [f"s1-{n}" for n in range(1, 31)] == names(tmp_path)
+
+
+def test_an_older_file_is_brought_up_and_its_events_are_delivered(
+    broker: Any, tmp_path: Path
+) -> None:
+    keep(tmp_path, 50)
+    age(tmp_path / "edge-fer-porch.db")
+    with listening(broker, "event") as inbox, durable(broker.url, tmp_path, "s2", drain_s=5) as out:
+        assert [f"s1-{n}" for n in range(1, 51)] == ids(inbox, 50)
+        until_acked(out, 50)
+    assert (50, 0) == (out.counters()["resumed"], out.counters()["outbox_faults"])
+    assert [] == names(tmp_path)
+
+
+def test_a_row_that_is_damaged_is_dropped_and_counted_and_the_others_come(
+    broker: Any, tmp_path: Path
+) -> None:
+    keep(tmp_path, 10)
+    path = tmp_path / "edge-fer-porch.db"
+    content = path.read_bytes()
+    assert 1 == content.count(b'"seq":5,')
+    path.write_bytes(content.replace(b'"seq":5,', b'"seq":7,'))
+    with listening(broker, "event") as inbox, durable(broker.url, tmp_path, "s2", drain_s=5) as out:
+        assert [f"s1-{n}" for n in range(1, 11) if n != 5] == ids(inbox, 9)
+        until_acked(out, 9)
+    told = out.counters()
+    assert (10, 9, 1) == tuple(told[n] for n in ("resumed", "acked", "dropped_damaged"))
+    assert [] == names(tmp_path)
+
+
+def test_whatever_is_damaged_nothing_comes_out_that_was_not_put_in(tmp_path: Path) -> None:
+    became = Counter(open_spoilt(number, tmp_path / "a.db") for number in range(60))
+    assert became["all rows came out"] > 5, became
+    assert became["rows dropped and counted"] > 0, became
+    assert became["refused as damaged, moved aside"] > 5, became
+
+
 def test_a_second_process_is_kept_out_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with contextlib.closing(Store(path)), pytest.raises(StoreError, match="locked"):
         Store(path)
 
 
-@pytest.mark.parametrize("kind", ["header", "page", "text"])
+def clock_s(path: Path) -> float:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return float(db.execute("SELECT clock_s FROM clock").fetchone()[0])
+
+
+@pytest.mark.parametrize("kind", ["header", "page", "text", "schema", "short", "clock"])
 def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(
     kind: str, broker: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -92,6 +174,12 @@ def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(
     content = bytearray(path.read_bytes())
     if kind == "text":
         content = bytearray(b"not a database at all" * 1000)
+    elif kind == "schema":
+        content = content.replace(b"CREATE TABLE clock", b"\xca" * 18)
+    elif kind == "short":
+        content = content[:1000]
+    elif kind == "clock":
+        content = content.replace(struct.pack(">d", clock_s(path)), struct.pack(">d", math.inf))
     else:
         at = 0 if kind == "header" else 4096
         content[at : at + 4096] = os.urandom(4096)
@@ -120,7 +208,7 @@ def test_a_file_that_is_damaged_while_in_use_costs_nothing_that_is_in_memory(
         until(lambda: keeper.counters()["outbox_damaged"] == 1, "noticed")
         until(lambda: outbox.unsaved_count() == 0, "stored again")
     with contextlib.closing(Store(path)) as store:
-        assert 15 == len(store.load(0, 100))
+        assert 15 == len(store.load(0, 100)[0])
 
 
 def test_a_full_disk_is_counted_and_live_events_go_on(
@@ -160,4 +248,4 @@ def test_when_a_full_disk_has_room_again_the_rows_are_written(
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         until(lambda: outbox.unsaved_count() == 0, "stored")
     with contextlib.closing(Store(tmp_path / "a.db")) as store:
-        assert [str(n) for n in range(400)] == [row.name for row in store.load(0, 1000)]
+        assert [str(n) for n in range(400)] == [row.name for row in store.load(0, 1000)[0]]

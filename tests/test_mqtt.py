@@ -27,7 +27,8 @@ from talk import (
 )
 
 from edge_fer.delivery.broker import Broker, parse_broker
-from edge_fer.delivery.mqtt import probe
+from edge_fer.delivery.link import Link
+from edge_fer.delivery.mqtt import RETRY_MAX_S, RETRY_MIN_S, pause_s, probe
 from edge_fer.errors import BrokerError, ConfigError
 from edge_fer.types import Box, Presence
 
@@ -104,19 +105,19 @@ def test_stats_are_sent_now_or_counted_as_skipped(broker: Any) -> None:
     assert 1 == out.counters()["stats_skipped"]
 
 
-def test_commands_call_back_and_malformed_ones_are_counted(
+def test_commands_call_back_and_bad_ones_are_counted(
     broker: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
     command(broker, "ON", "-r")
     with publisher(broker.url, on_enabled=asked.put) as out:
-        until(lambda: out.counters()["commands_ignored"], "got the retained command")
+        until(lambda: out.counters()["commands_refused"], "got the retained command")
         for payload in ("maybe", "on", "OFF", "ON"):
             command(broker, payload)
         assert [False, True] == [asked.get(timeout=DEADLINE_S) for _ in range(2)]
-    assert 3 == out.counters()["commands_ignored"]
+    assert 3 == out.counters()["commands_refused"]
     assert 1 == len(warnings(caplog))
-    assert warnings(caplog)[0].startswith("edge-fer/porch/enabled/set: command ignored: must be")
+    assert warnings(caplog)[0].startswith("command enabled refused: must not be retained")
 
 
 def test_a_command_that_fails_does_not_end_delivery(
@@ -182,3 +183,26 @@ def test_a_probe_does_not_wait_for_what_is_no_broker() -> None:
     complaint = pytest.raises(BrokerError, match=r"no answer within 0\.2 s; is it an MQTT broker\?")
     with socket.create_server(("127.0.0.1", 0)) as server, complaint:
         probe(Broker("127.0.0.1", server.getsockname()[1]), timeout_s=0.2)
+
+
+def test_an_error_that_nobody_thought_of_does_not_end_the_tries(
+    broker: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    connect, calls = Link.connect, []
+
+    def fail_once(link: Link, timeout_s: float) -> None:
+        calls.append(link)
+        if len(calls) == 1:
+            raise RuntimeError("out of threads")
+        connect(link, timeout_s)
+
+    monkeypatch.setattr(Link, "connect", fail_once)
+    with publisher(broker.url) as out:
+        until(lambda: out.connected, "connected")
+    assert f"{broker.url}: the connection has failed" in caplog.messages
+
+
+def test_the_pauses_grow_to_a_bound_however_long_no_broker_answers() -> None:
+    for round_ in (0, 1, 5, 2000, 10**9):
+        longest = max(pause_s(round_) for _ in range(200))
+        assert RETRY_MIN_S < longest <= min(RETRY_MAX_S, 2.0 ** min(round_ + 1, 9))
