@@ -13,17 +13,36 @@ RestartPreventExitStatus, so that systemd does not loop on a typo.
 A message is one lower-case line that names file, key and value and says what would be right.
 """
 
+from typing import Final
+
+LONGEST_LINE: Final = 500
+"""Characters of a message; where a file's content has made it longer, the middle is left out."""
+
+
+def printable(text: str) -> str:
+    """Return the text fit for one line of a terminal, odd characters as escapes."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
 
 class EdgeFerError(Exception):
-    """Base of all errors that end in one line on stderr instead of a traceback."""
+    """Base of all errors that end in one line on stderr instead of a traceback.
+
+    Whatever is quoted from a file or a library stays on that line.
+    """
 
     exit_code = 70
 
+    def __init__(self, text: str) -> None:
+        super().__init__(_one_line(text))
+
 
 class ConfigError(EdgeFerError):
-    """A setting is wrong; the text may hold several lines, one per mistake."""
+    """A setting is wrong; the text has a line for each mistake."""
 
     exit_code = 78
+
+    def __init__(self, *lines: str) -> None:
+        Exception.__init__(self, "\n".join(map(_one_line, lines)))
 
 
 class ModelError(ConfigError):
@@ -52,3 +71,9 @@ class UnsteadyError(EdgeFerError):
     """Figures were measured on a machine that did something else, or slowed down, meanwhile."""
 
     exit_code = 75
+
+
+def _one_line(text: str) -> str:
+    line = printable(" ".join(text.split("\n")))
+    half = LONGEST_LINE // 2
+    return line if len(line) <= LONGEST_LINE else f"{line[:half]} … {line[-half:]}"

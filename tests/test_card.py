@@ -72,6 +72,7 @@ def test_a_truncated_card_is_named(model):
         ({"input": {"sizes": [48], "mean": 0, "std": 0}}, "input.std"),
         ({"sha256": "0" * 64}, "the file is damaged or the card belongs to another one"),
         ({"sha256": "GONE"}, "sha256"),
+        ({"golden": [{"pattern": [1, 2, 10**30], "scores": {}}]}, "golden[0].pattern[2]"),
     ],
 )
 def test_a_card_that_does_not_fit_is_refused_with_the_reason(model, changes, text):

@@ -115,6 +115,37 @@ def test_a_truncated_npz_is_refused_in_one_line(npz):
     assert "cannot be read as FER-2013" in refusal(npz)
 
 
+def test_numbers_out_of_range_are_refused_and_not_bent(official):
+    text = official.read_text()
+    first = " ".join(map(str, IMAGES[2].ravel()[:2]))
+    for row, what in ((f"6,{first}", "pixels"), ("6,", "labels")):
+        assert f"\n{row}" in text
+        official.write_text(text.replace(f"\n{row}", f"\n{row.replace('6,', '7,')}"))
+        if what == "pixels":
+            official.write_text(text.replace(f"\n6,{first}", "\n6,2555 0"))
+        assert f"{what} must be" in refusal(official)
+
+
+def test_fewer_votes_than_pictures_are_refused(official):
+    votes = official.with_name("fer2013new.csv")
+    votes.write_text("\n".join(votes.read_text().splitlines()[:3]))
+    assert "fer2013new.csv has 2 rows" in refusal(official)
+
+
+def test_an_npz_whose_parts_do_not_fit_is_refused(npz):
+    with np.load(npz) as arrays:
+        whole = dict(arrays)
+    for name, wrong in (("label", LABELS + 5), ("images", IMAGES[:, 0]), ("id", np.zeros((6, 2)))):
+        np.savez(npz, **{**whole, name: wrong})
+        assert "cannot be read as FER-2013" in refusal(npz)
+
+
+def test_a_name_that_is_not_utf_8_is_read(tmp_path):
+    (tmp_path / "happy").mkdir()
+    (tmp_path / "happy" / "\udcff.png").write_bytes(cv2.imencode(".png", IMAGES[0])[1].tobytes())
+    assert np.array_equal(IMAGES[:1], load(tmp_path, "public").images)
+
+
 def test_a_file_that_is_no_picture_is_named(tmp_path):
     (tmp_path / "happy").mkdir()
     (tmp_path / "happy" / "notes.txt").write_text("hello")

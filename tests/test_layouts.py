@@ -76,6 +76,20 @@ def break_expression(root):
     np.save(root / "train_set/annotations/00001_exp.npy", "11")
 
 
+def break_text(root):
+    # Eight characters that are none: read as text they would end the process.
+    note = root / "train_set/annotations/00001_exp.npy"
+    np.save(note, np.frombuffer(b"\xff" * 32, "<U8")[0:1])
+
+
+def break_list(root):
+    (root / "training.csv").write_bytes(b"subDirectory_filePath,expression\n\xff,1\n")
+
+
+def break_row(root):
+    (root / "training.csv").write_text("subDirectory_filePath,expression\na.jpg\n")
+
+
 def break_column(root):
     (root / "training.csv").write_text("file,expression\n")
 
@@ -88,7 +102,10 @@ def break_column(root):
         (raf_db, break_raf_picture, "train_00001_aligned.jpg: not a picture"),
         (affectnet, break_note, "00001_exp.npy: must hold the expression of 00001.jpg"),
         (affectnet, break_expression, "expression 11, must be 0 to 10"),
+        (affectnet, break_text, "00001_exp.npy: must hold the expression of 00001.jpg"),
         (affectnet_csv, break_column, "no column subDirectory_filePath"),
+        (affectnet_csv, break_list, "training.csv: must be UTF-8 text"),
+        (affectnet_csv, break_row, "training.csv, line 2: "),
     ],
 )
 def test_what_is_wrong_is_one_line_that_names_the_file(layout, damage, text, tmp_path):

@@ -64,10 +64,13 @@ class Framing(_Part, frozen=True):
         return msgspec.structs.astuple(self)
 
 
+Factor = Annotated[int, Meta(ge=0, le=255)]
+
+
 class Golden(_Part, frozen=True):
     """A drawn test chip and the scores the file must give for it on any machine."""
 
-    pattern: tuple[int, int, int]
+    pattern: tuple[Factor, Factor, Factor]
     """a, b, c of the chip ``(a x + b y + c x y) mod 256``, x and y in px."""
     scores: dict[str, float]
 
@@ -152,7 +155,7 @@ def _decode(path: Path) -> Card:
         return msgspec.json.decode(path.read_bytes(), type=Card)
     except msgspec.ValidationError as error:
         raise ModelError(f"{path}: {_plain(str(error))}") from error
-    except (msgspec.DecodeError, OSError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, OSError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(f"{path}: not a readable card ({error})") from error
 
 

@@ -7,14 +7,13 @@ through the cut that the caller names.
 
 import csv
 import dataclasses
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.emotion.labels import LABELS
+from edge_fer.emotion.labels import FER2013_LABELS, LABELS
 from edge_fer.errors import DataError
 from edge_fer.measure.crops import Cut
 from edge_fer.measure.duplicates import copies
@@ -74,8 +73,9 @@ def load(
     if path.is_dir():
         return _load_folder(path, split, (*LABELS, *own_labels), cut)
     try:
-        return _load_csv(path, split) if path.suffix == ".csv" else _load_npz(path, split)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        found = _load_csv(path, split) if path.suffix == ".csv" else _load_npz(path, split)
+        return _checked(found)
+    except Exception as error:  # csv, zipfile, zlib and numpy raise a dozen kinds
         raise DataError(f"{path}: cannot be read as FER-2013 ({error})") from error
 
 
@@ -102,9 +102,27 @@ def _load_npz(path: Path, split: str) -> Dataset:
         )
 
 
+def _checked(data: Dataset) -> Dataset:
+    """``data``, if every picture has what belongs to it; ValueError if not."""
+    count, pictures = len(data.labels), data.images
+    if pictures.ndim != 3 or pictures.dtype != np.uint8 or len(pictures) != count:
+        raise ValueError(f"images are {pictures.dtype} {pictures.shape}, must be uint8 (N, H, W)")
+    if not np.issubdtype(data.labels.dtype, np.integer) or data.labels.shape != (count,):
+        raise ValueError("labels must be a list of whole numbers")
+    if count and not 0 <= data.labels.min() <= data.labels.max() < len(FER2013_LABELS):
+        raise ValueError(f"labels must be 0 to {len(FER2013_LABELS) - 1}")
+    for name, shape in (("ids", (count,)), ("duplicate", (count,)), ("votes", (count, 10))):
+        value = getattr(data, name)
+        if value is not None and (value.shape != shape or value.dtype.kind not in "bui"):
+            raise ValueError(f"{name} are {value.dtype} {value.shape}, must be whole {shape}")
+    return data
+
+
 def _load_csv(path: Path, split: str) -> Dataset:
     numbers, labels, images = _read_rows(path, split)
     votes = _read_votes(path.with_name("fer2013new.csv"))
+    if votes is not None and len(votes) <= max(numbers):
+        raise ValueError(f"fer2013new.csv has {len(votes)} rows, fewer than there are pictures")
     duplicate = None if split == "train" else copies(images, _read_rows(path, "train")[2])
     return Dataset(
         images=images,
@@ -119,14 +137,21 @@ def _read_rows(path: Path, split: str) -> tuple[list[int], list[int], NDArray[np
     """Line numbers, labels and pictures (N, 48, 48) of one split."""
     with path.open(newline="") as file:
         rows = [
-            (number, int(row["emotion"]), np.array(row["pixels"].split(), "U3").astype(np.uint8))
+            (number, int(row["emotion"]), _pixels(row["pixels"]))
             for number, row in enumerate(csv.DictReader(file))
             if row.get("Usage") == SPLITS[split]
         ]
     if not rows:
         raise ValueError(f"no rows with Usage {SPLITS[split]}")
     numbers, labels, pixels = zip(*rows, strict=True)
-    return list(numbers), list(labels), np.stack(pixels).reshape(-1, 48, 48)
+    return list(numbers), list(labels), np.stack(pixels)
+
+
+def _pixels(text: str) -> NDArray[np.uint8]:
+    values = np.array(text.split()).astype(np.int64)
+    if values.shape != (48 * 48,) or values.min() < 0 or values.max() > 255:
+        raise ValueError("pixels must be 48 * 48 numbers, 0 to 255")
+    return values.astype(np.uint8).reshape(48, 48)
 
 
 def _read_votes(path: Path) -> NDArray[np.uint8] | None:
@@ -134,7 +159,7 @@ def _read_votes(path: Path) -> NDArray[np.uint8] | None:
         return None
     with path.open(newline="") as file:
         rows = [[int(row[name]) for name in FERPLUS_COLUMNS] for row in csv.DictReader(file)]
-    return np.array(rows, np.uint8)
+    return np.array(rows, np.uint8).reshape(-1, len(FERPLUS_COLUMNS))
 
 
 def _load_folder(path: Path, split: str, names: tuple[str, ...], cut: Cut | None) -> Dataset:
@@ -166,7 +191,7 @@ def _load_folder(path: Path, split: str, names: tuple[str, ...], cut: Cut | None
 
 
 def _read(item: Item) -> Luma:
-    picture = read_grey(item.file) if item.file.is_file() else None
+    picture = read_grey(item.file)
     if picture is None:
         raise DataError(f"{item.file}: not a picture that OpenCV can read")
     if item.box is None:

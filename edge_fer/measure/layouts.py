@@ -6,6 +6,7 @@ arXiv 1708.03985), told apart by what lies in the folder. Reads lists and names,
 
 import csv
 import dataclasses
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -122,7 +123,7 @@ def _raf_db(base: Path) -> Splits:
 def _raf_items(listing: Path, prefix: str) -> list[Item]:
     folder = listing.parents[1] / "Image" / "aligned"
     items = []
-    for number, line in enumerate(listing.read_text().splitlines(), start=1):
+    for number, line in enumerate(_text(listing).splitlines(), start=1):
         name, _, label = line.strip().partition(" ")
         if label not in map(str, range(1, len(RAF_DB) + 1)):
             raise DataError(f"{listing}, line {number}: must be '<name>.jpg <1-7>', is {line!r}")
@@ -130,6 +131,13 @@ def _raf_items(listing: Path, prefix: str) -> list[Item]:
             file = folder / f"{Path(name).stem}_aligned.jpg"
             items.append(Item(file, RAF_DB[int(label) - 1]))
     return items
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: must be UTF-8 text ({error})") from error
 
 
 def _annotated(folder: Path) -> list[Item]:
@@ -141,12 +149,23 @@ def _annotated(folder: Path) -> list[Item]:
     for file in sorted(_shown(folder / "images")):
         note = folder / "annotations" / f"{file.stem}_exp.npy"
         try:
-            label = _expression(str(np.load(note).item()))
-        except (OSError, ValueError, EOFError) as error:
+            label = _expression(_only(note))
+        except Exception as error:  # numpy's reader raises a dozen kinds
             raise DataError(f"{note}: must hold the expression of {file.name} ({error})") from error
         if label is not None:
             items.append(Item(file, label))
     return items
+
+
+def _only(note: Path) -> str:
+    """The one value of a .npy file, text or number."""
+    value = np.load(note)
+    if value.size != 1 or value.dtype.kind not in "Ui":
+        raise ValueError(f"holds {value.dtype} {value.shape}")
+    # Made into text as it is, damaged text would end the process.
+    if value.dtype.kind == "U" and value.reshape(1).view(np.uint32).max(initial=0) > 0x7F:
+        raise ValueError("holds no digits")
+    return str(value.item())
 
 
 def _expression(number: str) -> str | None:
@@ -165,23 +184,21 @@ def _affectnet_pictures(folder: Path) -> Path:
 def _listed(file: Path, root: Path) -> list[Item]:
     """AffectNet as a csv of pictures under ``root``, cut by its face boxes where it has them."""
     items = []
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        rows = csv.DictReader(lines)
+    rows = csv.DictReader(io.StringIO(_text(file), newline=""))
+    try:
         for column in CSV_COLUMNS:
             if column not in (rows.fieldnames or ()):
-                raise DataError(
-                    f"{file}: no column {column}, must have {' and '.join(CSV_COLUMNS)}"
-                )
+                raise ValueError(f"no column {column}, must have {' and '.join(CSV_COLUMNS)}")
         for row in rows:
-            try:
-                label = _expression(row["expression"])
-            except ValueError as error:
-                raise DataError(f"{file}, line {rows.line_num}: {error}") from error
+            # A short row has None for what it lacks.
+            label = _expression(row["expression"] or "")
             if label is not None:
-                items.append(Item(root / row["subDirectory_filePath"], label, _box(row)))
+                items.append(Item(root / (row["subDirectory_filePath"] or ""), label, _box(row)))
+    except (ValueError, csv.Error) as error:
+        raise DataError(f"{file}, line {rows.line_num}: {error}") from error
     return items
 
 
 def _box(row: Mapping[str, str]) -> Box | None:
     sides = [row.get(column) or "" for column in BOX_COLUMNS]
-    return Box(*map(int, sides)) if all(side.isdigit() for side in sides) else None
+    return Box(*map(int, sides)) if all(side.isdecimal() for side in sides) else None

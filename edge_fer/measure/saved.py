@@ -67,7 +67,7 @@ def read(path: Path) -> dict[str, Any]:
         raise _bad(path, f"cannot be read: {_plain(error)}") from error
     try:
         figures: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _bad(path, f"is damaged: {_one_line(error)}") from error
     schema = figures.get("schema")
     if schema != SCHEMA:
