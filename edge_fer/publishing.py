@@ -14,6 +14,8 @@ Use = Literal["home", "research", "medical", "safety", "public-venue", "art"]
 """What people may say they use edge-fer for. Workplace and education are left out on purpose:
 the EU AI Act, article 5(1)(f), prohibits inferring emotions there."""
 
+Mode = Literal["faces", "aggregate"]
+
 
 class Privacy(Section, frozen=True):
     """What the people in front of the camera are owed."""
@@ -25,6 +27,26 @@ class Privacy(Section, frozen=True):
             "art. Nothing runs before it is set; docs/privacy.md says why."
         ),
     ] = ""
+    mode: Annotated[
+        Mode,
+        Meta(
+            description="faces: an event for each face, and who is in view. aggregate: nothing of "
+            "single faces leaves the device, only the shares of emotions in an interval."
+        ),
+    ] = "faces"
+    interval_s: Annotated[
+        float,
+        Meta(ge=1, le=3600, description="With mode aggregate, the length of an interval."),
+    ] = 60.0
+    min_group: Annotated[
+        int,
+        Meta(
+            ge=3,
+            le=1000,
+            description="With mode aggregate, the fewest people in an interval whose shares are "
+            "told; of fewer only that they were not.",
+        ),
+    ] = 5
 
 
 class Mqtt(Section, frozen=True):
@@ -40,7 +62,10 @@ class Mqtt(Section, frozen=True):
     ] = msgspec.field(default_factory=lambda: ["mqtt://localhost:1883"])
     password_file: Annotated[
         str,
-        Meta(description="File holding the broker password alone; readable by its owner only."),
+        Meta(
+            description="File holding the broker password alone, readable by its owner only; "
+            "empty: systemd's credential mqtt-password, where there is one."
+        ),
     ] = ""
     prefix: Annotated[
         str,
@@ -106,7 +131,7 @@ class Mqtt(Section, frozen=True):
     drain_s: Annotated[
         float,
         Meta(ge=0, le=60, description="Seconds at the end to wait for the broker's receipts."),
-    ] = 5.0
+    ] = 1.0
 
 
 class Stats(Section, frozen=True):
@@ -115,3 +140,30 @@ class Stats(Section, frozen=True):
     interval_s: Annotated[
         float, Meta(gt=0, le=3600, description="Seconds between two messages on stats.")
     ] = 10.0
+    textfile: Annotated[
+        str,
+        Meta(
+            pattern=r"^(/[^\0]*[^/\0]\.prom)?$",
+            description="File /….prom for Prometheus' node_exporter, written with the same "
+            "numbers as often; empty: none.",
+        ),
+    ] = ""
+
+
+class HomeAssistant(Section, frozen=True):
+    """Home Assistant finds the device by itself."""
+
+    discovery: Annotated[
+        Literal["off", "on", "remove"],
+        Meta(
+            description="on: a retained message below prefix, the only one outside mqtt.prefix, "
+            "tells Home Assistant of the device; remove: takes it back."
+        ),
+    ] = "off"
+    prefix: Annotated[
+        str,
+        Meta(
+            pattern=r"^[^/#+\s]+(/[^/#+\s]+)*$",
+            description="Home Assistant's own discovery prefix, as set there.",
+        ),
+    ] = "homeassistant"

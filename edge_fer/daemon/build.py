@@ -11,10 +11,12 @@ from edge_fer.cameras import open_camera
 from edge_fer.daemon.config import device_name, require_acknowledged
 from edge_fer.daemon.parts import Parts
 from edge_fer.daemon.pipeline import Pipeline
-from edge_fer.daemon.pressure import Pace, PacedSearch
+from edge_fer.daemon.pressure import Pace, PacedSearch, temperature
 from edge_fer.daemon.service import Service
 from edge_fer.daemon.sizing import pick_size, time_sizes
 from edge_fer.daemon.switch import Switch
+from edge_fer.daemon.telling import build_teller
+from edge_fer.delivery.discovery import Facts, announce
 from edge_fer.delivery.limits import outbox_folder
 from edge_fer.delivery.payload import Identity
 from edge_fer.delivery.publisher import Publisher
@@ -42,6 +44,7 @@ def build_classifier(settings: Settings) -> Classifier:
         size=model.size,
         threads=model.threads,
         cache=cache_folder() if model.compiled == "auto" else None,
+        provider=model.provider,
     )
     if not model.budget_ms:
         return classifier
@@ -119,24 +122,26 @@ def build_parts(settings: Settings, switch: Switch, before: Parts | None = None)
     """
     classifier = build_classifier(settings)
     log.info(
-        "model %s at %d px%s", classifier.card.name, classifier.size,
+        "model %s at %d px on %s%s", classifier.card.name, classifier.size, classifier.provider,
         ", compiled for this device" if classifier.compiled else "",
     )  # fmt: skip
     card, pace = classifier.card, before.pace if before else Pace()
-    camera = pipeline = publisher = None
+    camera = pipeline = publisher = teller = None
     if before is not None:
         was = before.settings
         camera = before.camera if was.camera == settings.camera else None
         if _looking(was, before.card) == _looking(settings, card):
             pipeline = before.pipeline
         if _telling(was, before.card) == _telling(settings, card):
-            publisher = before.publisher
+            publisher, teller = before.publisher, before.teller
+    publisher = publisher or build_publisher(settings, card, switch)
     return Parts(
         settings,
         card,
         camera or open_camera(settings.camera),
         pipeline or build_pipeline(settings, classifier, pace),
-        publisher or build_publisher(settings, card, switch),
+        publisher,
+        teller or build_teller(settings.privacy, publisher),
         pace,
     )
 
@@ -148,7 +153,17 @@ def build_publisher(settings: Settings, card: Card, switch: Switch) -> Publisher
         ConfigError: an address or the password file is at fault.
     """
     me, folder = identify(settings, card), outbox_folder(settings.mqtt)
-    return Publisher(settings.mqtt, me, on_enabled=switch.enable, folder=folder)
+    facts = Facts(
+        card.labels,
+        settings.stats.interval_s,
+        settings.privacy.interval_s if settings.privacy.mode == "aggregate" else None,
+        thermometer=bool(temperature()),
+    )
+    announcement = announce(settings.homeassistant, me, facts)
+    return Publisher(
+        settings.mqtt, me, switch.enable, folder=folder, announcement=announcement,
+        per_face=settings.privacy.mode == "faces",
+    )  # fmt: skip
 
 
 def identify(settings: Settings, card: Card, *, prefix: str = "") -> Identity:
@@ -172,4 +187,7 @@ def _looking(settings: Settings, card: Card) -> tuple[object, ...]:
 
 def _telling(settings: Settings, card: Card) -> tuple[object, ...]:
     """All that the publisher is built from."""
-    return settings.mqtt, settings.device, settings.camera.name, card.name, card.sha256
+    each = settings
+    told = (each.stats.interval_s, card.labels) if each.homeassistant.discovery == "on" else ()
+    ours = each.mqtt, each.privacy, each.homeassistant, each.device, each.camera.name
+    return *ours, card.name, card.sha256, told

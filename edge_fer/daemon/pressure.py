@@ -72,11 +72,14 @@ class _PacedScanner(Scanner):
         self._last: float | None = None
         self._own = 0.0
 
-    def scan(self, luma: Luma, time: float, known: Sequence[Box], *, busy: bool) -> list[Detection]:
+    def scan(
+        self, luma: Luma, time: float, known: Sequence[Box], *, busy: bool,
+        small: Luma | None = None,
+    ) -> list[Detection]:  # fmt: skip
         step = 0.0 if self._last is None else time - self._last
         self._last = time
         self._own += step / self._pace.scan
-        return super().scan(luma, self._own, known, busy=busy)
+        return super().scan(luma, self._own, known, busy=busy, small=small)
 
 
 class Pressure:
@@ -159,6 +162,12 @@ def is_hot(root: Path = Path("/")) -> bool | None:
     ]
     known = [state for state in states if state is not None]
     return any(known) if known else None
+
+
+def temperature(root: Path = Path("/")) -> dict[str, float]:
+    """Degrees Celsius of the processor, by its name on stats; empty where the board is silent."""
+    celsius = sysfs.processors(sysfs.temperatures(root))
+    return {} if celsius is None else {"temperature_c": celsius}
 
 
 def _nth(number: int) -> str:

@@ -7,20 +7,22 @@ around: the camera has a thread of its own (`Feed`), and so has paho behind `Pub
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+from edge_fer.daemon.config import device_name
 from edge_fer.daemon.feed import Feed, patience_s
 from edge_fer.daemon.lookout import Lookout, look_out
 from edge_fer.daemon.memory import release, rss_mb
 from edge_fer.daemon.parts import Parts, reload
+from edge_fer.daemon.pressure import temperature
 from edge_fer.daemon.receipts import Receipts
 from edge_fer.daemon.stats import Stats
 from edge_fer.daemon.switch import Switch
 from edge_fer.daemon.systemd import Notifier
 from edge_fer.daemon.watch import Watch
-from edge_fer.delivery.publisher import Publisher
+from edge_fer.delivery.textfile import Textfile
 from edge_fer.errors import BrokerError, CameraError
-from edge_fer.types import Event, Frame, Report
+from edge_fer.types import Frame, Report
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ class Service:
     ) -> None:  # fmt: skip
         self._switch, self._rebuild, self._max = switch, rebuild, max_frames
         self._watch = Watch(notifier or Notifier(), first="camera")
-        self._stats = Stats()
+        self._stats, self._textfile = Stats(), Textfile()
         self._lookout: Lookout | None = None
         self._use(parts)
         self._stuck: Feed | None = None
@@ -55,7 +57,6 @@ class Service:
         self._stats_due = now + parts.settings.stats.interval_s
         self._receipts = Receipts(self._watch)
         self._stamp = 0.0
-        self._size = (0, 0)
 
     def run(self) -> None:
         """Work until a file ends, `max_frames` are done or the switch says stop.
@@ -161,25 +162,14 @@ class Service:
 
     def _handle(self, report: Report) -> None:
         self._stats.add(report, time.monotonic())
-        self._stamp, self._size = report.stamp, report.size
-        _log_report(report)
-        publisher = self._parts.publisher
-        self._tell(report.events, publisher)
-        if report.events:
-            publisher.publish_state(report.present, report.size, report.stamp)
-
-    def _tell(self, events: Sequence[Event], publisher: Publisher) -> None:
-        for event in events:
-            log.info(
-                "track %s %s: %s %.2f", event.track, event.phase.value, event.emotion,
-                event.confidence,
-            )  # fmt: skip
-            publisher.publish_event(event, self._size)
-            self._stats.events += 1
+        self._stamp = report.stamp
+        if report.fault:
+            log.warning("frame %d: %s", report.number, report.fault)
+        self._stats.events += self._parts.teller.tell(report)
 
     def _forget_faces(self, parts: Parts) -> None:
-        self._tell(parts.pipeline.finish(self._stamp), parts.publisher)
-        parts.publisher.publish_state([], self._size, self._stamp)
+        events = parts.pipeline.finish(self._stamp)
+        self._stats.events += parts.teller.end(events, self._stamp)
 
     def _pause(self) -> None:
         """The camera is to be closed; wait for the switch."""
@@ -232,13 +222,10 @@ class Service:
             self._lookout.gauge()
         uptime_s = round(time.monotonic() - self._started, 1)
         publisher = self._parts.publisher
-        extra = {**publisher.counters(), "rss_mb": rss_mb(), "uptime_s": uptime_s}
-        publisher.publish_stats(self._stats.snapshot(extra), time.time())
-
-
-def _log_report(report: Report) -> None:
-    if report.fault:
-        log.warning("frame %d: %s", report.number, report.fault)
-    if log.isEnabledFor(logging.DEBUG):
-        for verdict in report.verdicts:
-            log.debug("frame %d track %s: %s", report.number, verdict.track, verdict.outcome.value)
+        now = {"rss_mb": rss_mb(), "uptime_s": uptime_s, **temperature()}
+        extra = {**publisher.counters(), **now}
+        numbers = self._parts.teller.numbers(self._stats.snapshot(extra))
+        publisher.publish_stats(numbers, time.time())
+        settings = self._parts.settings
+        if settings.stats.textfile:
+            self._textfile.write(settings.stats.textfile, numbers, device_name(settings))

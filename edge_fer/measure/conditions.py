@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from edge_fer.measure.device import ROOT
-from edge_fer.sysfs import first_line, number, text
+from edge_fer.sysfs import first_line, number, processors, temperatures, text
 
 THROTTLED = {
     0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit",
@@ -44,12 +44,7 @@ class Conditions:
     @property
     def cpu_celsius(self) -> float | None:
         """Of the processor's hottest zone; of all zones where none is called after it."""
-        own = [
-            value
-            for name, value in self.celsius.items()
-            if re.search(r"cpu|x86_pkg|soc", name, re.IGNORECASE)
-        ]
-        return max(own or self.celsius.values(), default=None)
+        return processors(self.celsius)
 
 
 def conditions(root: Path = ROOT) -> Conditions:
@@ -61,7 +56,7 @@ def conditions(root: Path = ROOT) -> Conditions:
         busy_s=busy,
         steal_s=steal,
         mhz=fastest_mhz(root),
-        celsius=_temperatures(root),
+        celsius=temperatures(root),
         throttled=_throttled(root),
         throttle_events=_throttle_events(root),
     )
@@ -88,15 +83,6 @@ def _processor_seconds(root: Path) -> tuple[float | None, float | None]:
     user, nice, system, _, _, irq, softirq, steal = map(int, line[1:9])
     ticks = os.sysconf("SC_CLK_TCK")
     return (user + nice + system + irq + softirq) / ticks, steal / ticks
-
-
-def _temperatures(root: Path) -> dict[str, float]:
-    celsius: dict[str, float] = {}
-    for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
-        value = number(zone / "temp")
-        if value is not None:
-            celsius[text(zone / "type") or zone.name] = round(value / 1000, 1)
-    return celsius
 
 
 def _throttled(root: Path) -> int | None:

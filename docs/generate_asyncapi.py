@@ -1,0 +1,113 @@
+"""Writes docs/asyncapi.json: every topic, who sends it and what is in it, for programs.
+
+    python -m docs.generate_asyncapi
+
+AsyncAPI 3.0 (https://www.asyncapi.com/docs/reference/specification/v3.0.0), made of the types
+in edge_fer/delivery/wire.py and of the examples in docs/mqtt.md. `make asyncapi` holds it
+against AsyncAPI's own parser.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from docs.generate_mqtt import examples
+from edge_fer import __version__
+from edge_fer.delivery import wire
+
+PAGE = Path(__file__).with_name("asyncapi.json")
+
+RETAINED = ("enabled", "state", "status")
+WHAT = {
+    "aggregate": "The shares of emotions in an interval, with privacy.mode = aggregate alone.",
+    "enabled": "Whether the camera is open.",
+    "event": "A face got its first emotion, another one, or went.",
+    "response": "What became of a command.",
+    "state": "The faces in view. Once empty, with privacy.mode = aggregate, to take it away.",
+    "stats": "Numbers about the daemon.",
+    "status": "Whether the daemon lives; offline is said by the broker (LWT).",
+}
+PARAMETERS = {
+    "prefix": {"default": "edge-fer", "description": "mqtt.prefix, which may have levels."},
+    "device": {"description": "device.name, else the host name."},
+}
+HEADERS = {
+    "type": "object",
+    "description": "User properties, with MQTT 5.",
+    "properties": {"schema": {"type": "string"}, "session": {"type": "string"}},
+}
+SWITCH = {"type": "string", "enum": ["ON", "OFF"]}
+
+
+def document() -> dict[str, Any]:
+    """The whole of it."""
+    schemas = json.loads(json.dumps(wire.schemas()).replace("#/$defs/", "#/components/schemas/"))
+    made = examples()
+    messages = {name: _message(name, schemas, made[name].payload) for name in WHAT}
+    messages["command"] = {"contentType": "text/plain", "payload": SWITCH}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "edge-fer",
+            "version": __version__,
+            "description": "Facial expressions over MQTT. docs/mqtt.md is the page for people.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "broker": {"host": "localhost:1883", "protocol": "mqtt", "protocolVersion": "5.0"}
+        },
+        "channels": {
+            **{name: _channel(name, name, what) for name, what in WHAT.items()},
+            "command": _channel("command", "enabled/set", "Closes or opens the camera."),
+        },
+        "operations": {**{name: _send(name) for name in WHAT}, "command": _receive()},
+        "components": {"messages": messages, "schemas": schemas["$defs"]},
+    }
+
+
+def _channel(name: str, topic: str, what: str) -> dict[str, Any]:
+    return {
+        "address": f"{{prefix}}/{{device}}/{topic}",
+        "description": what,
+        "parameters": PARAMETERS,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+    }
+
+
+def _message(name: str, schemas: Mapping[str, Any], example: bytes) -> dict[str, Any]:
+    if name == "enabled":
+        return {"contentType": "text/plain", "payload": SWITCH}
+    return {
+        "contentType": "application/json",
+        "headers": HEADERS,
+        "payload": schemas[name],
+        "examples": [{"payload": json.loads(example)}],
+    }
+
+
+def _send(name: str) -> dict[str, Any]:
+    return {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{name}"},
+        "bindings": {"mqtt": {"qos": 1, "retain": name in RETAINED}},
+    }
+
+
+def _receive() -> dict[str, Any]:
+    return {
+        "action": "receive",
+        "channel": {"$ref": "#/channels/command"},
+        "bindings": {"mqtt": {"qos": 1, "retain": False}},
+        "reply": {"channel": {"$ref": "#/channels/response"}},
+    }
+
+
+def main() -> None:
+    """Bring the file up to date."""
+    PAGE.write_text(json.dumps(document(), indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A real Home Assistant meets the real daemon; what it shows is held against what was said."""
