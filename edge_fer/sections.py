@@ -164,6 +164,13 @@ class Model(Section, frozen=True):
         Literal["auto", "off"],
         Meta(description="auto: use what `edge-fer compile` made of the model, where it has."),
     ] = "auto"
+    provider: Annotated[
+        Literal["cpu", "cuda", "tensorrt", "auto"],
+        Meta(
+            description="What runs the network; cuda and tensorrt need an onnxruntime built with "
+            "them, and the cpu is used where they cannot be. auto: the fastest there is."
+        ),
+    ] = "cpu"
 
 
 class Smoothing(Section, frozen=True):

@@ -9,12 +9,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from edge_fer.publishing import Mqtt, Privacy, Stats, Use
+from edge_fer.publishing import HomeAssistant, Mqtt, Privacy, Stats, Use
 from edge_fer.sections import Model, Quality, Section, Smoothing, Tracking, Vision
 
 __all__ = [
     "Camera",
     "Device",
+    "HomeAssistant",
     "Log",
     "Model",
     "Mqtt",
@@ -49,8 +50,9 @@ class Camera(Section, frozen=True):
     source: Annotated[
         str,
         Meta(
-            description="file:PATH (video, gif, picture or folder), v4l2:/dev/videoN or "
-            "picamera2:N. A path alone is a file."
+            description="file:PATH (video, gif, picture or folder), v4l2:/dev/videoN, "
+            "picamera2:N, rtsp://HOST/PATH, gst:PIPELINE ! appsink or csi:N (a Jetson's). A path "
+            "alone is a file."
         ),
     ] = "v4l2:/dev/video0"
     name: Annotated[
@@ -106,5 +108,6 @@ class Settings(Section, frozen=True):
     model: Model = Model()
     smoothing: Smoothing = Smoothing()
     mqtt: Mqtt = msgspec.field(default_factory=Mqtt)
+    homeassistant: HomeAssistant = HomeAssistant()
     stats: Stats = Stats()
     log: Log = Log()

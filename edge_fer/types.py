@@ -30,6 +30,9 @@ class Frame:
     """Seconds on the stream's own clock: the position in a file, monotonic time otherwise."""
     stamp: float
     """Unix seconds; for a file the stream time, so that a replay is repeatable."""
+    small: Luma | None = None
+    """The same picture scaled down, from a camera that does so by itself; what looks for new
+    faces takes it where it is large enough."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from fakes.media import HEIGHT, WIDTH, scenes, write_folder, write_gif, write_video
 from fakes.picamera2 import FakePicamera2
+from fakes.stream import FakeStream
 from fakes.v4l2 import FakeDevice
 
 from edge_fer.cameras import Camera, open_camera
+from edge_fer.cameras.gstreamer import GstCamera
 from edge_fer.cameras.pi import PiCamera
+from edge_fer.cameras.rtsp import RtspCamera
 from edge_fer.cameras.v4l2 import V4l2Camera
 from edge_fer.settings import Camera as Settings
 
@@ -75,6 +78,30 @@ def _picamera2(folder: Path) -> Case:
     return Case(camera, lambda: module.owner is not None, 6)
 
 
+def _rtsp(folder: Path) -> Case:
+    stream = FakeStream(scenes(6))
+    camera = RtspCamera(Settings(source="rtsp://host/a"), "//host/a", capture=stream)
+
+    def due() -> bool:
+        # What the thread takes off the stream between two reads is left out on purpose.
+        drain = camera._drain
+        return bool(drain and (drain._wanted.is_set() or drain._stopped.is_set()))
+
+    stream.due = due
+    return Case(camera, lambda: stream.owner is not None, 6)
+
+
+def _gst(source: str, channels: int) -> Callable[[Path], Case]:
+    def build(folder: Path) -> Case:
+        stream, address = FakeStream(scenes(6), channels), source.partition(":")[2]
+        camera = GstCamera(
+            Settings(source=source), address, capture=stream, has_gstreamer=lambda: True
+        )
+        return Case(camera, lambda: stream.owner is not None, 6)
+
+    return build
+
+
 CASES = {
     "mp4": _mp4,
     "avi": _avi,
@@ -88,6 +115,10 @@ CASES = {
     "v4l2-nv12": _v4l2("NV12", 0),
     "v4l2-mjpg": _v4l2("MJPG", 0, 8),
     "picamera2": _picamera2,
+    "rtsp": _rtsp,
+    "gst-bgr": _gst("gst:videotestsrc ! appsink", 3),
+    "gst-grey": _gst("gst:videotestsrc ! appsink", 1),
+    "csi": _gst("csi:0", 1),
 }
 
 

@@ -1,6 +1,7 @@
 """Live cameras that are missing, in use, stalled or cut short."""
 
 import importlib.util
+import logging
 
 import cv2
 import pytest
@@ -57,6 +58,26 @@ def test_a_device_is_asked_for_one_buffer_and_raw_frames() -> None:
         assert 0 == device.properties[cv2.CAP_PROP_CONVERT_RGB]
         assert 15 == device.properties[cv2.CAP_PROP_FPS]
         assert b"YUYV" == int(device.properties[cv2.CAP_PROP_FOURCC]).to_bytes(4, "little")
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [
+        ({}, "YUYV, 96x64, 15 frames"),
+        ({"YUYV": 14.985}, "YUYV, 96x64, 14.98 frames"),
+        ({"YUYV": 5}, "MJPG, 96x64, 15 frames"),
+        ({"YUYV": 5, "MJPG": 10}, "MJPG, 96x64, 10 frames"),
+        ({"YUYV": 10, "MJPG": 10}, "YUYV, 96x64, 10 frames"),
+    ],
+)
+def test_compression_is_taken_where_raw_frames_come_too_slowly(
+    rates: dict[str, float], expected: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    device = FakeDevice(scenes(3), ["MJPG", "YUYV"])
+    device.rates = rates
+    with caplog.at_level(logging.INFO), _v4l2(device, Clock()) as camera:
+        assert (HEIGHT, WIDTH) == next(camera).luma.shape
+    assert [f"camera v4l2:/dev/video7: {expected} a second"] == caplog.messages
 
 
 def test_a_device_that_gives_another_size_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -119,6 +140,40 @@ def test_a_pi_camera_is_asked_for_fresh_yuv420_frames() -> None:
         assert not module.config["queue"]
         assert 4 == module.config["buffer_count"]
         assert (66667, 66667) == module.config["controls"]["FrameDurationLimits"]
+
+
+def test_a_camera_without_a_rate_is_not_asked_for_one() -> None:
+    module = FakePicamera2(scenes(1))
+    module.controls = {}
+    with _pi(module):
+        assert {} == module.config["controls"]
+
+
+def test_a_small_picture_comes_once() -> None:
+    module = FakePicamera2(scenes(1))
+    with _pi(module) as camera:
+        assert next(camera).small is None
+    assert module.config["lores"] is None
+
+
+def test_a_large_picture_comes_with_one_of_half_its_size() -> None:
+    module = FakePicamera2(scenes(2, 1280, 960))
+    settings = Settings(source="picamera2:0", width=1280, height=960)
+    with PiCamera(settings, "0", module=lambda: module) as camera:
+        frames = [next(camera), next(camera)]
+    for scene, frame in zip(scenes(2, 1280, 960), frames, strict=True):
+        assert scene.tolist() == frame.luma.tolist()
+        assert frame.small is not None
+        assert scene[::2, ::2].tolist() == frame.small.tolist()
+        assert frame.small.flags.c_contiguous
+
+
+def test_a_format_without_a_plane_of_luma_is_told_and_the_camera_closed() -> None:
+    module = FakePicamera2(scenes(1))
+    module.format = "MJPEG"
+    with pytest.raises(CameraError, match=r"picamera2:0: gives MJPEG, must be one of YUV420.*v4l2"):
+        _play(_pi(module))
+    assert module.owner is None
 
 
 def test_every_request_is_released() -> None:

@@ -24,6 +24,9 @@ from edge_fer.settings import Camera as Settings
         ("file:a:b.mp4", ("file", "a:b.mp4")),
         ("clips/eat.mkv", ("file", "clips/eat.mkv")),
         ("/dev/video", ("file", "/dev/video")),
+        ("rtsp://me:secret@host:8554/a", ("rtsp", "//me:secret@host:8554/a")),
+        ("gst:videotestsrc ! appsink", ("gst", "videotestsrc ! appsink")),
+        ("csi:1", ("csi", "1")),
     ],
 )
 def test_a_source_is_a_scheme_and_an_address(source: str, expected: tuple[str, str]) -> None:
@@ -44,8 +47,13 @@ def test_an_existing_path_with_a_colon_is_a_file(tmp_path: Path) -> None:
         ("v4l:0", "did you mean 'v4l2:0'?"),
         ("picamera2", "did you mean 'picamera2:0'?"),
         ("v4l2:", "did you mean 'v4l2:/dev/video0'?"),
-        ("rtsp://host/stream", "picamera2:N"),
-        ("", "picamera2:N"),
+        ("rtspp://me:secret@host/a", "did you mean 'rtsp://me:***@host/a'?"),
+        ("rtsp:///stream", "rtsp://[USER:PASSWORD@]HOST[:PORT]/PATH"),
+        ("rtsp://me:secret@host:port/a", "rtsp://[USER:PASSWORD@]HOST[:PORT]/PATH"),
+        ("gst:videotestsrc", "best with video/x-raw,format=GRAY8 ahead of it"),
+        ("csi:front", "csi:N"),
+        ("csi", "did you mean 'csi:0'?"),
+        ("", "or csi:N"),
         ("v4l2:front", "v4l2:N"),
         ("picamera2:front", "picamera2:N"),
     ],
@@ -55,7 +63,8 @@ def test_an_unknown_source_is_told_in_one_line_that_says_what_is_right(
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         open_camera(Settings(source=source))
-    assert str(caught.value).startswith(f"camera.source = {source!r}: must be ")
+    shown = source.replace("secret", "***")
+    assert str(caught.value).startswith(f"camera.source = {shown!r}: must be ")
     assert str(caught.value).endswith(hint)
     assert "\n" not in str(caught.value)
 
@@ -86,6 +95,13 @@ def test_a_corrupt_file_is_named(tmp_path: Path, name: str) -> None:
     complaint = _complaint(path)
     assert complaint.startswith(f"camera file:{path}: ")
     assert "decoded" in complaint
+
+
+@pytest.mark.parametrize("name", ["\udcff.mp4", "\udcff.png"])
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"x")
+    assert _complaint(path).endswith("must have a name that is UTF-8 text")
 
 
 def test_ffmpeg_writes_nothing_to_stderr(tmp_path: Path) -> None:

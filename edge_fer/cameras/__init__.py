@@ -12,7 +12,7 @@ import importlib
 import re
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, TypeVar, cast
+from typing import ClassVar, NamedTuple, TypeVar, cast
 
 from edge_fer.errors import CameraError, ConfigError
 from edge_fer.settings import Camera as CameraSettings
@@ -22,12 +22,29 @@ CAMERAS = {
     "file": "edge_fer.cameras.file:FileCamera",
     "v4l2": "edge_fer.cameras.v4l2:V4l2Camera",
     "picamera2": "edge_fer.cameras.pi:PiCamera",
+    "rtsp": "edge_fer.cameras.rtsp:RtspCamera",
+    "rtsps": "edge_fer.cameras.rtsp:RtspCamera",
+    "gst": "edge_fer.cameras.gstreamer:GstCamera",
+    "csi": "edge_fer.cameras.gstreamer:GstCamera",
 }
 """Scheme of `camera.source` to "module:class", imported on use, so that a device loads only the
 library of its own camera. The class takes the settings and the source without its scheme."""
 
-Reading = tuple[Luma, float, float]
-"""Luma, time and stamp of a frame that has no number yet."""
+USUAL = {
+    "file": "PATH", "v4l2": "/dev/video0", "picamera2": "0", "csi": "0",
+    "rtsp": "//HOST/PATH", "rtsps": "//HOST/PATH", "gst": "v4l2src ! videoconvert ! appsink",
+}  # fmt: skip
+"""Scheme to what most often follows it."""
+
+
+class Reading(NamedTuple):
+    """A frame that has no number yet; see `Frame`."""
+
+    luma: Luma
+    time: float
+    stamp: float
+    small: Luma | None = None
+
 
 _Self = TypeVar("_Self", bound="Camera")
 
@@ -39,7 +56,8 @@ class Camera(abc.ABC):
     """False for a file: it ends, and its times are its own."""
 
     def __init__(self, source: str) -> None:
-        self.source = source
+        self.source = without_password(source)
+        """For messages."""
         self._number: int | None = None
 
     @abc.abstractmethod
@@ -85,8 +103,7 @@ class Camera(abc.ABC):
         reading = self._read()
         if reading is None:
             raise StopIteration
-        luma, time, stamp = reading
-        frame = Frame(luma, self._number, time, stamp)
+        frame = Frame(reading.luma, self._number, reading.time, reading.stamp, reading.small)
         self._number += 1
         return frame
 
@@ -123,6 +140,11 @@ def split_source(source: str) -> tuple[str, str]:
     raise _unknown(source)
 
 
+def without_password(source: str) -> str:
+    """The source as it may be shown: a password in an address is three stars."""
+    return re.sub(r"(?<=://)([^/@:]*):[^@]*@", r"\1:***@", source)
+
+
 def _exists(path: str) -> bool:
     try:
         return Path(path).exists()
@@ -133,8 +155,11 @@ def _exists(path: str) -> bool:
 def _unknown(source: str) -> ConfigError:
     scheme, _, address = source.partition(":")
     near = difflib.get_close_matches(scheme.lower(), CAMERAS, n=1)
-    usual = {"file": "PATH", "v4l2": "/dev/video0", "picamera2": "0"}
-    hint = f"; did you mean '{near[0]}:{address or usual[near[0]]}'?" if near else ""
+    hint = ""
+    if near:
+        meant = f"{near[0]}:{address or USUAL[near[0]]}"
+        hint = f"; did you mean {without_password(meant)!r}?"
     return ConfigError(
-        f"camera.source = {source!r}: must be file:PATH, v4l2:/dev/videoN or picamera2:N{hint}"
+        f"camera.source = {without_password(source)!r}: must be file:PATH, v4l2:/dev/videoN, "
+        f"picamera2:N, rtsp://HOST/PATH, gst:PIPELINE or csi:N{hint}"
     )

@@ -78,7 +78,7 @@ class FileCamera(Camera):
         luma, seconds = picture
         if self._real:
             self._wait_until(seconds)
-        return luma, seconds, seconds
+        return Reading(luma, seconds, seconds)
 
     def _wait_until(self, seconds: float) -> None:
         now = self._clock()
@@ -179,6 +179,11 @@ class _Pictures:
 def _reader(path: Path, fps: float) -> _Reader:
     if not path.exists():
         raise _bad(path, "does not exist")
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        # OpenCV ends the process over such a name.
+        raise _bad(path, "must have a name that is UTF-8 text") from None
     if path.is_dir():
         pictures = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
         if not pictures:

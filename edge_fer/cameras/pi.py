@@ -1,19 +1,27 @@
-"""Raspberry Pi cameras through picamera2: the Y plane of a YUV420 stream, as the ISP made it.
+"""Raspberry Pi cameras through picamera2: the Y plane of YUV420 streams, as the ISP made it.
 
-picamera2 is imported when the camera is entered and nowhere else. The luma is copied once and
-the request goes back at once: a request that is kept starves the camera of buffers.
+`main` has the size of the settings; the ISP scales a large one down to a second stream, `lores`,
+for nothing, and new faces are looked for there. picamera2 is imported when the camera is
+entered and nowhere else. The luma is copied and the request goes back at once: a request that
+is kept starves the camera of buffers.
 """
 
 import concurrent.futures
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from edge_fer.cameras import Camera, Reading
 from edge_fer.cameras.luma import luma_of_plane
 from edge_fer.errors import ConfigError
 from edge_fer.settings import Camera as CameraSettings
+
+LORES_FROM_PX = 1280
+"""Width of `main` from which there is a `lores` of half its size: of less it saves nothing."""
+
+PLANES = ("YUV420", "YVU420", "NV12", "NV21")
+"""Formats whose buffer begins with the plane of the Y samples."""
 
 
 def _import_picamera2() -> Any:
@@ -33,14 +41,14 @@ class PiCamera(Camera):
         module: Callable[[], Any] = _import_picamera2,
     ) -> None:
         super().__init__(settings.source)
-        if not address.isdecimal():
+        if not address.isdecimal() or len(address) > 4:
             raise ConfigError(f"camera.source = {settings.source!r}: must be picamera2:N")
         self._settings = settings
         self._index = int(address)
         self._module = module
         self._camera: Any = None
-        self._size = (0, 0)
-        self._stride = 0
+        self._streams: dict[str, tuple[tuple[int, int], int]] = {}
+        """Name to size and bytes from row to row."""
 
     def _open(self) -> None:
         try:
@@ -62,24 +70,37 @@ class PiCamera(Camera):
             ) from error
 
     def _start(self, camera: Any) -> None:
+        width, height = self._settings.width, self._settings.height
         frame_us = round(1_000_000 / self._settings.fps)
+        # Only a sensor's rate can be set; picamera2 refuses a control that a camera has not.
+        paced = "FrameDurationLimits" in camera.camera_controls
+        halved = {"size": (width // 2, height // 2), "format": "YUV420"}
         # The preview configuration has full-range luma (sYCC), as files and training have;
         # the video configuration would squeeze it into 16-235.
         config = camera.create_preview_configuration(
-            main={
-                "size": (self._settings.width, self._settings.height),
-                "format": "YUV420",
-            },
-            controls={"FrameDurationLimits": (frame_us, frame_us)},
+            main={"size": (width, height), "format": "YUV420"},
+            lores=halved if width >= LORES_FROM_PX else None,
+            controls={"FrameDurationLimits": (frame_us, frame_us)} if paced else {},
             buffer_count=4,
             # A queued frame is older than the one that comes next.
             queue=False,
         )
         camera.configure(config)
-        stream = camera.stream_configuration("main")
-        self._size = tuple(stream["size"])
-        self._stride = int(stream["stride"])
+        self._streams = {
+            name: self._agreed(camera.stream_configuration(name))
+            for name in ("main", "lores")
+            if config[name]
+        }
         camera.start()
+
+    def _agreed(self, stream: Mapping[str, Any]) -> tuple[tuple[int, int], int]:
+        """What libcamera made of what a stream was asked for."""
+        if stream["format"] not in PLANES:
+            raise self.error(
+                f"gives {stream['format']}, must be one of {', '.join(PLANES)}; "
+                "for a USB camera use v4l2:/dev/videoN"
+            )
+        return tuple(stream["size"]), int(stream["stride"])
 
     def _close(self) -> None:
         camera, self._camera = self._camera, None
@@ -104,11 +125,15 @@ class PiCamera(Camera):
             # Not the metadata's SensorTimestamp: some pipelines leave it out, and its clock
             # goes on while the board sleeps.
             now, stamp = time.monotonic(), time.time()
-            buffer = request.make_buffer("main")
-            luma = luma_of_plane(buffer, self._size, stride=self._stride)
+            planes = [
+                luma_of_plane(request.make_buffer(name), size, stride=stride)
+                for name, (size, stride) in self._streams.items()
+            ]
         finally:
             request.release()
-        return luma, now, stamp
+        luma, small = (*planes, None)[:2]
+        assert luma is not None
+        return Reading(luma, now, stamp, small)
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,8 +1,9 @@
 """USB and other Video4Linux cameras, through OpenCV.
 
 Luma is taken out of the camera's own format (YUYV, GREY, NV12, YU12, UYVY) or decoded straight
-out of MJPG; nothing is ever converted to BGR. One buffer is asked for, so that a frame is at
-most as old as the processing of the one before.
+out of MJPG; nothing is ever converted to BGR. A raw format is taken where it comes at the size
+and rate that are asked for, MJPG where the cable is too slow for that. One buffer is asked for,
+so that a frame is at most as old as the processing of the one before.
 
 No read waits for ever: OpenCV waits in select() for OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT seconds,
 which is set to `camera.timeout_s` rounded up unless the user has set it. OpenCV looks at it
@@ -43,7 +44,14 @@ halves of the picture's height."""
 
 _RETRY_S = 0.02
 
+_RATE_SLACK = 0.9
+"""A rate counts as given from this share of it on: 14.985 frames a second are 15."""
+
 _log = logging.getLogger("edge_fer.cameras")
+
+
+_Mode = tuple[str, tuple[int, int], float]
+"""Format, width and height, frames a second."""
 
 
 class Capture(Protocol):
@@ -94,29 +102,51 @@ class V4l2Camera(Camera):
         self._capture = capture = self._new_capture(self._device, cv2.CAP_V4L2)
         if not capture.isOpened():
             raise self.error("cannot be opened; is it plugged in, is another process using it?")
-        self._format = self._agree_format(capture)
-        asked = (self._settings.width, self._settings.height)
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, asked[0])
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, asked[1])
-        capture.set(cv2.CAP_PROP_FPS, self._settings.fps)
+        self._format, self._size, rate = self._agree(capture)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
-        self._size = (
+        asked = (self._settings.width, self._settings.height)
+        if self._size != asked:
+            _log.warning("camera %s: gives %dx%d, not %dx%d", self.source, *self._size, *asked)
+        _log.info(
+            "camera %s: %s, %dx%d, %.4g frames a second",
+            self.source, self._format, *self._size, rate,
+        )  # fmt: skip
+
+    def _agree(self, capture: Capture) -> _Mode:
+        """The first format in which the device gives the size and rate asked for, or the best."""
+        asked = (self._settings.width, self._settings.height)
+        usable: list[_Mode] = []
+        for wanted in WANTED:
+            given = self._ask(capture, wanted)
+            if given[0] in WANTED and given not in usable:
+                usable.append(given)
+            if given[0] == wanted and given[1] == asked and self._is_fast(given[2]):
+                return given
+        if not usable:
+            raise self.error(f"gives {given[0] or 'no format'}; must be one of {', '.join(WANTED)}")
+        # The size goes first: frames can be left out, pixels cannot be made up.
+        best = max(usable, key=lambda mode: (mode[1] == asked, mode[2]))
+        return self._ask(capture, best[0])
+
+    def _is_fast(self, rate: float) -> bool:
+        # Some drivers do not tell their rate.
+        return rate <= 0 or rate >= _RATE_SLACK * self._settings.fps
+
+    def _ask(self, capture: Capture, wanted: str) -> _Mode:
+        """Ask for a format at the size and rate of the settings; what the device makes of it."""
+        capture.set(cv2.CAP_PROP_FOURCC, int.from_bytes(wanted.encode(), "little"))
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._settings.width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._settings.height)
+        capture.set(cv2.CAP_PROP_FPS, self._settings.fps)
+        # OpenCV says yes to everything and falls back to something else, so the answer is read.
+        code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+        size = (
             int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
             int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
         )
-        if self._size != asked:
-            _log.warning("camera %s: gives %dx%d, not %dx%d", self.source, *self._size, *asked)
-
-    def _agree_format(self, capture: Capture) -> str:
-        # OpenCV says yes to every format and falls back to another one, so the answer is read.
-        for wanted in WANTED:
-            capture.set(cv2.CAP_PROP_FOURCC, int.from_bytes(wanted.encode(), "little"))
-            code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
-            given = code.to_bytes(4, "little").decode("latin-1").strip("\0 ")
-            if given in WANTED:
-                return given
-        raise self.error(f"gives {given or 'no format'}; must be one of {', '.join(WANTED)}")
+        name = code.to_bytes(4, "little").decode("latin-1").strip("\0 ")
+        return name, size, capture.get(cv2.CAP_PROP_FPS)
 
     def _close(self) -> None:
         capture, self._capture = self._capture, None
@@ -131,7 +161,7 @@ class V4l2Camera(Camera):
             luma = self._luma(raw) if good else None
             now = self._clock()
             if luma is not None:
-                return luma, now, time.time()
+                return Reading(luma, now, time.time())
             self.failed_reads += 1
             if now - since >= self._settings.timeout_s:
                 raise self.error(

@@ -90,7 +90,7 @@ class Pipeline:
         with watch.stage("follow"):
             search.follow(frame.luma, frame.time)
         with watch.stage("scan"):
-            refused = search.scan(frame.luma, frame.time)
+            refused = search.scan(frame.luma, frame.time, frame.small)
         looks = self._look(frame, search, watch)
         with watch.stage("smooth"):
             verdicts = []

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.emotion.card import Card, read_card
-from edge_fer.emotion.compiled import check_copy, find_copy
-from edge_fer.emotion.session import Session
+from edge_fer.emotion.compiled import check_copy, engine_folder, find_copy
+from edge_fer.emotion.session import Session, built_in
 from edge_fer.emotion.tensor import drawn_chip, to_tensor
 from edge_fer.errors import ModelError
 from edge_fer.types import Luma, Scores
@@ -24,21 +24,25 @@ GOLDEN_TOLERANCE = 0.1
 class Classifier:
     """A model file with its card, ready to run.
 
-    ``size`` is the side of the chips in px, 0 for the card's default. ``cache`` is where a
-    compiled copy may lie; one that is damaged or computes wrongly is logged and left alone.
+    ``size`` is the side of the chips in px, 0 for the card's default. ``provider`` is what
+    `model.provider` says; one that is not in this onnxruntime, cannot be started or computes
+    wrongly is logged, and the CPU used. ``cache`` is where its engines and a compiled copy may
+    lie; a copy that is damaged or computes wrongly is logged and left alone.
 
     Raises:
         ModelError: model or card is missing, damaged, or one does not fit the other; one line.
     """
 
     def __init__(
-        self, path: Path, *, size: int = 0, threads: int = 1, cache: Path | None = None
-    ) -> None:
+        self, path: Path, *, size: int = 0, threads: int = 1, cache: Path | None = None,
+        provider: str = "cpu",
+    ) -> None:  # fmt: skip
         self.path = path
         self.card: Card = read_card(path)
         self.size = self.card.input.sizes[0]
         """Side of the chips in px."""
-        self._open(threads, cache)
+        if not self._accelerate(provider, threads, cache):
+            self._open(threads, cache)
         if size:
             self.size = self._tried(size)
 
@@ -46,6 +50,11 @@ class Classifier:
     def compiled(self) -> bool:
         """A compiled copy is run, not the model file itself."""
         return self._session.file != self.path
+
+    @property
+    def provider(self) -> str:
+        """What runs the network: "cpu", "cuda" or "tensorrt"."""
+        return self._session.provider
 
     def at(self, size: int) -> "Classifier":
         """The same network for chips of another of the card's sizes.
@@ -73,6 +82,28 @@ class Classifier:
         raw = self._session.run(to_tensor(chips, self.card.input))
         return np.log(np.maximum(raw, 1e-12)) if self.card.output == "probabilities" else raw
 
+    def _accelerate(self, wanted: str, threads: int, cache: Path | None) -> bool:
+        """Have something faster than the CPU run the model file; False where there is nothing."""
+        built = built_in()
+        if wanted not in (*built, "auto"):
+            log.warning(
+                "model.provider = %s: this onnxruntime is built for %s alone; the cpu is used, "
+                "docs/jetson.md says what to install", wanted, ", ".join(built),
+            )  # fmt: skip
+        for name in built if wanted == "auto" else [wanted]:
+            if name == "cpu" or name not in built:
+                break
+            try:
+                engines = (
+                    name == "tensorrt" and cache and engine_folder(self.path, self.card, cache)
+                )
+                self._load(self.path, threads, name, engines or None)
+            except ModelError as error:
+                log.warning("model.provider = %s: %s; %s is not used", wanted, error, name)
+            else:
+                return True
+        return False
+
     def _open(self, threads: int, cache: Path | None) -> None:
         found = find_copy(self.path, self.card, cache) if cache else None
         if found:
@@ -83,9 +114,13 @@ class Classifier:
                 log.warning("%s; %s is used instead", error, self.path)
         return self._load(self.path, threads)
 
-    def _load(self, file: Path, threads: int) -> None:
+    def _load(
+        self, file: Path, threads: int, provider: str = "cpu", engines: Path | None = None
+    ) -> None:
         """Open the file and hold the golden vectors against it, which are for the default size."""
-        self._session = Session(file, self.card, threads=threads)
+        self._session = Session(
+            file, self.card, threads=threads, provider=provider, engines=engines
+        )
         for golden in self.card.golden:
             chip = drawn_chip(golden.pattern, self.size)
             scores = self.classify([chip])[0]

@@ -2,13 +2,15 @@
 
 Its name is ``<model>.<key>.<sha256>.ort``. The key stands for the model's sha256, onnxruntime,
 its options and the processor, so a copy made with anything else is not found and never stale;
-the sha256 is the copy's own, so a damaged one is noticed.
+the sha256 is the copy's own, so a damaged one is noticed. TensorRT's engines, which only
+TensorRT can read, lie in a folder ``<model>.<key>.tensorrt`` beside it.
 """
 
 import glob
 import hashlib
 import os
 import platform
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,6 +61,23 @@ def compile_model(model: Path, card: Card, folder: Path) -> Path:
             "that can be written in CACHE_DIRECTORY"
         ) from error
     return copy
+
+
+def engine_folder(model: Path, card: Card, folder: Path) -> Path:
+    """Make and return where TensorRT keeps its engines of this model; remove older ones.
+
+    Raises:
+        ModelError: the cache cannot be written.
+    """
+    own = folder / f"{model.stem}.{_key(card)}.tensorrt"
+    try:
+        own.mkdir(parents=True, exist_ok=True)
+        for other in folder.glob(f"{glob.escape(model.stem)}.*.tensorrt"):
+            if other != own and other.name.rsplit(".", 2)[0] == model.stem:
+                shutil.rmtree(other)
+    except OSError as error:
+        raise ModelError(f"{own}: cannot keep TensorRT's engines ({_plain(error)})") from error
+    return own
 
 
 def find_copy(model: Path, card: Card, folder: Path) -> Path | None:

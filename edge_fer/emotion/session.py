@@ -1,5 +1,6 @@
 """A model file in onnxruntime: opened, compared with its card, run. Only this file imports it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,14 @@ from numpy.typing import NDArray
 from edge_fer.emotion.card import Card
 from edge_fer.errors import ModelError
 
-PROVIDER: Final = "CPUExecutionProvider"
+PROVIDERS: Final = {
+    "tensorrt": "TensorrtExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+"""What `model.provider` may name, the fastest first, and onnxruntime's name for it."""
+
+PROVIDER: Final = PROVIDERS["cpu"]
 
 RUNTIME: Final = f"onnxruntime {ort.__version__}, {PROVIDER}, options 1"
 """All that an optimized file depends on besides the model and the processor. The last number
@@ -20,13 +28,23 @@ goes up with every change of `session_options` that changes what the optimizer w
 class Session:
     """A model file, .onnx or .ort, that fits its card and is ready to run.
 
+    ``provider`` is a key of `PROVIDERS`; what it cannot do is done by the ones behind it.
+    ``engines`` is the folder where TensorRT keeps what it builds.
+
     Raises:
-        ModelError: onnxruntime refuses the file, or its graph is not what the card says.
+        ModelError: onnxruntime refuses the file, its graph is not what the card says, or the
+            provider cannot be started on this machine.
     """
 
-    def __init__(self, file: Path, card: Card, *, threads: int) -> None:
-        self.file = file
-        self._session = _open(file, session_options(threads))
+    def __init__(
+        self, file: Path, card: Card, *, threads: int,
+        provider: str = "cpu", engines: Path | None = None,
+    ) -> None:  # fmt: skip
+        self.file, self.provider = file, provider
+        self._session = _open(file, session_options(threads), chain(provider, engines))
+        # Where a library of the provider's is missing, onnxruntime names it and goes on.
+        if PROVIDERS[provider] not in self._session.get_providers():
+            raise ModelError(f"{file}: onnxruntime cannot start {PROVIDERS[provider]} here")
         self._input = _check_graph(file, self._session, card)
         self._batched = not isinstance(self._session.get_inputs()[0].shape[0], int)
 
@@ -44,6 +62,27 @@ class Session:
                 f"{self.file}: onnxruntime cannot run it on {tensor.shape} ({_plain(error)})"
             ) from error
         return np.concatenate(rows)
+
+
+def built_in() -> list[str]:
+    """The providers that this onnxruntime is built with, the fastest first."""
+    built = ort.get_available_providers()
+    return [name for name, its_name in PROVIDERS.items() if its_name in built]
+
+
+def chain(provider: str, engines: Path | None) -> list[tuple[str, dict[str, str]]]:
+    """The provider and those behind it with their options, as onnxruntime takes them."""
+    names: Sequence[str] = list(PROVIDERS)
+    options: dict[str, dict[str, str]] = {}
+    if engines is not None:
+        # To build an engine takes minutes on a Jetson, to load one a second.
+        options["tensorrt"] = {
+            "trt_engine_cache_enable": "1", "trt_engine_cache_path": str(engines),
+            "trt_timing_cache_enable": "1", "trt_timing_cache_path": str(engines),
+        }  # fmt: skip
+    built = built_in()
+    behind = [name for name in names[names.index(provider) :] if name in (provider, *built)]
+    return [(PROVIDERS[name], options.get(name, {})) for name in behind]
 
 
 def input_shape(model: Path) -> list[int | str | None]:
@@ -85,15 +124,18 @@ def session_options(threads: int) -> Any:
     return options
 
 
-def _open(file: Path, options: Any) -> Any:
+def _open(file: Path, options: Any, providers: Sequence[Any] = (PROVIDER,)) -> Any:
     try:
-        return ort.InferenceSession(str(file), options, providers=[PROVIDER])
+        # Its own way out is to print a notice on stdout and to try the same once more.
+        return ort.InferenceSession(
+            str(file), options, providers=list(providers), enable_fallback=0
+        )
     except Exception as error:  # onnxruntime raises a dozen private types
         raise ModelError(f"{file}: onnxruntime cannot load it ({_plain(error)})") from error
 
 
 def _plain(error: Exception) -> str:
-    return str(error).replace("\n", " ")[:160]
+    return str(error)[:160]
 
 
 def _check_graph(file: Path, session: Any, card: Card) -> str:

@@ -72,7 +72,12 @@ def _shrunk_region(
 
 def read_grey(path: Path) -> Luma | None:
     """Read a picture file as luma; None where it is not a picture."""
-    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    try:
+        # OpenCV ends the process over a name that is not UTF-8, so it gets the content.
+        content = np.frombuffer(path.read_bytes(), np.uint8)
+        picture = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE)
+    except (OSError, ValueError, cv2.error):
+        return None
     return None if picture is None else _as_luma(picture)
 
 

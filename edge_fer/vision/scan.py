@@ -59,12 +59,16 @@ class Scanner:
         self._before = 0.0
         self._last_motion = -math.inf
 
-    def scan(self, luma: Luma, time: float, known: Sequence[Box], *, busy: bool) -> list[Detection]:
+    def scan(
+        self, luma: Luma, time: float, known: Sequence[Box], *, busy: bool,
+        small: Luma | None = None,
+    ) -> list[Detection]:  # fmt: skip
         """New faces in the tiles that are due; ``known`` are the boxes that are followed.
 
-        ``busy``: the frame has work already, so what can wait a little waits.
+        ``busy``: the frame has work already, so what can wait a little waits. ``small``: the
+        frame's, see `Frame`.
         """
-        changed = self._motion.update(luma)
+        changed = self._motion.update(luma if small is None else small)
         if self._motion.cut:
             return self._begin(luma, time)
         if changed is not None:
@@ -73,7 +77,7 @@ class Scanner:
         found = [
             Detection(tile.to_frame(one.box), one.score)
             for tile in self._due(time, busy=busy)
-            for one in self._look(tile, luma, time)
+            for one in self._look(tile, luma, time, small)
         ]
         return distinct(found)
 
@@ -91,9 +95,9 @@ class Scanner:
             min_face_px=self._options.min_face_px, threshold=self._options.threshold,
         )  # fmt: skip
 
-    def _look(self, tile: Tile, luma: Luma, time: float) -> list[Detection]:
+    def _look(self, tile: Tile, luma: Luma, time: float, small: Luma | None) -> list[Detection]:
         tile.scanned = time
-        return self._detector.find(tile.cut(luma), self._options.threshold)
+        return self._detector.find(tile.cut(luma, small), self._options.threshold)
 
     def _note(self, changed: Cells, time: float, known: Sequence[Box]) -> None:
         """Note when which cells changed, apart from the faces that are followed."""

@@ -30,8 +30,8 @@ class Search(Protocol):
     def follow(self, luma: Luma, time: float) -> None:
         """Look for the faces that are followed."""
 
-    def scan(self, luma: Luma, time: float) -> list[Verdict]:
-        """Look for new ones; verdicts on boxes that are not followed."""
+    def scan(self, luma: Luma, time: float, small: Luma | None = None) -> list[Verdict]:
+        """Look for new ones; verdicts on boxes that are not followed. ``small``: see `Frame`."""
 
 
 class EveryFrame:
@@ -45,7 +45,7 @@ class EveryFrame:
         """End who is lost; `scan` finds the others."""
         self.tracker.expire(time)
 
-    def scan(self, luma: Luma, time: float) -> list[Verdict]:
+    def scan(self, luma: Luma, time: float, small: Luma | None = None) -> list[Verdict]:
         """Look for all faces."""
         for track in self.tracker.tracks:
             track.last_look = time
@@ -76,10 +76,11 @@ class TrackingSearch:
             if box and not refusal(box, self._options, self._shape, followed=True):
                 track.sighted(box, time)
 
-    def scan(self, luma: Luma, time: float) -> list[Verdict]:
+    def scan(self, luma: Luma, time: float, small: Luma | None = None) -> list[Verdict]:
         """Look for new faces in the tiles that are due."""
         tracks = self.tracker.tracks
-        found = self._scanner.scan(luma, time, [track.box for track in tracks], busy=self._busy)
+        known = [track.box for track in tracks]
+        found = self._scanner.scan(luma, time, known, busy=self._busy, small=small)
         # Who was missed may be found anew.
         sure = [track.box for track in tracks if not track.missed]
         fresh = [f.box for f in found if not any(same_face(f.box, box) for box in sure)]

@@ -36,11 +36,14 @@ class Tile:
     scanned: float = -math.inf
     """Stream time of the last scan."""
 
-    def cut(self, luma: Luma) -> Luma:
-        """The tile's scaled pixels."""
-        box = self.area
+    def cut(self, luma: Luma, small: Luma | None = None) -> Luma:
+        """The tile's scaled pixels, out of ``small`` where that need not be enlarged for it."""
+        box, done = self.area, 1.0
+        if small is not None and self.scale <= small.shape[1] / luma.shape[1]:
+            luma, done = small, small.shape[1] / luma.shape[1]
+            box = scaled_box(box, done, 0, 0)
         part = luma[box.top : box.top + box.height, box.left : box.left + box.width]
-        return rescale(part, self.scale)
+        return rescale(part, self.scale / done)
 
     def to_frame(self, box: Box) -> Box:
         """A box in px of what `cut` gave to one in px of the frame."""

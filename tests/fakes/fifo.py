@@ -79,7 +79,7 @@ class FifoCamera(Camera):
                 raise self.error("is unplugged")
             data += part
         luma = np.frombuffer(data, np.uint8).reshape(height, width).copy()
-        return luma, time.monotonic(), time.time()
+        return Reading(luma, time.monotonic(), time.time())
 
 
 class Hardware:

@@ -1,8 +1,9 @@
 """A working stand-in for the picamera2 module, as far as edge_fer uses it.
 
-It plays given frames through padded YUV420 buffers, lends each buffer until its request is
-released, overwrites it then, and refuses what the real camera refuses: a second owner, a fifth
-request, stopping behind a capture that is still queued.
+It plays given frames through padded buffers of one or two streams, lends them until their
+request is released, overwrites them then, and refuses what the real camera refuses: a second
+owner, a fifth request, a control it has not, stopping behind a capture that is still queued.
+`make picamera` runs the real one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,19 +17,19 @@ AFTER_RELEASE = 0xEE
 
 
 class FakeRequest:
-    def __init__(self, camera: "FakeCamera", buffer: NDArray[np.uint8]) -> None:
+    def __init__(self, camera: "FakeCamera", buffers: dict[str, NDArray[np.uint8]]) -> None:
         self._camera = camera
-        self._buffer = buffer
+        self._buffers = buffers
 
     def make_buffer(self, name: str) -> NDArray[np.uint8]:
         """Return a view where the real one copies, so that a kept view is found out."""
-        assert name == "main"
-        return self._buffer
+        return self._buffers[name]
 
     def release(self) -> None:
         assert self in self._camera.lent, "released twice"
         self._camera.lent.remove(self)
-        self._buffer[:] = AFTER_RELEASE
+        for buffer in self._buffers.values():
+            buffer[:] = AFTER_RELEASE
 
 
 class FakeCamera:
@@ -39,6 +40,7 @@ class FakeCamera:
         self._frames = list(device.frames)
         self._config: dict[str, Any] = {}
         self._queued = 0
+        self.camera_controls = dict(device.controls)
         self.started = False
         self.lent: list[FakeRequest] = []
 
@@ -46,21 +48,26 @@ class FakeCamera:
         self,
         *,
         main: Mapping[str, Any],
+        lores: Mapping[str, Any] | None,
         controls: Mapping[str, Any],
         buffer_count: int,
         queue: bool,
     ) -> dict[str, Any]:
         return {
             "main": dict(main),
+            "lores": lores and dict(lores),
             "controls": dict(controls),
             "buffer_count": buffer_count,
             "queue": queue,
         }
 
     def configure(self, config: dict[str, Any]) -> None:
-        width, _ = config["main"]["size"]
-        assert config["main"]["format"] == "YUV420"
-        config["main"]["stride"] = -(-width // STRIDE_ALIGN) * STRIDE_ALIGN
+        assert config["controls"].keys() <= self.camera_controls.keys(), "not advertised"
+        for name in ("main", "lores"):
+            if stream := config[name]:
+                assert stream["format"] == "YUV420"
+                stream["stride"] = -(-stream["size"][0] // STRIDE_ALIGN) * STRIDE_ALIGN
+                stream["format"] = self._device.format
         self._config = config
         self._device.config = config
 
@@ -81,13 +88,17 @@ class FakeCamera:
         self.lent.append(request)
         return request
 
-    def _fill(self, luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        width, height = self._config["main"]["size"]
-        stride = self._config["main"]["stride"]
-        assert luma.shape == (height, width)
-        buffer = np.full(stride * height * 3 // 2, 0x80, np.uint8)
-        buffer[: stride * height].reshape(height, stride)[:, :width] = luma
-        return buffer
+    def _fill(self, luma: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
+        buffers = {}
+        for name in ("main", "lores"):
+            if stream := self._config[name]:
+                (width, height), stride = stream["size"], stream["stride"]
+                every = luma.shape[1] // width
+                buffer = np.full(stride * height * 3 // 2, 0x80, np.uint8)
+                rows = buffer[: stride * height].reshape(height, stride)
+                rows[:, :width] = luma[::every, ::every]
+                buffers[name] = buffer
+        return buffers
 
     def cancel_all_and_flush(self) -> None:
         self._queued = 0
@@ -106,6 +117,9 @@ class FakePicamera2:
     def __init__(self, frames: Sequence[NDArray[np.uint8]]) -> None:
         self.frames = frames
         self.stalled = False
+        self.format = "YUV420"
+        """What YUV420 is answered with."""
+        self.controls = {"FrameDurationLimits": (8333, 1_000_000, 33333)}
         self.owner: FakeCamera | None = None
         self.config: dict[str, Any] = {}
         self.waits: list[float] = []

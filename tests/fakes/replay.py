@@ -26,4 +26,4 @@ class Replay(Camera):
 
     def _read(self) -> Reading | None:
         frame = next(self._file, None)
-        return frame and (frame.luma, time.monotonic(), time.time())
+        return frame and Reading(frame.luma, time.monotonic(), time.time())

@@ -29,6 +29,8 @@ class FakeDevice:
         self.owner: FakeCapture | None = None
         self.short: set[int] = set()
         """Numbers of frames that USB loses the second half of."""
+        self.rates: dict[str, float] = {}
+        """Format to the most frames a second that the cable is good for; others: any."""
         self.properties: dict[int, float] = {}
 
     def __call__(self, device: str, api: int) -> "FakeCapture":
@@ -62,7 +64,11 @@ class FakeCapture:
         return True
 
     def get(self, propId: int) -> float:  # noqa: N803
-        return float(self._device.properties[propId])
+        value = float(self._device.properties[propId])
+        if propId == cv2.CAP_PROP_FPS:
+            kind = fourcc(int(self.get(cv2.CAP_PROP_FOURCC)))
+            return min(value, self._device.rates.get(kind, value))
+        return value
 
     def read(self) -> tuple[bool, NDArray[np.uint8] | None]:
         if not self.isOpened() or self._next >= len(self._device.frames):

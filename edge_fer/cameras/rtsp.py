@@ -1,0 +1,137 @@
+"""Network cameras by RTSP, through OpenCV's FFmpeg.
+
+A stream goes on while a frame is looked at, so a thread takes every frame off it, and `_read`
+gets the first one that arrives after it was called: what waits in between is never looked at.
+Nothing waits for ever: opening and reading end after `camera.timeout_s`.
+
+FFmpeg's options are OpenCV's: TCP, unless OPENCV_FFMPEG_CAPTURE_OPTIONS says otherwise.
+"""
+
+import contextlib
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+
+from edge_fer.cameras import Camera, Reading, without_password
+from edge_fer.errors import ConfigError
+from edge_fer.opencv import quiet
+from edge_fer.settings import Camera as CameraSettings
+
+_log = logging.getLogger("edge_fer.cameras")
+
+
+class Capture(Protocol):
+    """What is used of cv2.VideoCapture."""
+
+    def isOpened(self) -> bool: ...  # noqa: N802, D102
+    def get(self, propId: int) -> float: ...  # noqa: N803, D102
+    def grab(self) -> bool: ...  # noqa: D102
+    def retrieve(self) -> tuple[bool, Any]: ...  # noqa: D102
+    def release(self) -> None: ...  # noqa: D102
+
+
+class RtspCamera(Camera):
+    """One stream, as its address after "rtsp:"."""
+
+    live = True
+
+    def __init__(
+        self,
+        settings: CameraSettings,
+        address: str,
+        *,
+        capture: Callable[[str, int, Sequence[int]], Capture] = cv2.VideoCapture,
+    ) -> None:
+        super().__init__(settings.source)
+        self._scheme, _, _ = settings.source.partition(":")
+        if not _has_host(settings.source):
+            raise ConfigError(
+                f"camera.source = {without_password(settings.source)!r}: must be "
+                f"{self._scheme}://[USER:PASSWORD@]HOST[:PORT]/PATH"
+            )
+        self._settings = settings
+        self._new_capture = capture
+        self._drain: _Drain | None = None
+
+    def _open(self) -> None:
+        quiet()
+        limit_ms = round(1000 * self._settings.timeout_s)
+        limits = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC)
+        capture = self._new_capture(
+            self._settings.source,
+            cv2.CAP_FFMPEG,
+            [value for key in limits for value in (key, limit_ms)],
+        )
+        if not capture.isOpened():
+            capture.release()
+            raise self.error(
+                f"cannot be opened within {self._settings.timeout_s:g} s; are address, user and "
+                "password right, is it reachable?"
+            )
+        size = (capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        _log.info("camera %s: gives %dx%d, %.3g frames a second", self.source, *size, rate)
+        self._drain = _Drain(capture)
+
+    def _close(self) -> None:
+        if self._drain is not None:
+            # A read that hangs ends by itself, and the thread then closes the stream.
+            self._drain.stop(self._settings.timeout_s)
+        self._drain = None
+
+    def _read(self) -> Reading:
+        assert self._drain is not None
+        picture = self._drain.next(2 * self._settings.timeout_s)
+        if picture is None:
+            raise self.error("the stream has ended or gives no frames; is it reachable?")
+        now, stamp = time.monotonic(), time.time()
+        luma = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        return Reading(np.ascontiguousarray(luma, np.uint8), now, stamp)
+
+
+class _Drain:
+    """Takes frames off a stream as they come; decodes to a picture only what was asked for."""
+
+    def __init__(self, capture: Capture) -> None:
+        self._capture = capture
+        self._wanted, self._stopped = threading.Event(), threading.Event()
+        self._pictures: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="edge-fer-rtsp", daemon=True)
+        self._thread.start()
+
+    def next(self, seconds: float) -> Any:
+        """The next picture (H, W, 3) in BGR; None at the stream's end or after that long."""
+        self._wanted.set()
+        with contextlib.suppress(queue.Empty):
+            return self._pictures.get(timeout=seconds)
+        return None
+
+    def stop(self, seconds: float) -> None:
+        """Close the stream; wait that long at most."""
+        self._stopped.set()
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set() and self._capture.grab():
+            if self._wanted.is_set():
+                self._wanted.clear()
+                good, picture = self._capture.retrieve()
+                self._pictures.put(picture if good else None)
+        self._capture.release()
+        self._pictures.put(None)
+
+
+def _has_host(source: str) -> bool:
+    try:
+        # A port that is no number is told when it is asked for.
+        parts = urlsplit(source)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

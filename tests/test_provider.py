@@ -1,0 +1,105 @@
+"""What runs the network: the provider that was asked for, or the cpu and a line that says why."""
+
+import logging
+
+import numpy as np
+import pytest
+from tiny_model import write_tiny_model
+
+from edge_fer.daemon.build import build_classifier
+from edge_fer.daemon.config import load
+from edge_fer.emotion.card import read_card
+from edge_fer.emotion.classify import Classifier
+from edge_fer.emotion.compiled import compile_model, engine_folder
+from edge_fer.emotion.session import built_in, chain
+from edge_fer.errors import ConfigError, ModelError
+
+needs_plain_build = pytest.mark.skipif(
+    built_in() != ["cpu"], reason="this onnxruntime is built for more than the cpu"
+)
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_tiny_model(tmp_path)
+
+
+def test_a_provider_has_those_behind_it_that_are_built_in():
+    cpu = ("CPUExecutionProvider", {})
+    assert [cpu] == chain("cpu", None)
+    assert next(name for name, _ in chain("tensorrt", None)) == "TensorrtExecutionProvider"
+    assert cpu == chain("tensorrt", None)[-1] == chain("cuda", None)[-1]
+
+
+def test_tensorrt_keeps_its_engines_in_the_cache(model, tmp_path):
+    folder = engine_folder(model, read_card(model), tmp_path / "cache")
+    options = chain("tensorrt", folder)[0][1]
+    assert str(folder) == options["trt_engine_cache_path"] == options["trt_timing_cache_path"]
+    assert "1" == options["trt_engine_cache_enable"]
+    assert folder.is_dir()
+
+
+def test_engines_of_another_runtime_are_removed_and_those_of_other_models_kept(
+    model, tmp_path, monkeypatch
+):
+    card, cache = read_card(model), tmp_path / "cache"
+    neighbour = engine_folder(model.with_name(f"{model.stem}.9.onnx"), card, cache)
+    copy = compile_model(model, card, cache)
+    old = engine_folder(model, card, cache)
+    monkeypatch.setattr("edge_fer.emotion.compiled.RUNTIME", "onnxruntime 0.0")
+    new = engine_folder(model, card, cache)
+    assert {neighbour, copy, new} == set(cache.iterdir())
+    assert old != new
+
+
+def test_a_cache_for_engines_that_cannot_be_written_is_one_line(model, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match=r"tensorrt: cannot keep TensorRT's engines \("):
+        engine_folder(model, read_card(model), tmp_path / "file")
+
+
+@needs_plain_build
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_a_provider_that_is_not_built_in_is_told_and_the_cpu_used(model, caplog, provider):
+    classifier = Classifier(model, provider=provider)
+    assert "cpu" == classifier.provider
+    assert "happy" in classifier.classify([np.zeros((48, 48), np.uint8)])[0]
+    assert [
+        f"model.provider = {provider}: this onnxruntime is built for cpu alone; the cpu is used, "
+        "docs/jetson.md says what to install"
+    ] == caplog.messages
+
+
+@needs_plain_build
+def test_auto_takes_the_cpu_without_a_word_where_there_is_nothing_else(model, caplog):
+    with caplog.at_level(logging.DEBUG):
+        assert "cpu" == Classifier(model, provider="auto").provider
+    assert [] == caplog.messages
+
+
+@needs_plain_build
+def test_what_falls_back_to_the_cpu_uses_the_compiled_copy(model, tmp_path):
+    compile_model(model, read_card(model), tmp_path / "cache")
+    assert Classifier(model, provider="cuda", cache=tmp_path / "cache").compiled
+
+
+def test_a_provider_that_cannot_be_started_is_told_and_the_next_best_used(
+    model, caplog, monkeypatch
+):
+    """As where onnxruntime is built with it but CUDA's libraries are missing."""
+    monkeypatch.setattr("edge_fer.emotion.classify.built_in", lambda: ["cuda", "cpu"])
+    if "cuda" in built_in():
+        pytest.skip("cuda may well start here")
+    classifier = Classifier(model, provider="auto")
+    assert "cpu" == classifier.provider
+    (text,) = caplog.messages
+    assert "model.provider = auto: " in text
+    assert "CUDAExecutionProvider" in text
+    assert "\n" not in text
+
+
+def test_the_configuration_names_the_provider(model):
+    options = load(None, [f"model.path={model}", "model.provider=auto"], {})
+    assert build_classifier(options).provider in {"cpu", "cuda", "tensorrt"}
+    with pytest.raises(ConfigError, match="must be one of cpu, cuda, tensorrt, auto"):
+        load(None, ["model.provider=tensort"], {})
