@@ -1,13 +1,24 @@
 """What is promised to pip and to those who ask for licences."""
 
 import configparser
+import gzip
+import io
+import re
+import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 import edge_fer
+from edge_fer.cli import COMMANDS
 from edge_fer.emotion.card import find_model
+from tools.release import TARGETS
+from tools.release.deb import SCRIPTS
+from tools.release.environment import HOME, _forget
+from tools.release.manual import COMPLETIONS, write_manual
+from tools.release.python import _settle
 
 ROOT = Path(__file__).parent.parent
 
@@ -92,3 +103,70 @@ def test_the_wheel_holds_the_int8_models_of_the_default_network_with_their_cards
     assert {default.name, f"{default.stem}.json"} <= held
     assert {f"{Path(name).stem}.json" for name in held if name.endswith(".onnx")} <= held
     assert [] == [name for name in held if "fp32" in name]
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_a_debian_package_gets_what_setup_cfg_allows(setup, target):
+    pinned = dict(re.findall(r"^([\w-]+)==(\S+)", target.pins.read_text(), re.MULTILINE))
+    wanted = requirements(setup, platform_machine=target.machine, python_version=target.python)
+    assert {} == {
+        name: pinned.get(name)
+        for name, requirement in wanted.items()
+        if pinned.get(name) not in requirement.specifier
+    }
+    assert pinned["numpy"] in Requirement(target.numpy).specifier
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_every_pinned_wheel_has_a_hash(target):
+    entries = target.pins.read_text().replace("\\\n", "").splitlines()[1:]
+    assert [] == [entry for entry in entries if "--hash=sha256:" not in entry]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_scripts_of_the_debian_package_are_sh(name):
+    script = ROOT / "deploy" / "debian" / name
+    assert 0 == subprocess.run(["sh", "-n", str(script)]).returncode
+    assert "set -e\n" in script.read_text()
+
+
+def test_the_package_puts_the_program_where_the_unit_starts_it():
+    unit = (ROOT / "deploy" / "systemd" / "edge-fer.service").read_text()
+    assert f"ExecStart={HOME}/bin/edge-fer run -c /etc/edge-fer/edge-fer.toml\n" in unit
+
+
+def archive(path, time, order):
+    with tarfile.open(path, "w:gz") as packed:
+        for name in order:
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime, member.uname = 1, time, f"user{time}"
+            packed.addfile(member, io.BytesIO(b"x"))
+
+
+def test_an_sdist_does_not_tell_when_by_whom_and_in_which_order_it_was_packed(tmp_path):
+    one, two = tmp_path / "one.tar.gz", tmp_path / "two.tar.gz"
+    archive(one, 1, "ab")
+    archive(two, 2, "ba")
+    for path in (one, two):
+        _settle(path, 1_700_000_000)
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_an_environment_does_not_tell_where_it_was_laid_out(tmp_path):
+    record = tmp_path / "RECORD"
+    record.write_text("rich/a.py,sha256=1,1\n../../bin/x,sha256=2,2\nrich/direct_url.json,,\n")
+    (tmp_path / "direct_url.json").touch()
+    _forget(record)
+    assert "rich/a.py,sha256=1,1\n" == record.read_text()
+    assert not (tmp_path / "direct_url.json").exists()
+
+
+def test_manual_and_completions_know_every_command(tmp_path):
+    write_manual(ROOT, tmp_path, "1.2", 1_700_000_000)
+    page = gzip.decompress((tmp_path / "usr/share/man/man1/edge-fer.1.gz").read_bytes()).decode()
+    scripts = [(tmp_path / place).read_text() for place in COMPLETIONS.values()]
+    for command in COMMANDS:
+        assert f"edge\\-fer {command}" in page
+        assert [] == [script for script in scripts if command not in script]
+    assert "EXIT STATUS" in page
+    assert 0 == subprocess.run(["bash", "-n", tmp_path / COMPLETIONS["bash"]]).returncode

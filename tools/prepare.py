@@ -35,12 +35,15 @@ LANDMARKS = "shape_predictor_68_face_landmarks.dat"
 
 PRESENT: dict[str, Callable[[], bool]] = {
     "debian-archive-keyring": lambda: any(KEYRINGS.glob("debian-archive-keyring.*")),
+    "debootstrap": lambda: _is_program("debootstrap"),
     "gcc": lambda: _is_program("cc"),
     "libdlib-data": lambda: any(Path("/usr/share").glob(f"*dlib*/{LANDMARKS}")),
+    "mmdebstrap": lambda: _is_program("mmdebstrap"),
     "mosquitto": lambda: _is_program("mosquitto"),
     "mosquitto-clients": lambda: _is_program("mosquitto_pub"),
     "python3-picamera2": lambda: _is_importable("picamera2"),
     "python3-systemd": lambda: _is_importable("systemd"),
+    "systemd-container": lambda: _is_program("systemd-nspawn"),
     "valgrind": lambda: _is_program("valgrind"),
 }
 """Whether what a Debian package brings is there, from wherever it came."""

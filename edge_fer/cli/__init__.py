@@ -4,15 +4,15 @@ import argparse
 import importlib
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge_fer import __version__
 from edge_fer.errors import EdgeFerError
 
 COMMANDS = (
-    "run", "check", "config", "models", "card", "compile", "landmarks", "evaluate", "explain",
-    "annotate", "bench", "demo",
+    "run", "setup", "check", "config", "models", "card", "compile", "landmarks", "evaluate",
+    "explain", "annotate", "bench", "demo",
 )  # fmt: skip
 
 
@@ -66,11 +66,11 @@ def _configured() -> argparse.ArgumentParser:
     return parent
 
 
-def set_up_logging(level: str) -> None:
-    """Send log records to the journal where there is one, else to stderr."""
+def set_up_logging(level: str, fields: Mapping[str, str]) -> None:
+    """Send log records, with ``fields``, to the journal where there is one, else to stderr."""
     from edge_fer.daemon.systemd import journal_handler
 
-    handler = journal_handler() or logging.StreamHandler()
+    handler = journal_handler(fields) or logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -1,15 +1,21 @@
 """`edge-fer check`: what is wrong, and what to do about it."""
 
 import argparse
+import dataclasses
+from typing import TYPE_CHECKING
 
-from edge_fer.cli.common import add_camera, add_json, print_json, read_settings
+from edge_fer.cli.common import add_camera, print_json, read_settings
+from edge_fer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edge_fer.daemon.checks import Finding
 
 MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
 
-HELP = "try configuration, model, landmarks, camera and brokers"
+HELP = "try configuration, model, landmarks, camera and brokers; look at the device"
 DESCRIPTION = (
-    "Try everything the daemon needs and say what is wrong and what to do. The "
-    "exit code is that of the first error."
+    "Try everything the daemon needs, look at the device, and say what is wrong and what to do. "
+    "The exit code is that of the first error."
 )
 
 
@@ -17,34 +23,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what only this command has."""
     add_camera(parser)
     parser.add_argument("--mqtt", action="append", metavar="URL", help="as mqtt.brokers")
-    add_json(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON for a machine")
+    form.add_argument(
+        "--report",
+        action="store_true",
+        help="as Markdown for a bug report, without user names and passwords",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a row for each thing tried.
 
     Raises:
-        ConfigError: the configuration itself has mistakes.
+        ConfigError: the configuration itself has mistakes; a report holds them instead.
     """
-    import dataclasses
-
     from edge_fer.daemon.checks import examine
+    from edge_fer.measure.doctor import inspect
 
-    findings = list(examine(read_settings(arguments)))
+    if arguments.report:
+        return _report(arguments)
+    settings = read_settings(arguments)
+    findings = [*examine(settings), *inspect(settings)]
     if arguments.json:
         print_json([dataclasses.asdict(finding) for finding in findings])
     else:
-        _print_table([(f.name, f.level, f.text) for f in findings])
+        _print_table(findings)
+    return _exit_code(findings)
+
+
+def _exit_code(findings: "list[Finding]") -> int:
     return next((finding.exit_code for finding in findings if finding.level == "error"), 0)
 
 
-def _print_table(rows: list[tuple[str, str, str]]) -> None:
+def _print_table(findings: "list[Finding]") -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Column, Table
 
     # Folded, not cut: a sha256 or a path is there to be copied.
     table = Table("what", "is", Column("detail", overflow="fold"))
-    for name, level, text in rows:
-        table.add_row(name, MARKS[level], escape(text))
+    for finding in findings:
+        table.add_row(finding.name, MARKS[finding.level], escape(finding.text))
     Console().print(table)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    """Print one block that says everything, also where the configuration is what is wrong."""
+    from edge_fer.daemon.checks import Finding, examine
+    from edge_fer.measure.doctor import changes, inspect, masked
+
+    try:
+        settings = read_settings(arguments)
+    except ConfigError as error:
+        found = [Finding("settings", "error", line, 78) for line in str(error).splitlines()]
+        findings, options = [*found, *inspect(None)], None
+    else:
+        findings, options = [*examine(settings), *inspect(settings)], changes(settings)
+    print("| what | is | detail |\n|---|---|---|")
+    for finding in findings:
+        detail = masked(finding.text).replace("|", "\\|").replace("\n", "<br>")
+        print(f"| {finding.name} | {finding.level} | {detail} |")
+    if options is not None:
+        print(f"\n```toml\n{options or '# every option is as by default'}\n```")
+    return _exit_code(findings)

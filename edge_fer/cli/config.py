@@ -1,4 +1,4 @@
-"""`edge-fer config`: print the default file, its JSON Schema or the settings in effect."""
+"""`edge-fer config`: print the default file, its JSON Schema, the settings or what leaves."""
 
 import argparse
 
@@ -16,6 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--schema", action="store_true", help="the JSON Schema, for an editor")
     what.add_argument(
+        "--leaves", action="store_true",
+        help="all that leaves the device, as JSON; with --config or --set, in that privacy.mode",
+    )  # fmt: skip
+    what.add_argument(
         "--effective",
         action="store_true",
         help="the settings after file, environment and --set, checked",
@@ -29,10 +33,14 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigError: the settings in effect were asked for, and hold mistakes.
     """
     from edge_fer.daemon.render import render, schema
+    from edge_fer.delivery.leaves import leaves
 
+    given = arguments.config or arguments.set
     if arguments.schema:
         print_json(schema())
-    elif arguments.effective or arguments.config or arguments.set:
+    elif arguments.leaves:
+        print_json(leaves(read_settings(arguments).privacy.mode if given else None))
+    elif arguments.effective or given:
         print(render(read_settings(arguments)), end="")
     else:
         print(render(), end="")

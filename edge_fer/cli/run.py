@@ -28,12 +28,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from edge_fer.cli import set_up_logging
     from edge_fer.daemon.build import build_service
-    from edge_fer.daemon.config import require_acknowledged
+    from edge_fer.daemon.config import device_name, require_acknowledged
     from edge_fer.daemon.switch import Switch, signals
 
     settings = read_settings(arguments)
     require_acknowledged(settings)
-    set_up_logging(settings.log.level)
+    names = {"EDGE_FER_DEVICE": device_name(settings), "EDGE_FER_CAMERA": settings.camera.name}
+    set_up_logging(settings.log.level, names)
     switch = Switch()
     with signals(switch):
         build_service(

@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+import os
 from collections.abc import Callable, Iterator
 
 from edge_fer.cameras import open_camera
 from edge_fer.daemon.build import build_classifier
 from edge_fer.daemon.config import require_acknowledged
+from edge_fer.daemon.installing import CREDENTIAL
 from edge_fer.delivery.broker import parse_broker, read_password, tls_context
 from edge_fer.delivery.mqtt import probe
 from edge_fer.errors import EdgeFerError
@@ -40,9 +42,19 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _try("model", lambda: _model(settings))
     yield _try("detector", lambda: _detector(settings))
     yield _try("landmarks", lambda: _landmarks(settings))
-    yield _try("camera", lambda: _camera(settings))
+    yield try_camera(settings)
     for url in settings.mqtt.brokers:
-        yield _try("broker", lambda url=url: _broker(settings, url))  # type: ignore[misc]
+        yield try_broker(settings, url)
+
+
+def try_camera(settings: Settings) -> Finding:
+    """Take one frame and say what can be seen in it; a live camera only for a declared use."""
+    return _try("camera", lambda: _camera(settings))
+
+
+def try_broker(settings: Settings, url: str, password: str | None = None) -> Finding:
+    """Connect once and hang up; without a password, with that of ``settings``."""
+    return _try("broker", lambda: _broker(settings, url, password))
 
 
 def _try(name: str, probe_it: Callable[[], Finding]) -> Finding:
@@ -68,7 +80,10 @@ def _model(settings: Settings) -> Finding:
         compiled = "not compiled, model.compiled is off"
     else:
         compiled = "not compiled, `edge-fer compile` would have it load faster"
-    text = f"{card.name}: {len(card.labels)} labels, {size}, sha256 verified, {compiled}"
+    text = (
+        f"{card.name}: {len(card.labels)} labels, {size}, sha256 and golden vectors verified, "
+        f"{compiled}"
+    )
     if card.input.channels != 1:
         return Finding(
             "model",
@@ -125,8 +140,14 @@ def _reach(vision: Vision, width: int) -> str:
     )
 
 
-def _broker(settings: Settings, url: str) -> Finding:
+def _broker(settings: Settings, url: str, password: str | None) -> Finding:
     broker = parse_broker(url)
-    password = read_password(settings.mqtt.password_file) if broker.user else None
+    if broker.user and password is None:
+        password = read_password(settings.mqtt.password_file or _stored())
     probe(broker, password, tls=tls_context(settings.mqtt) if broker.encrypted else None)
     return Finding("broker", "ok", f"{broker}: accepts us")
+
+
+def _stored() -> str:
+    """The password that the service would be handed, where we may see it; else empty."""
+    return str(CREDENTIAL) if os.access(CREDENTIAL, os.R_OK) else ""

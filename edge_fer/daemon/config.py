@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from edge_fer.daemon.options import OPTIONS, Option, printable, shown
+from edge_fer.daemon.options import OPTIONS, Option, shown
 from edge_fer.daemon.sources import (
     PREFIX,
     Assignment,
@@ -30,7 +30,8 @@ from edge_fer.settings import Settings
 
 SYSTEM_FILE: Final = Path("/etc/edge-fer/edge-fer.toml")
 
-_PROHIBITED: Final = (
+_NOT_TEXT: Final = "must be UTF-8 text without control characters"
+PROHIBITED: Final = (
     "inferring emotions of people at work or in education is prohibited in the EU "
     "(AI Act, article 5(1)(f))"
 )
@@ -68,7 +69,7 @@ def load(
                 chosen[item.option.path] = item
     mistakes += _contradictions(chosen)
     if mistakes:
-        raise ConfigError("\n".join(mistakes))
+        raise ConfigError(*mistakes)
     return _settings(chosen)
 
 
@@ -98,10 +99,10 @@ def require_acknowledged(settings: Settings) -> None:
     option = OPTIONS["privacy"]["acknowledge_use"]
     variable = f"{PREFIX}{option.section}__{option.name}".upper()
     raise ConfigError(
-        f"{option.path} = '': must be {option.rule}\n"
-        f"why: people filmed must be told, and {_PROHIBITED}\n"
+        f"{option.path} = '': must be {option.rule}",
+        f"why: people filmed must be told, and {PROHIBITED}",
         f"how: set {option.name} in section [{option.section}] of the configuration file, "
-        f"or --set {option.path}=home, or {variable}=home in the environment"
+        f"or --set {option.path}=home, or {variable}=home in the environment",
     )
 
 
@@ -128,8 +129,10 @@ def _complaint(option: Option, value: Any) -> str | None:
         msgspec.convert(value, option.hint)
     except msgspec.ValidationError:
         return _must(option, value)
+    except UnicodeEncodeError:
+        return _NOT_TEXT
     if any(map(_is_unprintable, value if isinstance(value, list) else [value])):
-        return "must be UTF-8 text without control characters"
+        return _NOT_TEXT
     pattern = getattr(option.kind, "pattern", None)
     # In Python, "$" also matches before a final line break, which msgspec lets pass.
     return _must(option, value) if pattern and not re.fullmatch(pattern, value) else None
@@ -142,7 +145,7 @@ def _must(option: Option, value: Any) -> str:
         return f"must be {option.bounds}"
     text = f"must be {option.rule}"
     if option.path == "privacy.acknowledge_use" and _REFUSED_USE.search(str(value)):
-        text += f"; workplace and education are refused, since {_PROHIBITED}"
+        text += f"; workplace and education are refused, since {PROHIBITED}"
     return text
 
 
@@ -158,7 +161,7 @@ def _address_mistake(address: str) -> str | None:
     try:
         parse_broker(address)
     except ConfigError as error:
-        return printable(str(error))
+        return str(error)
     return None
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
+from edge_fer.errors import printable
 from edge_fer.settings import Settings
 
 _LONGEST_SHOWN: Final = 100
@@ -123,11 +124,6 @@ def _elsewhere(name: str) -> str:
 
 def _plain(name: str) -> str:
     return _cut(printable(name))
-
-
-def printable(text: str) -> str:
-    """Return the text fit for one line of a terminal, odd characters as escapes."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def shown(value: object) -> str:

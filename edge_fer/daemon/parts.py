@@ -8,6 +8,7 @@ from edge_fer.cameras import Camera
 from edge_fer.daemon.pipeline import Pipeline
 from edge_fer.daemon.pressure import Pace
 from edge_fer.daemon.stats import Stats
+from edge_fer.daemon.telling import Teller
 from edge_fer.delivery.publisher import Publisher
 from edge_fer.emotion.card import Card
 from edge_fer.errors import EdgeFerError
@@ -26,6 +27,7 @@ class Parts:
     camera: Camera
     pipeline: Pipeline
     publisher: Publisher
+    teller: Teller
     pace: Pace
     """What `Pressure` sets and the pipeline's search obeys."""
 

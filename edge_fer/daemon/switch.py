@@ -20,8 +20,9 @@ class Switch:
 
     def enable(self, value: bool) -> None:
         """Let the camera run, or have it closed."""
-        self.enabled = value
-        self.ring()
+        if value != self.enabled:
+            self.enabled = value
+            self.ring()
 
     def stop(self) -> None:
         """End the service."""

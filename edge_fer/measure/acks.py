@@ -16,7 +16,7 @@ import numpy as np
 from edge_fer.cameras import Camera
 from edge_fer.daemon.build import identify
 from edge_fer.delivery.broker import Broker, parse_broker, read_password, tls_context
-from edge_fer.delivery.mqtt import Callbacks, Connection, probe
+from edge_fer.delivery.mqtt import Callbacks, Caller, Connection, probe
 from edge_fer.delivery.payload import event_message
 from edge_fer.emotion.card import Card
 from edge_fer.errors import BrokerError
@@ -111,9 +111,8 @@ class Link:
         callbacks = Callbacks(
             up=self._up.set, acked=lambda mid: self._acked.put((mid, time.monotonic()))
         )
-        self._connection = Connection(
-            [broker], password, callbacks, tls=_tls(settings.mqtt, broker)
-        )
+        caller = Caller(password, _tls(settings.mqtt, broker))
+        self._connection = Connection([broker], caller, callbacks)
 
     def __enter__(self) -> "Link":
         self._connection.open()

@@ -1,0 +1,107 @@
+"""What a first start leaves on the machine: configuration, broker password, a running service."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from edge_fer.daemon.config import SYSTEM_FILE, load
+from edge_fer.daemon.render import render
+from edge_fer.errors import ConfigError, EdgeFerError
+from edge_fer.settings import Settings
+
+CREDENTIAL: Final = Path("/etc/credstore/edge-fer.mqtt-password")
+"""Where the unit file has systemd take the broker's password from."""
+
+UNITS: Final = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"))
+SERVICE: Final = "edge-fer.service"
+_START_S: Final = 150.0
+"""More than the unit's TimeoutStartSec."""
+
+
+def read_present(path: Path) -> Settings:
+    """Return what the file holds; the defaults where there is none.
+
+    Raises:
+        ConfigError: it holds mistakes.
+    """
+    return load(path, environ={}) if path.exists() else Settings()
+
+
+def write_config(path: Path, settings: Settings) -> Path | None:
+    """Write a commented file; what was there is kept beside it and its path returned.
+
+    The file is there as a whole or not at all.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = path.with_name(f"{path.name}.old") if path.exists() else None
+        if kept:
+            shutil.copy2(path, kept)
+        _replace(path, render(settings), 0o644)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return kept
+
+
+def password_home(config: Path) -> Path:
+    """Where the password belongs: systemd's store for the service, else beside the file."""
+    return CREDENTIAL if config == SYSTEM_FILE else config.absolute().with_name("mqtt-password")
+
+
+def write_password(path: Path, password: str) -> None:
+    """Write it for the owner alone.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _replace(path, f"{password}\n", 0o600)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def can_start() -> bool:
+    """Tell whether there is a service here that we may start."""
+    running = Path("/run/systemd/system").is_dir() and os.geteuid() == 0
+    return running and any((folder / SERVICE).exists() for folder in UNITS)
+
+
+def start_service() -> None:
+    """Start it now and at every boot.
+
+    Raises:
+        EdgeFerError: it does not start.
+    """
+    for command in (["enable", "--quiet", SERVICE], ["restart", SERVICE]):
+        try:
+            subprocess.run(["systemctl", *command], check=True, timeout=_START_S)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise EdgeFerError(f"{SERVICE}: does not start; see: journalctl -u edge-fer") from error
+
+
+def _replace(path: Path, content: str, mode: int) -> None:
+    handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).chmod(mode)
+        Path(part).replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            Path(part).unlink()
+        raise
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    hint = "; as root: sudo edge-fer setup" if os.geteuid() else ""
+    return ConfigError(f"{path}: must be writable ({error.strerror}){hint}")

@@ -1,0 +1,167 @@
+"""The device and what is installed on it, as findings: what a bug report needs beside the checks.
+
+Nothing here is an error, so that no exit code depends on it. Texts for a report hold neither
+user names nor passwords.
+"""
+
+import ctypes
+import grp
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+import edge_fer
+from edge_fer.daemon.checks import Finding
+from edge_fer.daemon.nearby import find_cameras
+from edge_fer.daemon.options import OPTIONS, shown
+from edge_fer.delivery.limits import outbox_folder
+from edge_fer.measure.conditions import Conditions, conditions, throttle_names
+from edge_fer.measure.device import device_facts
+from edge_fer.settings import Settings
+
+ROOT: Final = Path("/")
+PACKAGES: Final = ("paho-mqtt", "msgspec")
+"""Those that `device_facts` does not tell of."""
+
+_TIME_ERROR: Final = 5
+"""What ntp_adjtime(3) returns of a clock that nobody sets."""
+
+_USER: Final = re.compile(r"(://)[^/@'\"\s]*@")
+_LITTLE_BYTES: Final = 100_000_000
+
+
+def inspect(settings: Settings | None, root: Path = ROOT) -> Iterator[Finding]:
+    """Look at versions, system, cameras, throttling, clock, state folder and telemetry.
+
+    Without settings, which may have been what is wrong, nothing is said about the state folder.
+    """
+    facts = device_facts(root)
+    yield Finding("versions", "ok", _versions(facts))
+    yield Finding("system", "ok", _system(facts))
+    yield _devices(root)
+    yield _heat(conditions(root))
+    yield clock(_is_synchronised())
+    if settings is not None:
+        yield _state(settings)
+    yield _telemetry()
+
+
+def masked(text: str, home: Path | None = None) -> str:
+    """Return the text without user names in addresses and in the home folder's path."""
+    folder = str(home or Path.home())
+    plain = _USER.sub(r"\1***@", text)
+    return plain if folder == "/" else plain.replace(folder, "~")
+
+
+def changes(settings: Settings) -> str:
+    """Return the options that are not as by default, as TOML without user names."""
+    lines = []
+    for section, options in OPTIONS.items():
+        values = getattr(settings, section)
+        own = [
+            f"{name} = {masked(shown(value))}"
+            for name, option in options.items()
+            if (value := getattr(values, name)) != option.default
+        ]
+        if own:
+            lines += [f"[{section}]", *own]
+    return "\n".join(lines)
+
+
+def _versions(facts: dict[str, Any]) -> str:
+    known: dict[str, str | None] = {"edge-fer": edge_fer.__version__}
+    known |= {name: facts[name] for name in ("python", "numpy", "onnxruntime", "opencv", "dlib")}
+    known |= {name: _version(name) for name in PACKAGES}
+    return ", ".join(f"{name} {number or 'unknown'}" for name, number in known.items())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _system(facts: dict[str, Any]) -> str:
+    parts = [
+        facts["cpu"], facts["core"] if facts["core"] != facts["cpu"] else None,
+        f"{facts['cores']} cores", " ".join(facts["features"]),
+        f"{facts['memory_mb']} MB" if facts["memory_mb"] else None,
+        facts["governor"], facts["power_mode"], facts["l4t"], facts["system"],
+    ]  # fmt: skip
+    return ", ".join(part for part in parts if part)
+
+
+def _devices(root: Path) -> Finding:
+    found = find_cameras(root)
+    names = "; ".join(f"{choice.value} ({choice.name})" for choice in found) or "none found"
+    groups = sorted(_group(number) for number in {*os.getgroups(), os.getegid()})
+    text = f"{names}; our groups: {', '.join(groups)}"
+    nodes = [Path(choice.value.removeprefix("v4l2:")) for choice in found]
+    if closed := [str(n) for n in nodes if n.exists() and not os.access(n, os.R_OK | os.W_OK)]:
+        return Finding(
+            "cameras", "warning", f"{text}; not ours to open: {', '.join(closed)}; "
+            "sudo adduser $USER video, then log in anew (the service may already)",
+        )  # fmt: skip
+    return Finding("cameras", "ok", text)
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def _heat(now: Conditions) -> Finding:
+    warm = f"{now.cpu_celsius:.0f} °C" if now.cpu_celsius is not None else "no thermometer"
+    if now.throttled is None:
+        return Finding("throttling", "ok", f"{warm}; the board does not tell")
+    if names := throttle_names(now.throttled):
+        return Finding("throttling", "warning", f"{warm}; {', '.join(names)}")
+    return Finding("throttling", "ok", f"{warm}; none since the start")
+
+
+def clock(synchronised: bool | None) -> Finding:
+    """What it means for the times in events."""
+    if synchronised is None:
+        return Finding("clock", "ok", "whether it is set is not known")
+    if synchronised:
+        return Finding("clock", "ok", "set over the network")
+    return Finding(
+        "clock", "warning", "not set over the network, so times in events may be wrong; "
+        "timedatectl says why",
+    )  # fmt: skip
+
+
+def _is_synchronised() -> bool | None:
+    """What the kernel was told by whoever sets the clock."""
+    try:
+        state = ctypes.CDLL(None).ntp_adjtime(ctypes.create_string_buffer(512))
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else bool(state != _TIME_ERROR)
+
+
+def _state(settings: Settings) -> Finding:
+    folder = outbox_folder(settings.mqtt)
+    if folder is None:
+        return Finding("state", "ok", "in memory: what waits is lost at the end")
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(there).free
+    text = f"{folder}: {free / 1e6:.0f} MB free"
+    if not os.access(there, os.W_OK):
+        return Finding("state", "warning", f"{text}, not ours to write")
+    if free < _LITTLE_BYTES:
+        return Finding("state", "warning", f"{text}; mqtt.max_queued_mb may not fit")
+    return Finding("state", "ok", text)
+
+
+def _telemetry() -> Finding:
+    if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":
+        return Finding("telemetry", "ok", "off: onnxruntime sends nothing")
+    return Finding("telemetry", "warning", "ORT_DISABLE_TELEMETRY is not 1")

@@ -1,0 +1,216 @@
+"""The first start: questions and answers, real files, a real broker."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_fer.cli import main
+from edge_fer.daemon import nearby
+from edge_fer.daemon.config import load
+from edge_fer.daemon.installing import read_present, write_config, write_password
+from edge_fer.errors import ConfigError
+from edge_fer.measure.demo import PrivateBroker
+from edge_fer.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def broker():
+    with PrivateBroker() as private:
+        yield private.url
+
+
+@pytest.fixture
+def picture(face_file):
+    return f"file:{face_file}"
+
+
+@pytest.fixture(scope="module")
+def face_file(tmp_path_factory):
+    # A grey picture: a camera that gives frames, without a face.
+    file = tmp_path_factory.mktemp("camera") / "grey.pgm"
+    file.write_bytes(b"P5 320 240 255\n" + bytes([128]) * 320 * 240)
+    return file
+
+
+def setup(target, *arguments, answers=""):
+    command = [sys.executable, "-m", "edge_fer", "setup", "-c", str(target), *arguments]
+    done = subprocess.run(command, input=answers, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_answers_become_a_configuration(tmp_path, picture, broker):
+    target = tmp_path / "new" / "edge-fer.toml"
+    code, out, _ = setup(target, answers=f"home\n{picture}\n{broker}\n")
+    settings = load(target, environ={})
+    assert 0 == code, out
+    assert "home" == settings.privacy.acknowledge_use
+    assert picture == settings.camera.source
+    assert [broker] == settings.mqtt.brokers
+    assert "# Name of the camera in events." in target.read_text()
+
+
+def test_workplace_is_refused_with_the_law_and_asked_again(tmp_path, picture, broker):
+    target = tmp_path / "edge-fer.toml"
+    code, out, _ = setup(target, answers=f"office\nart\n{picture}\n{broker}\n")
+    assert 0 == code
+    assert "AI Act, article 5(1)(f)" in out
+    assert "art" == load(target, environ={}).privacy.acknowledge_use
+
+
+def test_a_camera_that_does_not_work_is_asked_again(tmp_path, picture, broker):
+    target = tmp_path / "edge-fer.toml"
+    answers = f"home\nfile:/nowhere.mp4\nn\n{picture}\n{broker}\n"
+    code, out, _ = setup(target, answers=answers)
+    assert 0 == code
+    assert "/nowhere.mp4: does not exist" in out
+    assert picture == load(target, environ={}).camera.source
+
+
+def test_what_does_not_work_is_taken_where_it_is_wanted(tmp_path, picture):
+    target = tmp_path / "edge-fer.toml"
+    answers = f"home\n{picture}\nmqtt://localhost:1\nyes\n"
+    assert 0 == setup(target, answers=answers)[0]
+    assert ["mqtt://localhost:1"] == load(target, environ={}).mqtt.brokers
+
+
+def test_silence_ends_in_one_line_and_writes_nothing(tmp_path):
+    target = tmp_path / "edge-fer.toml"
+    code, _, err = setup(target, answers="home\n")
+    assert 78 == code
+    assert "nobody answers" in err
+    assert not target.exists()
+
+
+def test_a_file_of_answers_asks_nothing(tmp_path, picture, broker):
+    answers, target = tmp_path / "answers.toml", tmp_path / "edge-fer.toml"
+    answers.write_text('[privacy]\nacknowledge_use = "home"\n[mqtt]\nprefix = "hall"\n')
+    given = ("--from", str(answers), "--camera", picture, "--mqtt", broker)
+    assert 0 == setup(target, *given)[0]
+    assert "hall" == load(target, environ={}).mqtt.prefix
+
+
+def test_answers_without_a_use_write_nothing(tmp_path, picture, broker):
+    answers, target = tmp_path / "answers.toml", tmp_path / "edge-fer.toml"
+    answers.write_text("")
+    code, _, err = setup(target, "--from", str(answers), "--camera", picture, "--mqtt", broker)
+    assert 78 == code
+    assert "privacy.acknowledge_use" in err
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "code"),
+    [("--camera", "file:/nowhere.mp4", 74), ("--mqtt", "mqtt://localhost:1", 69)],
+)
+def test_unasked_nothing_is_written_that_does_not_work(
+    tmp_path, picture, broker, option, value, code
+):
+    target, answers = tmp_path / "edge-fer.toml", tmp_path / "answers.toml"
+    answers.write_text(
+        f'[privacy]\nacknowledge_use = "home"\n[camera]\nsource = "{picture}"\n'
+        f'[mqtt]\nbrokers = ["{broker}"]\n'
+    )
+    assert code == setup(target, "--from", str(answers), option, value)[0]
+    assert not target.exists()
+    assert 0 == setup(target, "--from", str(answers), option, value, "--untried")[0]
+    assert target.exists()
+
+
+def test_a_changed_configuration_is_not_replaced_unasked(tmp_path, picture, broker):
+    target, answers = tmp_path / "edge-fer.toml", tmp_path / "answers.toml"
+    target.write_text('[mqtt]\nprefix = "mine"\n')
+    answers.write_text('[privacy]\nacknowledge_use = "home"\n')
+    given = ("--from", str(answers), "--camera", picture, "--mqtt", broker)
+    code, _, err = setup(target, *given)
+    assert 78 == code
+    assert "--force replaces it" in err
+    assert '[mqtt]\nprefix = "mine"\n' == target.read_text()
+    assert 0 == setup(target, *given, "--force")[0]
+    assert '[mqtt]\nprefix = "mine"\n' == target.with_name("edge-fer.toml.old").read_text()
+
+
+def test_answers_change_what_was_asked_and_keep_the_rest(tmp_path, picture, broker):
+    target = tmp_path / "edge-fer.toml"
+    target.write_text('[mqtt]\nprefix = "mine"\n')
+    assert 0 == setup(target, answers=f"home\n{picture}\n{broker}\ny\n")[0]
+    assert "mine" == load(target, environ={}).mqtt.prefix
+
+
+def test_a_password_is_put_beside_the_file_for_its_owner_alone(tmp_path, picture, broker):
+    target, password = tmp_path / "edge-fer.toml", tmp_path / "given"
+    write_password(password, "hunter2")
+    url = broker.replace("mqtt://", "mqtt://bob@")
+    code, out, _ = setup(
+        target, "--use", "home", "--camera", picture, "--mqtt", url,
+        "--password-file", str(password),
+    )  # fmt: skip
+    kept = tmp_path / "mqtt-password"
+    assert 0 == code, out
+    assert "hunter2\n" == kept.read_text()
+    assert 0o600 == stat.S_IMODE(kept.stat().st_mode)
+    assert str(kept) == load(target, environ={}).mqtt.password_file
+    assert "hunter2" not in target.read_text() + out
+
+
+def test_an_unwritable_folder_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="must be writable"):
+        write_config(tmp_path / "file" / "edge-fer.toml", Settings())
+
+
+def test_a_written_configuration_reads_the_same(tmp_path):
+    target = tmp_path / "edge-fer.toml"
+    assert write_config(target, Settings()) is None
+    assert Settings() == read_present(target)
+    assert 0o644 == stat.S_IMODE(target.stat().st_mode)
+
+
+def node(root, number, name, index=0):
+    folder = root / f"sys/class/video4linux/video{number}"
+    folder.mkdir(parents=True)
+    (folder / "name").write_text(f"{name}\n")
+    (folder / "index").write_text(f"{index}\n")
+
+
+def test_cameras_are_found_in_the_order_of_their_numbers(tmp_path):
+    node(tmp_path, 10, "Other")
+    node(tmp_path, 2, "HD Webcam")
+    node(tmp_path, 3, "HD Webcam", index=1)
+    node(tmp_path, 19, "bcm2835-isp")
+    expected = [
+        nearby.Choice("v4l2:/dev/video2", "HD Webcam"), nearby.Choice("v4l2:/dev/video10", "Other")
+    ]  # fmt: skip
+    assert expected == nearby.find_cameras(tmp_path)
+
+
+def test_brokers_of_mdns_are_offered_once(tmp_path, monkeypatch):
+    # What avahi-browse 0.8 prints; the real one needs a system bus and a network that answers.
+    program = tmp_path / "avahi-browse"
+    program.write_text(
+        "#!/bin/sh\ncase $4 in _mqtt._tcp) cat <<'END'\n"
+        "+;eth0;IPv4;Broker\\032one;_mqtt._tcp;local\n"
+        "=;eth0;IPv4;Broker\\032one;_mqtt._tcp;local;one.local;192.0.2.7;1884;\n"
+        "=;eth0;IPv6;Broker\\032one;_mqtt._tcp;local;one.local;2001:db8::7;1884;\n"
+        "=;wlan0;IPv4;Broker\\032one;_mqtt._tcp;local;one.local;192.0.2.7;1884;\nEND\n;; esac\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    found = [choice for choice in nearby.find_brokers() if "localhost" not in choice.value]
+    assert [nearby.Choice("mqtt://192.0.2.7:1884", "Broker one")] == found
+
+
+def test_help_names_every_flag(capsys):
+    with pytest.raises(SystemExit):
+        main(["setup", "--help"])
+    text = capsys.readouterr().out
+    for flag in ("--from", "--use", "--untried", "--force", "--no-start", "--password-file"):
+        assert flag in text
+
+
+def test_the_password_goes_where_the_unit_looks_for_it():
+    unit = Path(__file__).parents[1] / "deploy/systemd/edge-fer.service"
+    assert "LoadCredential=mqtt-password:edge-fer.mqtt-password\n" in unit.read_text()
