@@ -136,8 +136,8 @@ def test_figures_come_with_whose_labels_they_go_by(tmp_path):
 def test_the_default_learnt_from_the_crowd_and_a_short_name_is_not_a_longer_ones(
     monkeypatch, tmp_path
 ):
-    names = ["ultralight-ferplus-p50-int8", "ultralight-p50-int8", "ultralight-ferplus-p50-fp32"]
+    names = ["ultralight-ferplus-p30-int8", "ultralight-p50-int8", "ultralight-ferplus-p30-fp32"]
     known = [tmp_path / f"{name}.onnx" for name in names]
     monkeypatch.setattr("edge_fer.emotion.card.shipped_models", lambda: known)
-    asked = ("", "ultralight", "ultralight-ferplus", "ultralight-ferplus-p50-fp32")
+    asked = ("", "ultralight", "ultralight-ferplus", "ultralight-ferplus-p30-fp32")
     assert [names[0], names[1], names[0], names[2]] == [find_model(name).stem for name in asked]

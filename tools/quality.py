@@ -37,7 +37,7 @@ from tools.hidden import KINDS
 from tools.pages import fill, media_clips, table
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "quality.md"
-MODEL: Final = PAGE.parents[1] / "models" / "ultralight-ferplus-p50-int8.onnx"
+MODEL: Final = PAGE.parents[1] / "models" / "ultralight-ferplus-p30-int8.onnx"
 
 CROPS, HARDER_FROM = 1600, 250
 """Crops that are used, and of how many of them harder ones are made."""

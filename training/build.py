@@ -24,7 +24,7 @@ from training.figures import fit_temperature, known_figures, measure, plot, trut
 from training.parents import find_parent
 from training.prune import prune
 from training.quantize import quantize
-from training.recipe import RUNS, Recipe, read_recipe
+from training.recipe import RUNS, Recipe
 from training.records import write_record
 
 MODELS, CALIBRATION = Path("models"), Path("calibration")
@@ -74,8 +74,7 @@ def build(recipe: Recipe, *, final: bool) -> Path:
 
 def stem_of(recipe: Recipe) -> str:
     """Start of the model file's name: the recipe's, and the percentage of MACs pruned away."""
-    origin = recipe if recipe.base is None else read_recipe(recipe.base)
-    return recipe.name if origin.prune is None else f"{recipe.name}-p{origin.prune.macs * 100:.0f}"
+    return recipe.name if recipe.prune is None else f"{recipe.name}-p{recipe.prune.macs * 100:.0f}"
 
 
 def finish(

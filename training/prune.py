@@ -17,14 +17,12 @@ from training.data import SPEC, read_split
 from training.fit import accuracy, fit
 from training.nets.blocks import AttentionGate, Classifier
 from training.parents import find_parent
-from training.recipe import RUNS, Prune, Recipe, read_recipe
+from training.recipe import RUNS, Prune, Recipe
 from training.train import training_split
 
 
 def prune(recipe: Recipe) -> nn.Module:
     """Prune the recipe's parent in steps and return the fine-tuned network."""
-    if recipe.base is not None:
-        return _tune(recipe, prune(read_recipe(recipe.base)))
     if recipe.prune is None:
         return find_parent(recipe)
     options, folder = recipe.prune, RUNS / recipe.name
@@ -50,11 +48,6 @@ def prune(recipe: Recipe) -> nn.Module:
         )  # fmt: skip
         print(f"polished: PublicTest {accuracy(net, valid):.4f}")
     return net
-
-
-def _tune(recipe: Recipe, net: nn.Module) -> nn.Module:
-    folder, valid = RUNS / recipe.name / "tuned", read_split("public")
-    return fit(net, training_split(recipe), valid, recipe.fit, folder, seed=recipe.seed)
 
 
 def cut(net: nn.Module, macs: int, options: Prune) -> nn.Module:

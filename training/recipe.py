@@ -103,8 +103,6 @@ class Recipe(Struct, frozen=True, kw_only=True):
     """Name of a file in training/soft/: the scores of an ensemble to learn from."""
     parent: str | None = None
     """Recipe whose parent is pruned instead of one of its own."""
-    base: str | None = None
-    """Recipe whose finished network is tuned instead of training one."""
     labels: Literal["fer2013", "ferplus"] = "fer2013"
     """Which of the two heads is exported."""
     fp32: bool = False
@@ -149,8 +147,7 @@ def read_recipe(name: str, folder: Path = FOLDER) -> Recipe:
 
 def origin(recipe: Recipe) -> Recipe:
     """The recipe whose parent this one begins with; itself where it trains its own."""
-    other = recipe.base or recipe.parent
-    return recipe if other is None else origin(read_recipe(other))
+    return recipe if recipe.parent is None else origin(read_recipe(recipe.parent))
 
 
 def fits(recipe: Recipe) -> list[Fit]:

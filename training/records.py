@@ -13,7 +13,7 @@ from edge_fer.measure.evaluate import evaluate
 from training.data import data_path
 from training.export import costs
 from training.figures import TRUTH
-from training.recipe import RUNS, Recipe, Struct, origin, read_recipe
+from training.recipe import RUNS, Recipe, Struct, origin
 
 FOLDER = Path("training/records")
 
@@ -96,10 +96,7 @@ def _budget(recipe: Recipe, stage: str) -> Budget | None:
 
 def _runs_after(recipe: Recipe) -> Iterator[Path]:
     """The folders of all runs behind the parent."""
-    if recipe.base is not None:
-        yield from _runs_after(read_recipe(recipe.base))
-        yield RUNS / recipe.name / "tuned"
-    elif recipe.prune is not None:
+    if recipe.prune is not None:
         yield from (RUNS / recipe.name / f"pruned{k + 1}" for k in range(recipe.prune.steps))
         if recipe.prune.polish:
             yield RUNS / recipe.name / "polished"

@@ -29,7 +29,7 @@ def refusal(folder, text):
 def test_every_recipe_builds_a_network_of_seven_and_eight_outputs(name):
     recipe = read_recipe(name)
     assert name == recipe.name
-    assert recipe.base is None or recipe.base in NAMES
+    assert recipe.parent is None or recipe.parent in NAMES
     assert recipe.soft is None or (SOFT / f"{recipe.soft}.npz").exists()
     assert 15 == new_net(recipe).head.out_features
 

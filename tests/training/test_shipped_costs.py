@@ -16,9 +16,7 @@ def card(request):
 
 @pytest.fixture(scope="module")
 def recipe(card):
-    """The one that pruned: a tuned network is as large as the one it was tuned from."""
-    found = read_recipe(card.command.partition("NET=")[2])
-    return found if found.base is None else read_recipe(found.base)
+    return read_recipe(card.command.partition("NET=")[2])
 
 
 @pytest.fixture(scope="module")
