@@ -2,13 +2,16 @@
 PYTHON ?= python3
 VENV ?= .venv
 VENV_TRAIN ?= .venv-train
+VENV_SUPPLY ?= .venv-supply
 CLIP = .cache/carphone_pristine.mp4
 CAMERA ?= file:$(CLIP)
 NET ?= ultralight
 PREFIX = $(DESTDIR)/opt/edge-fer
 CONFIG = $(DESTDIR)/etc/edge-fer/edge-fer.toml
-UNIT = $(DESTDIR)/etc/systemd/system/edge-fer.service
+UNITS = $(DESTDIR)/etc/systemd/system
 PREPARE = $(PYTHON) -B tools/prepare.py
+FOR_ROOTS = --apt mmdebstrap mosquitto mosquitto-clients debian-archive-keyring \
+	--media $(notdir $(CLIP))
 FOR_TESTS = --apt libdlib-data mosquitto mosquitto-clients --media $(notdir $(CLIP)) astronaut.png
 
 # The clip is published test material with small faces; a live camera needs a declared use.
@@ -25,7 +28,7 @@ MAKEFLAGS += --no-print-directory
 
 .PHONY: help
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 .PHONY: demo
 demo: ## set up, then show it all: clip, daemon, broker, events, picture [CAMERA= ACKNOWLEDGE=]
@@ -34,7 +37,7 @@ demo: ## set up, then show it all: clip, daemon, broker, events, picture [CAMERA
 
 .PHONY: venv
 venv: ## set up for development: system packages and $VENV
-	@$(PREPARE) --venv $(VENV) --extras dev,demo $(FOR_TESTS)
+	@$(PREPARE) --venv $(VENV) --extras dev,demo,docs $(FOR_TESTS)
 
 .PHONY: venv-train
 venv-train: ## the same with torch for CPUs, in $VENV_TRAIN
@@ -72,6 +75,11 @@ bench: ## measure docs/results.md anew [ARGS=]; media and data in $EDGE_FER_MEDI
 	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data --media $(notdir $(CLIP)) astronaut.png
 	@$(VENV)/bin/python -m tools.results $(ARGS)
 
+.PHONY: torture
+torture: ## kill, starve, cut off and fool the daemon; renews docs/results.md; as root [ARGS=NAME]
+	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data mosquitto iproute2 --media astronaut.png
+	@$(VENV)/bin/python -m tools.torture $(ARGS)
+
 .PHONY: model
 model: venv-train ## train, prune and quantize NET=ultralight|xception [ARGS=]
 	$(VENV_TRAIN)/bin/python -m training.build $(NET) $(ARGS)
@@ -97,38 +105,119 @@ counted: ## instructions a frame, which no load changes, against docs/counted.js
 		--apt libdlib-data valgrind gcc debian-archive-keyring
 	@$(VENV)/bin/python -m tools.counted $(ARGS)
 
+.PHONY: systemd
+systemd: ## as root: what the unit promises, in a container with its own systemd [ARGS=]
+	@$(PREPARE) --venv $(VENV) --extras demo --media $(notdir $(CLIP)) \
+		--apt libdlib-data debootstrap systemd-container
+	@$(VENV)/bin/python -m tools.systemd $(ARGS)
+
+.PHONY: fuzz
+fuzz: ## damaged input for every parser, model and video; hours; renews docs/results.md [ARGS=]
+	@$(PREPARE) --venv $(VENV) --extras dev --apt libdlib-data mosquitto --media $(notdir $(CLIP))
+	@$(VENV)/bin/python -m tools.fuzz $(ARGS)
+
+.PHONY: soak
+soak: ## a million frames of the daemon; about an hour; renews docs/results.md [ARGS=]
+	@$(PREPARE) --venv $(VENV) --extras dev --apt libdlib-data mosquitto --media $(notdir $(CLIP))
+	@$(VENV)/bin/python -m tools.torture.soak $(ARGS)
+
+.PHONY: picamera
+picamera: ## as root: the real picamera2 on a virtual camera against the file camera; $EDGE_FER_MEDIA
+	@$(PREPARE) --venv $(VENV) --extras demo --media astronaut.png \
+		--apt debootstrap debian-archive-keyring libdlib-data mosquitto
+	@$(VENV)/bin/python -m tools.picamera
+
 .PHONY: conf
 conf: venv ## regenerate deploy/edge-fer.toml
 	$(VENV)/bin/edge-fer config > deploy/edge-fer.toml.new
 	mv deploy/edge-fer.toml.new deploy/edge-fer.toml
 
+.PHONY: privacy
+privacy: ## prove under strace what a running daemon lets out; renews docs/results.md [ARGS=]
+	@$(PREPARE) --venv $(VENV) --extras dev --apt libdlib-data mosquitto mosquitto-clients strace \
+		--media $(notdir $(CLIP))
+	@$(VENV)/bin/python -m tools.privacy $(ARGS)
+
 .PHONY: docs
-docs: venv ## regenerate what docs/mqtt.md, schema.json and the READMEs quote
+docs: venv ## regenerate what docs/mqtt.md, its JSON files and the READMEs quote
 	$(VENV)/bin/python docs/generate_mqtt.py
+	$(VENV)/bin/python -m docs.generate_asyncapi
 	$(VENV)/bin/python docs/generate_models.py
 	$(VENV)/bin/python -m docs.generate_readme $(CLIP)
+
+.PHONY: site
+site: ## build these pages as a site in dist/site; dead links and anchors are errors
+	@$(PREPARE) --venv $(VENV) --extras docs
+	@$(VENV)/bin/python -m tools.site
 
 .PHONY: dashboard
 dashboard: ## put the live web view into dist/dashboard; needs npm the first time
 	@$(PYTHON) -m tools.dashboard
+
+.PHONY: home-assistant
+home-assistant: ## show and switch a device in a real Home Assistant; needs Python 3.13
+	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data mosquitto --media $(notdir $(CLIP))
+	@$(VENV)/bin/python -m tools.homeassistant
+
+.PHONY: node-red
+node-red: ## run deploy/node-red/flow.json in a real Node-RED; needs npm the first time
+	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data mosquitto --media $(notdir $(CLIP))
+	@$(VENV)/bin/python -m tools.nodered
+
+.PHONY: asyncapi
+asyncapi: ## hold docs/asyncapi.json against AsyncAPI's own parser; needs npm the first time
+	@test -d .cache/asyncapi/node_modules || npm install --silent --no-audit --no-fund \
+		--ignore-scripts --prefix .cache/asyncapi @asyncapi/parser@3.6.3
+	@cd .cache/asyncapi && node $(CURDIR)/tools/asyncapi/validate.mjs $(CURDIR)/docs/asyncapi.json
+
+.PHONY: lock sbom audit
+lock: ## renew requirements/lock.txt from setup.cfg
+sbom: ## list all parts of a release in dist/*.cdx.json (CycloneDX)
+audit: ## ask the advisory service about every locked version
+lock sbom audit:
+	@$(PREPARE) --venv $(VENV_SUPPLY) --extras supply
+	@$(VENV_SUPPLY)/bin/python -m tools.supply $@
 
 .PHONY: wheel
 wheel: venv ## build dist/*.whl
 	rm -rf build
 	$(VENV)/bin/pip wheel --no-deps --wheel-dir dist .
 
+.PHONY: deb
+deb: venv ## build dist/*.deb [TARGETS="bookworm-arm64 trixie-amd64 …"]; needs npm the first time
+	@$(VENV)/bin/python -m tools.release --deb $(TARGETS)
+
+.PHONY: release
+release: venv ## wheel, sdist, all .debs, SHA256SUMS; twice, and compared [ARGS=]
+	@$(VENV)/bin/python -m tools.release --twice $(ARGS)
+
+.PHONY: try-deb
+try-deb: venv ## as root: install dist/*.deb into bare Debian systems, upgrade, remove, purge [ARGS=]
+	@$(PREPARE) --venv $(VENV) --extras dev,demo $(FOR_ROOTS)
+	@$(VENV)/bin/python -m tools.release.newcomer $(ARGS)
+
+.PHONY: arm64
+arm64: venv ## as root: dist/*arm64.deb under emulation, its events against x86's [ARGS=]
+	@$(PREPARE) --venv $(VENV) --extras dev,demo $(FOR_ROOTS)
+	@$(VENV)/bin/python -m tools.arm64 $(ARGS)
+
+.PHONY: pins
+pins: venv ## choose anew which wheels go into the .debs
+	@$(VENV)/bin/python -m tools.release.pins
+
 .PHONY: install
 install: ## as root: /opt/edge-fer, /etc/edge-fer, the systemd unit [DESTDIR=]
 	@umask 022 && $(PREPARE) --venv $(PREFIX) --apt libdlib-data --copy --destdir '$(DESTDIR)'
 	@test -e $(CONFIG) || install -D -m 644 deploy/edge-fer.toml $(CONFIG)
-	install -D -m 644 deploy/systemd/edge-fer.service $(UNIT)
+	install -D -m 644 -t $(UNITS) deploy/systemd/edge-fer.service deploy/systemd/edge-fer@.service
 	@test -n '$(DESTDIR)' -o ! -d /run/systemd/system || systemctl daemon-reload
 	@echo 'next: edit $(CONFIG), then systemctl enable --now edge-fer'
 
 .PHONY: uninstall
 uninstall: ## as root: take it away again, but for the configuration [DESTDIR=]
 	@test -n '$(DESTDIR)' -o ! -d /run/systemd/system || systemctl disable --now edge-fer || true
-	rm -rf $(PREFIX) $(UNIT)
+	@test -n '$(DESTDIR)' -o ! -d /run/systemd/system || systemctl stop 'edge-fer@*' || true
+	rm -rf $(PREFIX) $(UNITS)/edge-fer.service $(UNITS)/edge-fer@.service
 	@echo 'kept: $(CONFIG)'
 
 .PHONY: clean

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from talk import ME, send
+from talk import DEADLINE_S, ME, send
 
 from edge_fer.delivery.keeper import Keeper
 from edge_fer.delivery.limits import Bounds
@@ -40,7 +40,7 @@ def keep(folder: Path, count: int, session: str = "s1", **options: Any) -> None:
 def ids(inbox: Any, count: int) -> list[str]:
     seen: dict[str, None] = {}
     while len(seen) < count:
-        seen[json.loads(inbox.get(timeout=15).payload)["id"]] = None
+        seen[json.loads(inbox.get(timeout=DEADLINE_S).payload)["id"]] = None
     return list(seen)
 
 

@@ -95,6 +95,7 @@ class Rig:
         tests = str(Path(__file__).parent)
         address, log = self.folder / "notify", self.folder / "log"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as inbox, log.open("wb") as errors:
+            address.unlink(missing_ok=True)
             inbox.bind(str(address))
             environ = {
                 **os.environ, "NOTIFY_SOCKET": str(address),
@@ -125,7 +126,7 @@ def rig(tmp_path: Path, carphone: Path, broker: Any) -> Iterator[Rig]:  # noqa: 
         "vision.min_face_px": 40, "device.name": "porch", "privacy.acknowledge_use": "research",
         "smoothing.enter": 0.2, "smoothing.leave": 0.1, "stats.interval_s": 0.2,
         "camera.timeout_s": 0.4, "camera.source": f"fifo:{hardware.path}",
-        "mqtt.brokers": broker.url,
+        "mqtt.brokers": broker.url, "mqtt.outbox": tmp_path / "state",
     }  # fmt: skip
     options = [f"--set={key}={value}" for key, value in settings.items()]
     yield Rig(tmp_path, hardware, broker, [*hardware.options, *options])

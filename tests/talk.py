@@ -24,7 +24,7 @@ ME = Identity("edge-fer", "porch", "cam0", "9f3a61c2", "1.2.3", "small", "ab" * 
 SIZE = (640, 480)
 EVENT = Event("t1", Phase.BEGIN, "happy", None, 0.9, {"happy": 0.9}, Box(1, 2, 3, 4), 0)
 FACE = Presence("t1", "happy", 0.9, Box(1, 2, 3, 4))
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 
 Inbox = queue.SimpleQueue[Message]
 

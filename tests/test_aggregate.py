@@ -1,5 +1,6 @@
 """privacy.mode = "aggregate": shares of a group, and nothing of anybody in it."""
 
+import dataclasses
 import json
 import sqlite3
 from pathlib import Path
@@ -223,10 +224,33 @@ def test_events_that_were_kept_are_deleted_instead_of_sent(
         assert "edge-fer/porch/aggregate" == inbox.get(timeout=DEADLINE_S).topic
     assert inbox.empty()
     assert [] == names(tmp_path)
-    assert 1 == sum("what was kept is deleted, not sent" in line for line in warnings(caplog))
+    assert 1 == sum("were kept are deleted, not sent" in line for line in warnings(caplog))
     told = out.counters()
     gone = told["acked"] + sum(n for name, n in told.items() if name.startswith("dropped_"))
     assert told["queued"] + told["resumed"] == gone
+
+
+def test_what_was_kept_is_deleted_without_a_broker_too(tmp_path: Path) -> None:
+    keep(tmp_path, 70)
+    (tmp_path / "edge-fer-porch.db.damaged").write_bytes(b'"track"')
+    with crowd("mqtt://127.0.0.1:9", tmp_path) as out:
+        assert (70, 0) == (out.counters()["dropped_barred"], out.counters()["waiting"])
+        left = [path.name for path in tmp_path.iterdir() if b'"track"' in path.read_bytes()]
+        assert [] == left
+
+
+def test_events_of_another_prefix_with_the_same_file_are_deleted_too(
+    broker: Any, tmp_path: Path
+) -> None:
+    one = dataclasses.replace(ME, prefix="a/b", device="c")
+    other = dataclasses.replace(ME, prefix="a", device="b-c")
+    settings = Mqtt(brokers=["mqtt://127.0.0.1:9"], drain_s=0)
+    with Publisher(settings, one, lambda _: None, folder=tmp_path) as out:
+        out.publish_event(EVENT, SIZE)
+    settings = Mqtt(brokers=[broker.url])
+    with Publisher(settings, other, lambda _: None, folder=tmp_path, per_face=False) as out:
+        until(lambda: out.counters()["dropped_barred"] == 1, "barred")
+    assert 0 == out.counters()["sent"]
 
 
 def test_what_is_deleted_is_not_left_in_the_file(broker: Any, tmp_path: Path) -> None:

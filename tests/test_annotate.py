@@ -1,5 +1,7 @@
 """annotate: a copy of the user's own file with what was seen; never a live camera's picture."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -91,3 +93,10 @@ def test_the_source_is_never_overwritten(tmp_path, portrait, capsys):  # noqa: F
     assert 78 == main(["annotate", str(source), str(source)])
     assert "is the file to be read" in capsys.readouterr().err
     assert before == source.read_bytes()
+
+
+def test_a_name_that_is_no_utf_8_is_one_line(tmp_path, carphone, capsys):  # noqa: F811
+    target = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mp4")
+    assert 78 == main(["annotate", str(carphone), target])
+    assert capsys.readouterr().err.endswith("must be a UTF-8 name\n")
+    assert [] == list(tmp_path.iterdir())

@@ -47,6 +47,19 @@ def test_the_template_is_the_unit_but_for_what_an_instance_has_of_its_own() -> N
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_make_install_brings_both_units(tmp_path: Path) -> None:
+    said = subprocess.run(
+        ["make", "--dry-run", "install", f"DESTDIR={tmp_path}"],
+        cwd=FOLDER.parents[1], capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    (line,) = (line for line in said.splitlines() if UNIT.name in line and "install -D" in line)
+    subprocess.run(line, shell=True, cwd=FOLDER.parents[1], check=True)
+    home = tmp_path / "etc/systemd/system"
+    assert [UNIT.read_text(), TEMPLATE.read_text()] == [
+        (home / file.name).read_text() for file in (UNIT, TEMPLATE)
+    ]
+
+
 def test_the_template_is_exposed_as_little_as_the_unit(tmp_path: Path) -> None:
     # The offline check takes a file of a unit that could be started.
     instance = tmp_path / "edge-fer@front.service"

@@ -81,6 +81,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert f"camera file:{path}: does not exist" == _complaint(path)
 
 
+def test_a_home_of_nobody_is_a_missing_file() -> None:
+    assert "camera file:~nobody-at-all/a.mp4: does not exist" == _complaint(
+        Path("~nobody-at-all/a.mp4")
+    )
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.jpg"])
 def test_an_empty_file_is_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

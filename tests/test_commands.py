@@ -143,6 +143,8 @@ def test_the_camera_can_be_closed_in_the_middle_of_a_flood() -> None:
         (f"{OWN}s/alice", OWN),
         (f"{OWN}/{'x' * 300}", OWN),
         (f"{OWN}/\x00", OWN),
+        (f"{OWN}/+", OWN),
+        (f"{OWN}/a/#", OWN),
     ],
 )
 def test_an_answer_goes_where_it_is_asked_to_below_our_own_response_topic_alone(

@@ -199,7 +199,11 @@ def test_other_words_are_not_taken_for_work(tmp_path, use):
             "[camera]\nmin_face_px = 60",
             "unknown option 'min_face_px' in [camera]; did you mean vision.min_face_px?",
         ),
-        ("prefix = 'a'", "unknown option 'prefix' outside any section; did you mean mqtt.prefix?"),
+        (
+            "prefix = 'a'",
+            "unknown option 'prefix' outside any section; "
+            "did you mean mqtt.prefix or homeassistant.prefix?",
+        ),
         (
             "name = 'a'",
             "unknown option 'name' outside any section; did you mean device.name or camera.name?",

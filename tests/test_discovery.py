@@ -3,6 +3,7 @@
 import json
 import queue
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,3 +153,9 @@ def test_it_is_said_again_when_home_assistant_comes_up(broker: Any) -> None:
             # The retained birth that comes with the subscription is an old one.
             with pytest.raises(queue.Empty):
                 inbox.get(timeout=0.5)
+
+
+def test_the_access_list_for_a_name_with_a_dot_is_what_the_page_says():
+    page = (Path(__file__).parents[1] / "docs" / "security.md").read_text()
+    me = unique_id(Identity("edge-fer", "porch.lan", "cam0", "s", "1", "m", "ab"))
+    assert f"    topic write homeassistant/device/{me}/config\n" in page

@@ -121,7 +121,7 @@ def test_a_file_in_the_place_of_a_degraded_camera_is_looked_at_in_full():
     stats.gauges["degraded"] = 5
     watch.note("pressure", "degraded")
     camera = open_camera(CameraSettings(source="file:a.mp4"))
-    parts = Parts(Settings(), None, camera, None, None, Pace(8, 4))
+    parts = Parts(Settings(), None, camera, None, None, None, Pace(8, 4))
     assert look_out(parts, stats, watch) is None
     assert (Pace(1, 1), {}, "watching") == (parts.pace, stats.gauges, watch.status)
 

@@ -159,6 +159,15 @@ def test_a_password_wants_a_user_name(tmp_path: Path) -> None:
         publisher("mqtt://host", password_file=write_password(tmp_path, "s3cret"))
 
 
+def test_a_password_without_a_user_name_is_told_with_the_path_of_the_credential(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    secret = Path(write_password(tmp_path, "s3cret")).rename(tmp_path / "mqtt-password")
+    with pytest.raises(ConfigError, match=f"^mqtt.password_file = {secret}: must come with"):
+        publisher("mqtt://host")
+
+
 def test_a_probe_is_quiet_where_the_broker_lets_us_in(broker: Any) -> None:
     probe(parse_broker(broker.url))
 

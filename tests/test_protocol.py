@@ -63,7 +63,7 @@ def test_status_is_the_same_session_in_birth_and_will(broker: Any) -> None:
     with publisher(broker.url) as out, listening(broker, "status") as inbox:
         until(lambda: out.connected, "connected")
         birth = json.loads(inbox.get(timeout=15).payload)
-        out._connection.break_off()
+        out._courier._connection.break_off()
         will = json.loads(inbox.get(timeout=15).payload)
     assert ("online", ME.session) == (birth["state"], birth["session"])
     assert ("offline", ME.session) == (will["state"], will["session"])
@@ -141,13 +141,18 @@ class Strict(Mosquitto):
         return config
 
 
+@pytest.mark.parametrize("scheme", ["mqtt", "ws"])
 def test_events_that_a_broker_refuses_go_to_the_next(
-    free_port: int, tmp_path: Path, second_broker: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    strict = Strict(tmp_path, free_port)
+    scheme: str, free_port: int, tmp_path: Path, second_broker: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        web = int(server.getsockname()[1])
+    strict = Strict(tmp_path, free_port, websockets=web)
     strict.start()
     try:
-        out = publisher(strict.url, second_broker.url)
+        url = strict.url if scheme == "mqtt" else f"ws://127.0.0.1:{web}"
+        out = publisher(url, second_broker.url)
         with listening(second_broker, "event") as inbox, out:
             send(out, 30)
             assert list(range(1, 31)) == collect(inbox, 30)
@@ -156,6 +161,7 @@ def test_events_that_a_broker_refuses_go_to_the_next(
     assert (0, 30) == (out.undelivered, out.counters()["acked"])
     assert out.counters()["refused"]
     assert any("refuses messages: not authorized" in line for line in warnings(caplog))
+    assert not any("what is no MQTT" in line for line in warnings(caplog))
 
 
 CONNACK = b"\x20\x03\x00\x00\x00"

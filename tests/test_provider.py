@@ -1,6 +1,8 @@
 """What runs the network: the provider that was asked for, or the cpu and a line that says why."""
 
 import logging
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.compiled import compile_model, engine_folder
 from edge_fer.emotion.session import built_in, chain
 from edge_fer.errors import ConfigError, ModelError
+
+PAGE = Path(__file__).parents[1] / "docs" / "jetson.md"
 
 needs_plain_build = pytest.mark.skipif(
     built_in() != ["cpu"], reason="this onnxruntime is built for more than the cpu"
@@ -83,19 +87,38 @@ def test_what_falls_back_to_the_cpu_uses_the_compiled_copy(model, tmp_path):
     assert Classifier(model, provider="cuda", cache=tmp_path / "cache").compiled
 
 
+@pytest.fixture
+def no_libraries(monkeypatch):
+    """As where onnxruntime is built with CUDA, whose libraries are missing: it goes on without."""
+
+    def start():
+        monkeypatch.setattr("edge_fer.emotion.classify.built_in", lambda: ["cuda", "cpu"])
+        monkeypatch.setattr("edge_fer.emotion.session.chain", lambda *_: chain("cpu", None))
+
+    return start
+
+
+@needs_plain_build
+@pytest.mark.parametrize("provider", ["cuda", "auto"])
 def test_a_provider_that_cannot_be_started_is_told_and_the_next_best_used(
-    model, caplog, monkeypatch
+    model, caplog, no_libraries, provider
 ):
-    """As where onnxruntime is built with it but CUDA's libraries are missing."""
-    monkeypatch.setattr("edge_fer.emotion.classify.built_in", lambda: ["cuda", "cpu"])
-    if "cuda" in built_in():
-        pytest.skip("cuda may well start here")
-    classifier = Classifier(model, provider="auto")
-    assert "cpu" == classifier.provider
-    (text,) = caplog.messages
-    assert "model.provider = auto: " in text
-    assert "CUDAExecutionProvider" in text
-    assert "\n" not in text
+    no_libraries()
+    assert "cpu" == Classifier(model, provider=provider).provider
+    assert [
+        f"model.provider = {provider}: {model}: onnxruntime cannot start CUDAExecutionProvider "
+        "here; cuda is not used"
+    ] == caplog.messages
+
+
+@needs_plain_build
+def test_the_page_quotes_what_is_told(model, caplog, no_libraries):
+    Classifier(model, provider="cuda")
+    no_libraries()
+    Classifier(model, provider="cuda")
+    lines = [line.strip() for line in PAGE.read_text().splitlines()]
+    quoted = [line for line in lines if line.startswith("model.provider = ")]
+    assert caplog.messages == [re.sub(r"…/\S+\.onnx", str(model), line) for line in quoted]
 
 
 def test_the_configuration_names_the_provider(model):

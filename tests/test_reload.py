@@ -84,6 +84,21 @@ def test_a_bad_configuration_or_model_changes_nothing_and_is_told_in_one_line(ri
     assert "Traceback" not in daemon.log
 
 
+def test_the_status_says_that_a_reload_was_refused_until_one_is_taken(rig, config):  # noqa: F811
+    rig.hardware.plug()
+    with rig.run() as daemon:
+        daemon.until("READY=1")
+        good = config.read_text()
+        config.write_text(good.replace("hold_s", "hold_ms"))
+        daemon.process.send_signal(signal.SIGHUP)
+        refused = daemon.until("STATUS=watching; reload refused: ")[-1]
+        assert "hold_ms" in refused
+        assert "READY=1" in daemon.messages[-2:]
+        config.write_text(good)
+        reload(daemon)
+        assert "STATUS=watching" == daemon.messages[-1]
+
+
 def test_a_change_of_looking_alone_keeps_camera_and_broker(rig, config, models):  # noqa: F811
     rig.hardware.plug()
     with rig.run() as daemon, listening(rig.broker, "event", "stats") as inbox:

@@ -44,7 +44,7 @@ def setup(target, *arguments, answers=""):
 
 def test_answers_become_a_configuration(tmp_path, picture, broker):
     target = tmp_path / "new" / "edge-fer.toml"
-    code, out, _ = setup(target, answers=f"home\n{picture}\n{broker}\n")
+    code, out, _ = setup(target, answers=f"home\n{picture}\n{broker}\n\n")
     settings = load(target, environ={})
     assert 0 == code, out
     assert "home" == settings.privacy.acknowledge_use
@@ -55,7 +55,7 @@ def test_answers_become_a_configuration(tmp_path, picture, broker):
 
 def test_workplace_is_refused_with_the_law_and_asked_again(tmp_path, picture, broker):
     target = tmp_path / "edge-fer.toml"
-    code, out, _ = setup(target, answers=f"office\nart\n{picture}\n{broker}\n")
+    code, out, _ = setup(target, answers=f"office\nart\n{picture}\n{broker}\n\n")
     assert 0 == code
     assert "AI Act, article 5(1)(f)" in out
     assert "art" == load(target, environ={}).privacy.acknowledge_use
@@ -63,7 +63,7 @@ def test_workplace_is_refused_with_the_law_and_asked_again(tmp_path, picture, br
 
 def test_a_camera_that_does_not_work_is_asked_again(tmp_path, picture, broker):
     target = tmp_path / "edge-fer.toml"
-    answers = f"home\nfile:/nowhere.mp4\nn\n{picture}\n{broker}\n"
+    answers = f"home\nfile:/nowhere.mp4\nn\n{picture}\n{broker}\n\n"
     code, out, _ = setup(target, answers=answers)
     assert 0 == code
     assert "/nowhere.mp4: does not exist" in out
@@ -72,9 +72,24 @@ def test_a_camera_that_does_not_work_is_asked_again(tmp_path, picture, broker):
 
 def test_what_does_not_work_is_taken_where_it_is_wanted(tmp_path, picture):
     target = tmp_path / "edge-fer.toml"
-    answers = f"home\n{picture}\nmqtt://localhost:1\nyes\n"
+    answers = f"home\n{picture}\nmqtt://localhost:1\nyes\nno\n"
     assert 0 == setup(target, answers=answers)[0]
     assert ["mqtt://localhost:1"] == load(target, environ={}).mqtt.brokers
+
+
+@pytest.mark.parametrize(
+    ("present", "answer", "expected"),
+    [("off", "", "off"), ("off", "y", "on"), ("on", "", "on"), ("on", "n", "remove")],
+)
+def test_home_assistant_is_told_where_it_is_wanted_and_has_it_taken_back(
+    tmp_path, picture, broker, present, answer, expected
+):
+    target = tmp_path / "edge-fer.toml"
+    target.write_text(f'[homeassistant]\ndiscovery = "{present}"\n')
+    given = ("--use", "home", "--camera", picture, "--mqtt", broker, "--force")
+    code, out, _ = setup(target, *given, answers=f"{answer}\n")
+    assert 0 == code, out
+    assert expected == load(target, environ={}).homeassistant.discovery
 
 
 def test_silence_ends_in_one_line_and_writes_nothing(tmp_path):
@@ -88,8 +103,9 @@ def test_silence_ends_in_one_line_and_writes_nothing(tmp_path):
 def test_a_file_of_answers_asks_nothing(tmp_path, picture, broker):
     answers, target = tmp_path / "answers.toml", tmp_path / "edge-fer.toml"
     answers.write_text('[privacy]\nacknowledge_use = "home"\n[mqtt]\nprefix = "hall"\n')
-    given = ("--from", str(answers), "--camera", picture, "--mqtt", broker)
+    given = ("--from", str(answers), "--camera", picture, "--mqtt", broker, "--discovery=on")
     assert 0 == setup(target, *given)[0]
+    assert "on" == load(target, environ={}).homeassistant.discovery
     assert "hall" == load(target, environ={}).mqtt.prefix
 
 
@@ -136,7 +152,7 @@ def test_a_changed_configuration_is_not_replaced_unasked(tmp_path, picture, brok
 def test_answers_change_what_was_asked_and_keep_the_rest(tmp_path, picture, broker):
     target = tmp_path / "edge-fer.toml"
     target.write_text('[mqtt]\nprefix = "mine"\n')
-    assert 0 == setup(target, answers=f"home\n{picture}\n{broker}\ny\n")[0]
+    assert 0 == setup(target, answers=f"home\n{picture}\n{broker}\n\ny\n")[0]
     assert "mine" == load(target, environ={}).mqtt.prefix
 
 
@@ -146,7 +162,7 @@ def test_a_password_is_put_beside_the_file_for_its_owner_alone(tmp_path, picture
     url = broker.replace("mqtt://", "mqtt://bob@")
     code, out, _ = setup(
         target, "--use", "home", "--camera", picture, "--mqtt", url,
-        "--password-file", str(password),
+        "--password-file", str(password), "--discovery", "on",
     )  # fmt: skip
     kept = tmp_path / "mqtt-password"
     assert 0 == code, out
@@ -207,7 +223,8 @@ def test_help_names_every_flag(capsys):
     with pytest.raises(SystemExit):
         main(["setup", "--help"])
     text = capsys.readouterr().out
-    for flag in ("--from", "--use", "--untried", "--force", "--no-start", "--password-file"):
+    for flag in ("--from", "--use", "--untried", "--force", "--no-start", "--password-file",
+                 "--discovery"):  # fmt: skip
         assert flag in text
 
 

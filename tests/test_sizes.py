@@ -126,7 +126,7 @@ def test_the_daemon_chooses_by_the_budget(model):
 def test_the_daemon_says_at_the_start_what_it_runs(model, landmarks, caplog):
     caplog.set_level(logging.INFO)
     build_service(settings(model, "model.size=64", "camera.source=file:a.mp4"), Switch())
-    assert "model tiny-fp32 at 64 px" in caplog.messages
+    assert "model tiny-fp32 at 64 px on cpu" in caplog.messages
 
 
 def test_models_lists_every_size(model, capsys, monkeypatch):

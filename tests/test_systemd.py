@@ -128,3 +128,11 @@ def test_a_journal_that_is_away_ends_nothing(
     with sending(JournalHandler({}, str(tmp_path / "none"))) as logger:
         logger.error("gone")
     assert "gone" in capfd.readouterr().err
+
+
+def test_a_record_whose_handling_fails_ends_nothing(inbox, capfd):
+    handler = JournalHandler({}, inbox.getsockname())
+    handler.setFormatter(logging.Formatter("%(nothing)s"))
+    with sending(handler) as logger:
+        logger.warning("gone")
+    assert "Logging error" in capfd.readouterr().err

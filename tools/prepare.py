@@ -37,6 +37,7 @@ PRESENT: dict[str, Callable[[], bool]] = {
     "debian-archive-keyring": lambda: any(KEYRINGS.glob("debian-archive-keyring.*")),
     "debootstrap": lambda: _is_program("debootstrap"),
     "gcc": lambda: _is_program("cc"),
+    "iproute2": lambda: _is_program("ip"),
     "libdlib-data": lambda: any(Path("/usr/share").glob(f"*dlib*/{LANDMARKS}")),
     "mmdebstrap": lambda: _is_program("mmdebstrap"),
     "mosquitto": lambda: _is_program("mosquitto"),
@@ -99,7 +100,8 @@ def _carry_out(steps: list[Step], log: Path) -> int:
 
 def _steps(arguments: argparse.Namespace) -> list[Step]:
     venv, extras, copy = arguments.venv.absolute(), arguments.extras, arguments.copy
-    fresh, pi = not _is_usable(venv), _is_pi_os()
+    # Raspberry Pi OS has picamera2 as a package; others have not.
+    fresh, pi = not _is_usable(venv), Path("/etc/rpi-issue").exists()
     steps: list[Step] = []
     if missing := _missing_packages(arguments.apt, fresh=fresh, pi=pi):
         title = f"system packages: {', '.join(missing)}"
@@ -153,11 +155,6 @@ def _is_program(name: str) -> bool:
 
 def _is_importable(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
-
-
-def _is_pi_os() -> bool:
-    """Raspberry Pi OS, which has picamera2 as a package; others have not."""
-    return Path("/etc/rpi-issue").exists()
 
 
 def _root(missing: list[str]) -> list[str]:

@@ -37,6 +37,13 @@ USUAL = {
 """Scheme to what most often follows it."""
 
 
+_IN_ADDRESS = re.compile(r"(?<=://)([^/@:\s]*):\S*?@(?=[^/@\s]*(?:[/\s]|$))")
+"""User and password; whoever writes @ or / in a password must not have half of it shown."""
+
+_AS_OPTION = re.compile(r"((?:pass(?:word|wd)?|pwd|pw)=)[^&\s]+", re.IGNORECASE)
+"""In the path or query of an address, as cameras have it, or of a GStreamer element."""
+
+
 class Reading(NamedTuple):
     """A frame that has no number yet; see `Frame`."""
 
@@ -141,8 +148,9 @@ def split_source(source: str) -> tuple[str, str]:
 
 
 def without_password(source: str) -> str:
-    """The source as it may be shown: a password in an address is three stars."""
-    return re.sub(r"(?<=://)([^/@:]*):[^@]*@", r"\1:***@", source)
+    """The source as it may be shown: a password in an address or an option is three stars."""
+    source = _IN_ADDRESS.sub(r"\1:***@", source)
+    return _AS_OPTION.sub(r"\1***", source)
 
 
 def _exists(path: str) -> bool:

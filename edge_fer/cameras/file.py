@@ -6,6 +6,7 @@ a file are alike. There is no loop: a file ends.
 """
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -47,7 +48,8 @@ class FileCamera(Camera):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(settings.source)
-        self._path = Path(address).expanduser()
+        # Path.expanduser raises for a user it does not know; such a name is no file, and said so.
+        self._path = Path(os.path.expanduser(address))  # noqa: PTH111
         self._fps = settings.fps
         self._real = settings.pace == "real"
         self._clock = clock

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from edge_fer.cameras import Camera, Reading
+from edge_fer.cameras import Camera, Reading, without_password
 from edge_fer.errors import ConfigError
 from edge_fer.opencv import quiet
 from edge_fer.settings import Camera as CameraSettings
@@ -73,7 +73,9 @@ class GstCamera(Camera):
             self.pipeline, cv2.CAP_GSTREAMER, [value for key in limits for value in (key, limit_ms)]
         )
         if not self._capture.isOpened():
-            raise self.error(f"cannot be opened; try gst-launch-1.0 {self.pipeline}")
+            raise self.error(
+                f"cannot be opened; try gst-launch-1.0 {without_password(self.pipeline)}"
+            )
 
     def _close(self) -> None:
         capture, self._capture = self._capture, None
@@ -110,8 +112,8 @@ def _pipeline(settings: CameraSettings, address: str) -> str:
     if settings.source.startswith("gst:"):
         if not address.rpartition("!")[2].split()[:1] == ["appsink"]:
             raise ConfigError(
-                f"camera.source = {settings.source!r}: must be gst:PIPELINE ! appsink, "
-                "best with video/x-raw,format=GRAY8 ahead of it"
+                f"camera.source = {without_password(settings.source)!r}: must be "
+                "gst:PIPELINE ! appsink, best with video/x-raw,format=GRAY8 ahead of it"
             )
         return address.strip()
     if not address.isdecimal() or len(address) > 4:

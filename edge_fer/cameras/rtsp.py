@@ -1,8 +1,9 @@
 """Network cameras by RTSP, through OpenCV's FFmpeg.
 
 A stream goes on while a frame is looked at, so a thread takes every frame off it, and `_read`
-gets the first one that arrives after it was called: what waits in between is never looked at.
-Nothing waits for ever: opening and reading end after `camera.timeout_s`.
+gets the first one that arrives after it was called: what waits in between is never looked at,
+nor what came while the stream was being opened, which FFmpeg keeps. Nothing waits for ever:
+opening and reading end after `camera.timeout_s`.
 
 FFmpeg's options are OpenCV's: TCP, unless OPENCV_FFMPEG_CAPTURE_OPTIONS says otherwise.
 """
@@ -23,6 +24,12 @@ from edge_fer.cameras import Camera, Reading, without_password
 from edge_fer.errors import ConfigError
 from edge_fer.opencv import quiet
 from edge_fer.settings import Camera as CameraSettings
+
+PACED = 3
+"""So many frames in a row that had to be waited for have been caught up with."""
+
+MOST_FPS = 240
+"""Some cameras tell their clock's ticks as their rate."""
 
 _log = logging.getLogger("edge_fer.cameras")
 
@@ -48,6 +55,7 @@ class RtspCamera(Camera):
         address: str,
         *,
         capture: Callable[[str, int, Sequence[int]], Capture] = cv2.VideoCapture,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(settings.source)
         self._scheme, _, _ = settings.source.partition(":")
@@ -58,10 +66,12 @@ class RtspCamera(Camera):
             )
         self._settings = settings
         self._new_capture = capture
+        self._clock = clock
         self._drain: _Drain | None = None
 
     def _open(self) -> None:
         quiet()
+        before = self._clock()
         limit_ms = round(1000 * self._settings.timeout_s)
         limits = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC)
         capture = self._new_capture(
@@ -78,7 +88,9 @@ class RtspCamera(Camera):
         size = (capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         rate = capture.get(cv2.CAP_PROP_FPS)
         _log.info("camera %s: gives %dx%d, %.3g frames a second", self.source, *size, rate)
-        self._drain = _Drain(capture)
+        period_s = 1 / (rate if 0 < rate <= MOST_FPS else self._settings.fps)
+        backlog = int((self._clock() - before) / period_s)
+        self._drain = _Drain(capture, self._clock, period_s, backlog)
 
     def _close(self) -> None:
         if self._drain is not None:
@@ -91,16 +103,22 @@ class RtspCamera(Camera):
         picture = self._drain.next(2 * self._settings.timeout_s)
         if picture is None:
             raise self.error("the stream has ended or gives no frames; is it reachable?")
-        now, stamp = time.monotonic(), time.time()
+        now, stamp = self._clock(), time.time()
         luma = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
         return Reading(np.ascontiguousarray(luma, np.uint8), now, stamp)
 
 
 class _Drain:
-    """Takes frames off a stream as they come; decodes to a picture only what was asked for."""
+    """Takes frames off a stream as they come; decodes to a picture only what was asked for.
 
-    def __init__(self, capture: Capture) -> None:
-        self._capture = capture
+    ``period_s`` lies between two frames; up to ``backlog`` of them may wait already.
+    """
+
+    def __init__(
+        self, capture: Capture, clock: Callable[[], float], period_s: float, backlog: int
+    ) -> None:
+        self._capture, self._clock = capture, clock
+        self._period_s, self._backlog = period_s, backlog
         self._wanted, self._stopped = threading.Event(), threading.Event()
         self._pictures: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="edge-fer-rtsp", daemon=True)
@@ -119,6 +137,7 @@ class _Drain:
         self._thread.join(seconds)
 
     def _run(self) -> None:
+        self._catch_up()
         while not self._stopped.is_set() and self._capture.grab():
             if self._wanted.is_set():
                 self._wanted.clear()
@@ -126,6 +145,16 @@ class _Drain:
                 self._pictures.put(picture if good else None)
         self._capture.release()
         self._pictures.put(None)
+
+    def _catch_up(self) -> None:
+        """Leave out what came before now: it comes without a wait."""
+        paced = 0
+        for _ in range(self._backlog):
+            before = self._clock()
+            # At a stream's end `_run` is told the same.
+            if paced == PACED or self._stopped.is_set() or not self._capture.grab():
+                return
+            paced = paced + 1 if self._clock() - before > self._period_s / 2 else 0
 
 
 def _has_host(source: str) -> bool:

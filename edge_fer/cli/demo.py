@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from rich.console import Console
 
-    from edge_fer.cameras import open_camera
+    from edge_fer.cameras import open_camera, without_password
     from edge_fer.daemon.config import require_acknowledged
     from edge_fer.measure.demo import PrivateBroker, run_daemon
 
@@ -49,11 +49,13 @@ def run(arguments: argparse.Namespace) -> int:
     options = [f"--set={value}" for value in arguments.set]
     if arguments.config:
         options += ["--config", str(arguments.config)]
-    options += ["--camera", settings.camera.source]
+    if arguments.camera:
+        options += ["--camera", arguments.camera]
     if arguments.max_frames is not None:
         options += ["--max-frames", str(arguments.max_frames)]
     with PrivateBroker() as broker:
-        console.print(f"broker [bold]{broker.url}[/], camera [bold]{settings.camera.source}[/]")
+        source = without_password(settings.camera.source)
+        console.print(f"broker [bold]{broker.url}[/], camera [bold]{source}[/]")
         code, events = run_daemon(broker.url, options, lambda event: _show(console, event))
     console.print(f"{len(events)} events, daemon's exit code {code}")
     live = open_camera(settings.camera).live

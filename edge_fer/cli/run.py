@@ -29,13 +29,14 @@ def run(arguments: argparse.Namespace) -> int:
     from edge_fer.cli import set_up_logging
     from edge_fer.daemon.build import build_service
     from edge_fer.daemon.config import device_name, require_acknowledged
+    from edge_fer.daemon.mark import mark_of
     from edge_fer.daemon.switch import Switch, signals
 
     settings = read_settings(arguments)
     require_acknowledged(settings)
     names = {"EDGE_FER_DEVICE": device_name(settings), "EDGE_FER_CAMERA": settings.camera.name}
     set_up_logging(settings.log.level, names)
-    switch = Switch()
+    switch = Switch(mark_of(settings))
     with signals(switch):
         build_service(
             settings, switch, max_frames=arguments.max_frames,

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 HELP = "ask what is needed, write the configuration, start the service"
 DESCRIPTION = (
-    "Ask what this is used for, which camera and which broker; try both, write the configuration "
-    "(/etc/edge-fer/edge-fer.toml, or --config) and start the service. What is given here is not "
-    "asked. With --from nothing is asked: the file is a configuration, which may leave out "
-    "whatever has a default."
+    "Ask what this is used for, which camera and which broker, and whether Home Assistant is "
+    "told; try camera and broker, write the configuration (/etc/edge-fer/edge-fer.toml, or "
+    "--config) and start the service. What is given here is not asked. With --from nothing is "
+    "asked: the file is a configuration, which may leave out whatever has a default."
 )
 
 USE, CAMERA, BROKERS = "privacy.acknowledge_use", "camera.source", "mqtt.brokers"
+DISCOVERY = "homeassistant.discovery"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--use", metavar="USE", help="as privacy.acknowledge_use")
     parser.add_argument("--camera", metavar="SPEC", help="as camera.source")
     parser.add_argument("--mqtt", action="append", metavar="URL", help="as mqtt.brokers")
+    parser.add_argument("--discovery", metavar="on|off", help="as homeassistant.discovery")
     parser.add_argument(
         "--password-file", type=Path, metavar="FILE", help="the broker's, to be put in its place"
     )
@@ -68,12 +70,13 @@ def _decide(arguments: argparse.Namespace, target: Path) -> "tuple[Settings, str
     given = {
         name: value
         for name, value in (
-            (USE, arguments.use), (CAMERA, arguments.camera), (BROKERS, arguments.mqtt)
+            (USE, arguments.use), (CAMERA, arguments.camera), (BROKERS, arguments.mqtt),
+            (DISCOVERY, arguments.discovery),
         )
         if value
     }  # fmt: skip
     overrides = [*arguments.set, *(_assign(*pair) for pair in given.items())]
-    wanted = [] if arguments.answers else [n for n in (USE, CAMERA, BROKERS) if n not in given]
+    wanted = {USE, CAMERA, BROKERS, DISCOVERY} - given.keys() if not arguments.answers else set()
     if arguments.answers and not arguments.answers.is_file():
         raise ConfigError(f"{arguments.answers}: must be a file that holds the answers")
     base = arguments.answers or target
@@ -84,6 +87,8 @@ def _decide(arguments: argparse.Namespace, target: Path) -> "tuple[Settings, str
     if BROKERS in wanted:
         answer, password = _ask_broker(base, overrides, password)
         overrides.append(answer)
+    if DISCOVERY in wanted:
+        overrides.append(_ask_discovery(_settings(base, overrides).homeassistant.discovery))
     settings = _settings(base, overrides)
     if not arguments.untried:
         _require_working(settings, password, asked=wanted)
@@ -156,12 +161,20 @@ def _ask_broker(
             return answer, given
 
 
+def _ask_discovery(present: str) -> str:
+    print("\nHome Assistant can find the device by itself, by a message kept at the broker.")
+    if confirm("tell Home Assistant of it?", default=present == "on"):
+        return _assign(DISCOVERY, "on")
+    # What the broker keeps would stay there with "off".
+    return _assign(DISCOVERY, "remove" if present == "on" else present)
+
+
 def _is_taken(finding: "Finding") -> bool:
     print(f"{finding.level}: {finding.text}")
     return finding.level != "error" or confirm("take it all the same?", default=False)
 
 
-def _require_working(settings: "Settings", password: str | None, asked: Sequence[str]) -> None:
+def _require_working(settings: "Settings", password: str | None, asked: Set[str]) -> None:
     """Try what nobody was asked about.
 
     Raises:

@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 
-from edge_fer.cameras import open_camera
+from edge_fer.cameras import open_camera, without_password
 from edge_fer.daemon.build import build_classifier
 from edge_fer.daemon.config import require_acknowledged
 from edge_fer.daemon.installing import CREDENTIAL
@@ -110,10 +110,11 @@ def _camera(settings: Settings) -> Finding:
         return Finding("camera", "warning", "not opened before privacy.acknowledge_use is set")
     with open_camera(settings.camera) as camera:
         frame = next(iter(camera), None)
+    source = without_password(settings.camera.source)
     if frame is None:
-        return Finding("camera", "error", f"{settings.camera.source}: has no frames", 74)
+        return Finding("camera", "error", f"{source}: has no frames", 74)
     height, width = frame.luma.shape
-    text = f"{settings.camera.source}: {width}x{height}; {_reach(settings.vision, width)}"
+    text = f"{source}: {width}x{height}; {_reach(settings.vision, width)}"
     vision = settings.vision
     if vision.min_face_px > min(height, width):
         return Finding("camera", "error", f"{text}; that is more than the frame has", 78)

@@ -9,6 +9,7 @@ from edge_fer.daemon.pipeline import Pipeline
 from edge_fer.daemon.pressure import Pace
 from edge_fer.daemon.stats import Stats
 from edge_fer.daemon.telling import Teller
+from edge_fer.daemon.watch import Watch
 from edge_fer.delivery.publisher import Publisher
 from edge_fer.emotion.card import Card
 from edge_fer.errors import EdgeFerError
@@ -36,15 +37,22 @@ class Parts:
         return self.camera is other.camera and self.publisher is other.publisher
 
 
-def reload(before: Parts, rebuild: Callable[[Parts], Parts] | None, stats: Stats) -> Parts:
-    """The new parts, or those from before where the new ones are no good: one line says why."""
+def reload(
+    before: Parts, rebuild: Callable[[Parts], Parts] | None, stats: Stats, watch: Watch
+) -> Parts:
+    """The new parts, or those from before where the new ones are no good: one line says why.
+
+    The status says it too, until a reload is taken.
+    """
     try:
         after = rebuild(before) if rebuild else before
     except EdgeFerError as error:
         stats.counts["reloads_refused"] += 1
         reason = "; ".join(str(error).splitlines())
         log.error("reload refused, the configuration from before goes on: %s", reason)
+        watch.note("reload", f"reload refused: {str(error).partition(chr(10))[0]}")
         return before
+    watch.note("reload", "")
     stats.counts["reloads"] += 1
     names = ("camera", "pipeline", "publisher")
     new = [name for name in names if getattr(after, name) is not getattr(before, name)]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from edge_fer.daemon.config import device_name
 from edge_fer.daemon.feed import Feed, patience_s
 from edge_fer.daemon.lookout import Lookout, look_out
+from edge_fer.daemon.mark import mark_of
 from edge_fer.daemon.memory import release, rss_mb
 from edge_fer.daemon.parts import Parts, reload
 from edge_fer.daemon.pressure import temperature
@@ -52,7 +53,8 @@ class Service:
         self._stats, self._textfile = Stats(), Textfile()
         self._lookout: Lookout | None = None
         self._use(parts)
-        self._stuck: Feed | None = None
+        self._stuck: list[Feed] = []
+        """Cameras that are not closed yet, though they should be."""
         self._started = now = time.monotonic()
         self._stats_due = now + parts.settings.stats.interval_s
         self._receipts = Receipts(self._watch)
@@ -69,7 +71,7 @@ class Service:
         over, undelivered = False, 0
         while not over:
             with self._parts.publisher as publisher:
-                publisher.publish_enabled(self._switch.enabled)
+                publisher.publish_enabled(self._switch.enabled or not self._is_closed())
                 over = True
                 try:
                     over = self._serve()
@@ -130,11 +132,12 @@ class Service:
             # Also when the camera fails: whoever was there is gone now.
             self._forget_faces(parts)
             feed.close()
-            self._stuck = None if feed.join(CLOSE_S) else feed
+            if not feed.join(CLOSE_S):
+                self._stuck.append(feed)
 
     def _open(self) -> Feed:
-        camera, stuck = self._parts.camera, self._stuck
-        if stuck is not None and not stuck.closed and stuck.camera is camera:
+        camera = self._parts.camera
+        if not self._is_closed() and any(stuck.camera is camera for stuck in self._stuck):
             # A second thread would hang as well; only a new process can leave this one behind.
             raise camera.error("hangs, and cannot be closed")
         return Feed(camera, self._patience_s, self._switch.ring)
@@ -175,7 +178,7 @@ class Service:
         """The camera is to be closed; wait for the switch."""
         publisher, told = self._parts.publisher, False
         while not (self._switch.enabled or self._switch.stopped or self._switch.reload_wanted):
-            closed = self._stuck is None or self._stuck.closed
+            closed = self._is_closed()
             if closed and not told:
                 told = True
                 publisher.publish_enabled(False)
@@ -190,15 +193,21 @@ class Service:
             log.info("enabled: the camera is opened again")
             publisher.publish_enabled(True)
 
+    def _is_closed(self) -> bool:
+        """No camera is open that should not be."""
+        self._stuck = [feed for feed in self._stuck if not feed.closed]
+        return not self._stuck
+
     def _reload(self) -> None:
         """Take what a new configuration has changed; what it has not goes on."""
         self._switch.reload_wanted = False
         self._watch.reloading()
         before = self._parts
-        after = reload(before, self._rebuild, self._stats)
+        after = reload(before, self._rebuild, self._stats, self._watch)
         if after.pipeline is not before.pipeline or after.publisher is not before.publisher:
             self._forget_faces(before)
         self._use(after)
+        self._switch.keep_in(mark_of(after.settings))
         self._watch.reloaded()
 
     def _use(self, parts: Parts) -> None:
@@ -211,6 +220,7 @@ class Service:
         """Look after all that is not the camera."""
         now = time.monotonic()
         self._receipts.look(self._parts.publisher, now)
+        self._watch.note("pause", self._switch.failure)
         if now >= self._stats_due:
             self._stats_due = now + self._parts.settings.stats.interval_s
             self._publish_stats()

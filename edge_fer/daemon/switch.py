@@ -6,15 +6,21 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
+from edge_fer.daemon.mark import Mark
+
 
 class Switch:
-    """On or off, stop, reload; and the bell that wakes the main loop for any of them."""
+    """On or off, stop, reload; and the bell that wakes the main loop for any of them.
 
-    def __init__(self) -> None:
+    Off outlives the process where there is a ``mark``.
+    """
+
+    def __init__(self, mark: Mark | None = None) -> None:
+        self._mark = mark or Mark(None)
         # Its put may be called by a signal handler while the same thread is in its get; a
         # Condition's lock may not.
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self.enabled = True
+        self.enabled = not self._mark.there
         self.stopped = False
         self.reload_wanted = False
 
@@ -23,6 +29,20 @@ class Switch:
         if value != self.enabled:
             self.enabled = value
             self.ring()
+            self._mark.keep(not value)
+
+    def keep_in(self, mark: Mark) -> None:
+        """Have a restart find it as it is by another mark, where that is another file."""
+        if mark.path != self._mark.path:
+            before, self._mark = self._mark, mark
+            mark.keep(not self.enabled)
+            before.keep(False)
+
+    @property
+    def failure(self) -> str:
+        """Why a restart would not find it as it is, for the status; empty where it would."""
+        word, failure = "enabled" if self.enabled else "paused", self._mark.failure
+        return f"a restart will not know that the camera is {word}: {failure}" if failure else ""
 
     def stop(self) -> None:
         """End the service."""

@@ -96,17 +96,18 @@ class JournalHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one; what cannot be sent is reported on stderr."""
-        fields = {
-            "MESSAGE": self.format(record), "PRIORITY": str(_priority(record.levelno)),
-            "LOGGER": record.name, "THREAD_NAME": record.threadName or "",
-            "CODE_FILE": record.pathname, "CODE_LINE": str(record.lineno),
-            "CODE_FUNC": record.funcName or "", **self._fields,
-        }  # fmt: skip
         try:
+            fields = {
+                "MESSAGE": self.format(record), "PRIORITY": str(_priority(record.levelno)),
+                "LOGGER": record.name, "THREAD_NAME": record.threadName or "",
+                "CODE_FILE": record.pathname, "CODE_LINE": str(record.lineno),
+                "CODE_FUNC": record.funcName or "", **self._fields,
+            }  # fmt: skip
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                 sender.settimeout(SEND_S)
                 sender.sendto(b"".join(_field(*item) for item in fields.items()), self._address)
-        except OSError:
+        except Exception:
+            # As in all of logging's handlers: a line of the log is not worth the daemon.
             self.handleError(record)
 
 

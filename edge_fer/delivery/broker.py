@@ -138,7 +138,7 @@ def read_password(path: str) -> str | None:
     Raises:
         ConfigError: unreadable, empty, more than a line, or open to other users.
     """
-    path = path or _credential()
+    path = password_path(path)
     if not path:
         return None
     try:
@@ -158,11 +158,13 @@ def read_password(path: str) -> str | None:
     return password
 
 
-def _credential() -> str:
-    """The path of systemd's credential; empty where it handed none over."""
+def password_path(path: str) -> str:
+    """``path``, else that of systemd's credential; empty where it handed none over."""
+    if path:
+        return path
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    path = Path(folder, CREDENTIAL) if folder else None
-    return str(path) if path and path.exists() else ""
+    credential = Path(folder, CREDENTIAL) if folder else None
+    return str(credential) if credential and credential.exists() else ""
 
 
 def _check_key(settings: Mqtt) -> None:

@@ -113,7 +113,9 @@ def addressed(answer: Message, command: Message) -> Message:
     the command may not.
     """
     topic, own = command.response_topic or "", f"{answer.topic}/"
-    takes = topic.startswith(own) and topic.isprintable() and len(topic) <= MOST_RESPONSE_TOPIC
+    # Publishing to a wildcard is an error, which the sender could make us meet.
+    plain = topic.isprintable() and not {"+", "#"} & set(topic)
+    takes = topic.startswith(own) and plain and len(topic) <= MOST_RESPONSE_TOPIC
     correlation = command.correlation
     if correlation is not None and len(correlation) > MOST_CORRELATION_BYTES:
         correlation = None

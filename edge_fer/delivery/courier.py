@@ -6,19 +6,20 @@ replaces it, and all are sent again on every connect. The main thread waits for 
 at the end, `mqtt.drain_s` at most.
 """
 
+import collections
 import logging
 import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from edge_fer.delivery.broker import parse_brokers, read_password, tls_context
+from edge_fer.delivery.broker import parse_brokers, password_path, read_password, tls_context
 from edge_fer.delivery.faults import Faults
 from edge_fer.delivery.keeper import Keeper
 from edge_fer.delivery.latest import Latest
 from edge_fer.delivery.limits import bounds
 from edge_fer.delivery.message import Message
-from edge_fer.delivery.mqtt import Callbacks, Caller, Connection
+from edge_fer.delivery.mqtt import ANSWERS, Callbacks, Caller, Connection
 from edge_fer.delivery.outbox import Outbox
 from edge_fer.delivery.turns import Turns
 from edge_fer.errors import ConfigError
@@ -29,6 +30,9 @@ FAREWELL_S = 0.5
 MOST_BYTES = 4096
 """Longest packet we take; a broker that speaks MQTT 5 keeps longer ones from us."""
 
+MOST_ANSWERS = 20
+"""Those that may wait to be sent; the oldest go."""
+
 Listener = Callable[[Message], None]
 """Called on paho's thread: it must be quick and never wait."""
 
@@ -38,7 +42,7 @@ logger = logging.getLogger(__name__)
 class Courier:
     """One connection, from `open` to `close`; without a ``folder`` nothing is kept on disk.
 
-    ``listeners`` are called with what comes in on their topic, which may end in ``+/NAME``.
+    What is kept there for topics with the end ``barred`` is deleted instead of delivered.
 
     None of the methods blocks (but `close`) or raises because of a broker.
 
@@ -47,30 +51,34 @@ class Courier:
     """
 
     def __init__(
-        self, settings: Mqtt, client_id: str, will: Message, folder: Path | None = None
-    ) -> None:
+        self, settings: Mqtt, client_id: str, will: Message, folder: Path | None = None,
+        barred: str = "",
+    ) -> None:  # fmt: skip
         brokers = parse_brokers(settings.brokers)
         password = read_password(settings.password_file)
         if password and not any(broker.user for broker in brokers):
             raise ConfigError(
-                f"mqtt.password_file = {settings.password_file}: "
+                f"mqtt.password_file = {password_path(settings.password_file)}: "
                 "must come with a user name in mqtt.brokers: mqtt://user@host"
             )
         self.undelivered = 0
         """Messages lost with the end, on disk nor at a broker."""
         self._drain_s = settings.drain_s
         self._outbox = Outbox(bounds(settings))
-        self._keeper = folder and Keeper(self._outbox, folder / f"{client_id}.db", self._wake)
+        self._keeper = folder and Keeper(
+            self._outbox, folder / f"{client_id}.db", self._wake, barred
+        )
         self._counters = {"connects": 0, "stats_skipped": 0, "refused": 0}
         self._faults = Faults(logger)
         self._listeners: dict[str, Listener] = {}
-        self._barred = ""
         # From here to the connection: touched only in turns.
         self._turns = Turns()
         self._up = False
         self._latest = Latest(self._send)
         self._receipts: dict[int, Callable[[], None]] = {}
         self._delivering: set[int] = set()
+        self._answers: collections.deque[Message] = collections.deque(maxlen=MOST_ANSWERS)
+        self._answering = 0
         tls = tls_context(settings) if any(broker.encrypted for broker in brokers) else None
         me = Caller(password, tls, client_id, settings.keepalive_s, will, MOST_BYTES)
         self._connection = Connection(brokers, me, self._callbacks())
@@ -81,13 +89,6 @@ class Courier:
         To be called ahead of `open`.
         """
         self._listeners[topic] = listener
-
-    def bar(self, topic: str) -> None:
-        """Have what is still kept for that topic deleted instead of delivered, and counted.
-
-        To be called ahead of `open`.
-        """
-        self._barred = topic
 
     def open(self) -> None:
         """Start to connect."""
@@ -140,8 +141,8 @@ class Courier:
         self._turns.post(partial(self._send_or_skip, message))
 
     def answer(self, message: Message) -> None:
-        """Send it now; without a broker it is forgotten."""
-        self._turns.post(partial(self._send_now, message))
+        """Send it soon; without a broker it is forgotten."""
+        self._turns.post(partial(self._send_answer, message))
 
     def counters(self) -> dict[str, int]:
         """What became of the messages since the start; ``waiting`` alone can fall."""
@@ -170,7 +171,9 @@ class Courier:
         self._up = True
         self._counters["connects"] += 1
         self._receipts.clear()
+        self._answering = 0
         self._delivering.clear()
+        self._answers.clear()
         self._outbox.rewind()
         for topic in self._listeners:
             self._connection.subscribe(topic)
@@ -199,20 +202,26 @@ class Courier:
     def _pump(self) -> None:
         while self._up and (taken := self._outbox.take(self._connection.window)):
             for key, message in taken:
-                if message.topic == self._barred:
-                    self._outbox.ack(key, "dropped_barred")
-                    self._faults.warn(f"{message.topic}: what was kept is deleted, not sent")
-                else:
-                    mid = self._send(message, partial(self._outbox.ack, key))
-                    self._delivering.add(mid)
+                self._delivering.add(self._send(message, partial(self._outbox.ack, key)))
 
     def _send_or_skip(self, message: Message) -> None:
         if not self._latest.offer(message):
             self._counters["stats_skipped"] += 1
 
-    def _send_now(self, message: Message) -> None:
+    def _send_answer(self, message: Message) -> None:
         if self._up:
-            self._send(message, lambda: None)
+            self._answers.append(message)
+            self._send_answers()
+
+    def _send_answers(self) -> None:
+        # A broker that bears few messages at a time would hang up on more.
+        while self._answers and self._answering < ANSWERS:
+            self._answering += 1
+            self._send(self._answers.popleft(), self._answered)
+
+    def _answered(self) -> None:
+        self._answering -= 1
+        self._send_answers()
 
     def _send(self, message: Message, receipt: Callable[[], None]) -> int:
         mid = self._connection.send(message)

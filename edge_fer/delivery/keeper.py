@@ -9,6 +9,7 @@ A disk that does not take rows costs what was said of it, and nothing else: the 
 in memory, and the disk is tried again, be it at the start or later.
 """
 
+import contextlib
 import logging
 import threading
 from collections import Counter
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 from edge_fer.delivery.faults import Faults
-from edge_fer.delivery.limits import Bounds
 from edge_fer.delivery.outbox import CACHED_ROWS, Outbox
 from edge_fer.delivery.store import Store, StoreError
 
@@ -42,13 +42,16 @@ logger = logging.getLogger(__name__)
 class Keeper:
     """Keeps an outbox in the file at ``path`` from `open` to `close`.
 
+    What earlier sessions have left on topics with the end ``barred`` is deleted, as are files
+    of theirs that were damaged.
     ``more`` is called, on the keeper's thread, when the outbox has something new to take.
     """
 
-    def __init__(self, outbox: Outbox, path: Path, more: Callable[[], None]) -> None:
-        self._outbox = outbox
-        self._path = path
-        self._more = more
+    def __init__(
+        self, outbox: Outbox, path: Path, more: Callable[[], None], barred: str = ""
+    ) -> None:
+        self._outbox, self._path, self._more, self._barred = outbox, path, more, barred
+        self._aside = path.with_name(f"{path.name}.damaged")
         self._store: Store | None = None
         self._ready = False
         """The outbox knows what is in the store."""
@@ -113,6 +116,8 @@ class Keeper:
     def _take_in(self, closing: bool) -> None:
         """Open the file, and have the outbox know what is in it."""
         self._store = self._store or Store(self._path)
+        if self._barred:
+            self._purge(self._store)
         if closing:
             # No receipt comes any more.
             self._outbox.rewind()
@@ -122,6 +127,13 @@ class Keeper:
             logger.info("%s: %d events of earlier sessions wait", self._path, self._store.rows)
         if self._ready:
             self._more()
+
+    def _purge(self, store: Store) -> None:
+        if gone := store.purge(self._barred):
+            self._outbox.purged(gone)
+            logger.warning("%s: %d events that were kept are deleted, not sent", self._path, gone)
+        with contextlib.suppress(OSError):
+            self._aside.unlink(missing_ok=True)
 
     def _pause(self) -> float:
         """Seconds until there is something to do; 0 and below for now."""
@@ -181,7 +193,7 @@ class Keeper:
         while page := store.oldest(PAGE, last):
             causes: dict[int, str] = {}
             for key, length, born in page:
-                cause = _cause(bounds, now - born, rows, size)
+                cause = bounds.exceeded(now - born, rows, size)
                 if not cause:
                     break
                 causes[key] = cause
@@ -214,24 +226,16 @@ class Keeper:
         self._faults.warn(f"{error}; events wait in memory meanwhile", kind="disk")
 
     def _move_aside(self, error: StoreError) -> None:
-        aside = self._path.with_name(f"{self._path.name}.damaged")
         try:
-            self._path.replace(aside)
+            self._path.replace(self._aside)
             for suffix in ("-wal", "-journal"):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         except OSError as failure:
             raise StoreError(self._path, failure.strerror or str(failure)) from failure
         self._counters["outbox_damaged"] += 1
-        logger.warning("%s; moved to %s, its events are lost, a new one is begun", error, aside)
-
-
-def _cause(bounds: Bounds, age_s: float, rows: int, size: int) -> str:
-    """Why the oldest of so many rows has to go; empty where it may stay."""
-    if age_s >= bounds.age_s:
-        return "dropped_expired"
-    if rows > bounds.rows:
-        return "dropped_full"
-    return "dropped_bytes" if size > bounds.bytes else ""
+        logger.warning(
+            "%s; moved to %s, its events are lost, a new one is begun", error, self._aside
+        )
 
 
 def _losses(causes: Mapping[int, str]) -> str:

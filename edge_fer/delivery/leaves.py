@@ -107,6 +107,8 @@ DISK = {
     "<mqtt.outbox>/<prefix>-<device>.db": "messages of event and aggregate that no broker has "
     "yet, for mqtt.expire_s at most; beside it -wal and -journal, SQLite's own",
     "<mqtt.outbox>/<prefix>-<device>.db.damaged": "such a file that could not be read",
+    "<mqtt.outbox>/<prefix>-<device>.paused": "nothing, being there while the camera is to stay "
+    "closed over a restart",
     "<stats.textfile>": "the numbers of stats, for node_exporter, where that is set",
     "stderr or the journal": "the log: events in words (track, phase, emotion, confidence), "
     "intervals with mode aggregate; commands refused; faults",

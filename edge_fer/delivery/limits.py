@@ -21,6 +21,14 @@ class Bounds:
     spill_after_s: float = 2.0
     """Longest time until a row is on disk, or at the broker."""
 
+    def exceeded(self, age_s: float, rows: int, size: int) -> str:
+        """The counter for the oldest of so many rows, which has to go; empty where it may stay."""
+        if age_s >= self.age_s:
+            return "dropped_expired"
+        if rows > self.rows:
+            return "dropped_full"
+        return "dropped_bytes" if size > self.bytes else ""
+
 
 def bounds(settings: Mqtt) -> Bounds:
     """The bounds that the settings name."""
@@ -42,4 +50,6 @@ def outbox_folder(settings: Mqtt, environ: Mapping[str, str] = os.environ) -> Pa
     # systemd separates several directories by colons.
     if given := environ.get("STATE_DIRECTORY", "").split(":")[0]:
         return Path(given)
-    return Path(environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "edge-fer"
+    # Path.expanduser raises where this user has no home.
+    home = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
+    return Path(home) / "edge-fer"

@@ -7,6 +7,7 @@ becomes of it, in `publisher`. Paho's thread does the talking.
 import contextlib
 import dataclasses
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -25,8 +26,10 @@ from edge_fer.errors import BrokerError
 
 WINDOW = 20
 """Most events on their way without a receipt; the default of paho and many brokers."""
-TOPICS = 7
-"""Messages that may be on their way beside the events: of five other topics, and two answers."""
+ANSWERS = 2
+"""Most answers to commands on their way."""
+TOPICS = 5 + ANSWERS
+"""Messages that may be on their way beside the events: of five other topics, and answers."""
 
 V5, V3 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 Protocol = MQTTProtocolVersion
@@ -162,8 +165,10 @@ class Link:
         """End it as if it had been lost."""
         there: Any = self._client.socket()
         if there is not None:
-            with contextlib.suppress(OSError):
-                there.shutdown(socket.SHUT_RDWR)
+            # By its descriptor: paho's WebSocket has no shutdown, and that of Python's TLS
+            # would have what another thread sends just then cross the network in clear.
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(there.fileno())) as it:
+                it.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Wait for paho's thread to end."""

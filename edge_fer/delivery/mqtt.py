@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from edge_fer.delivery.broker import Broker
 from edge_fer.delivery.faults import Faults
+from edge_fer.delivery.link import ANSWERS as ANSWERS
 from edge_fer.delivery.link import V3, V5, Link, Protocol
 from edge_fer.delivery.link import Callbacks as Callbacks
 from edge_fer.delivery.link import Caller as Caller

@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from edge_fer.delivery.limits import Bounds
 from edge_fer.delivery.message import Message
-from edge_fer.delivery.store import Row, Store
+from edge_fer.delivery.row import Row
+from edge_fer.delivery.store import Store
 
 CACHED_ROWS = 200
 """Most rows on disk that are held in memory too."""
@@ -43,8 +44,7 @@ class Outbox:
         """Decides ages."""
         self.durable = False
         """The disk takes rows."""
-        self._next_key = 1
-        self._held = False
+        self._next_key, self._held = 1, False
         self._on_way: dict[int, Row] = {}
         self._ahead: dict[int, Row] = {}
         self._on_disk = 0
@@ -85,7 +85,7 @@ class Outbox:
         with self.changed:
             taken: list[tuple[int, Message]] = []
             while not self._held and len(self._on_way) < window and (row := self._next()):
-                left_s = self.bounds.age_s - (self.clock() - row.born)
+                left_s = self.bounds.age_s - max(0.0, self.clock() - row.born)
                 if left_s > 0:
                     self._on_way[row.key] = row
                     expiry_s = math.ceil(left_s)
@@ -98,15 +98,14 @@ class Outbox:
                 self.changed.notify_all()
             return taken
 
-    def ack(self, key: int, counter: str = "acked") -> None:
-        """Forget a message: the broker has it, or none may. Unknown keys are ignored."""
+    def ack(self, key: int) -> None:
+        """Forget a message: the broker has it. Unknown keys are ignored."""
         with self.changed:
             if (row := self._on_way.pop(key, None)) is not None:
-                self._counters[counter] += 1
+                self._counters["acked"] += 1
                 self._forget(row)
-                what = "acknowledged" if counter == "acked" else counter
-                logger.debug("accepted %s: %s", row.name, what)
                 self.changed.notify_all()
+                logger.debug("accepted %s: acknowledged", row.name)
 
     def rewind(self) -> None:
         """Put back what was on its way when a connection ended; `take` gives it again, first."""
@@ -153,6 +152,12 @@ class Outbox:
             self._counters["resumed"] += store.rows
             return True
 
+    def purged(self, rows: int) -> None:
+        """So many of earlier sessions were on disk, and may not be sent."""
+        with self.changed:
+            for name in ("resumed", "dropped_barred"):
+                self._counters[name] += rows
+
     def on_way(self) -> bool:
         """Some are on their way to the broker."""
         return bool(self._on_way)
@@ -160,8 +165,7 @@ class Outbox:
     def unsaved(self) -> list[Row]:
         """Rows that are here alone, oldest first."""
         with self.changed:
-            unsaved = [row for row in self._on_way.values() if not row.stored]
-            return unsaved + list(self._fresh.values())
+            return [it for it in (*self._on_way.values(), *self._fresh.values()) if not it.stored]
 
     def saved(self, rows: Sequence[Row]) -> None:
         """These have been committed; a row acknowledged meanwhile is `done`."""
@@ -204,7 +208,7 @@ class Outbox:
         """Keys of rows on disk that are needed no more; each is told once."""
         with self.changed:
             done, self._done = self._done, []
-            return done
+        return done
 
     def undone(self, keys: Iterable[int]) -> None:
         """They could not be deleted; `done` tells them again."""

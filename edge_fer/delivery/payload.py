@@ -25,6 +25,9 @@ from edge_fer.delivery.wire import (
 )
 from edge_fer.types import Box, Event, Presence, Scores
 
+EVENTS = "/event"
+"""How every device's topic of events ends."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Identity:
@@ -62,9 +65,13 @@ def event_message(identity: Identity, event: Event, size: tuple[int, int], seq: 
     return _message(identity, "event", payload, retain=False)
 
 
-def event_topic(identity: Identity) -> str:
-    """Return the topic of events."""
-    return _topic(identity, "event")
+def client_id(prefix: str, device: str) -> str:
+    """Return what a broker knows us by, the same at each start; our files have it as name.
+
+    The broker then ends a half-dead connection of the last run, and its LWT comes before our
+    `online`, not minutes after it.
+    """
+    return f"{prefix}-{device}".replace("/", "-")
 
 
 def aggregate_message(identity: Identity, summary: Summary, seq: int) -> Message:

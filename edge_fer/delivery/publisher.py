@@ -42,20 +42,17 @@ class Publisher:
         announcement: Announcement | None = None,
         per_face: bool = True,
     ) -> None:
-        # The same at each start: the broker then ends a half-dead connection of the last run,
-        # and its LWT comes before our `online`, not minutes after it.
-        client_id = f"{identity.prefix}-{identity.device}".replace("/", "-")
+        client_id = payload.client_id(identity.prefix, identity.device)
         will = payload.status_message(identity, "offline")
         self._identity = identity
-        self._courier = Courier(settings, client_id, will, folder)
+        barred = "" if per_face else payload.EVENTS
+        self._courier = Courier(settings, client_id, will, folder, barred)
         self._commands = Commands(identity, on_enabled, self._courier.answer)
         self._courier.listen(self._commands.topic, self._commands.receive)
         self._announcement = announcement
         if announcement is not None:
             self._courier.listen(announcement.birth_topic, self._welcome)
         self._per_face = per_face
-        if not per_face:
-            self._courier.bar(payload.event_topic(identity))
         self._made = 0
         self._in_view: list[tuple[str, str]] | None = None
 

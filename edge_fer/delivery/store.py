@@ -9,15 +9,14 @@ import contextlib
 import os
 import sqlite3
 import time
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from edge_fer.delivery.message import Message
+from edge_fer.delivery.row import Row as Row
+from edge_fer.delivery.row import checksum, row_of, values_of
 
 VERSION: Final = 2
 """SQLite's user_version of the tables below. A file of version 1 is brought up to it."""
@@ -46,20 +45,6 @@ class StoreError(Exception):
     def __init__(self, path: Path, text: str, *, damaged: bool = False) -> None:
         super().__init__(f"{path}: {text}")
         self.damaged = damaged
-
-
-@dataclass(slots=True)
-class Row:
-    """An event as the outbox holds it."""
-
-    key: int
-    """Grows with age; never used twice in a file."""
-    name: str
-    """The event's id."""
-    born: float
-    """Seconds on `Store.clock`."""
-    message: Message
-    stored: bool = False
 
 
 class Store:
@@ -109,7 +94,7 @@ class Store:
     def save(self, rows: Sequence[Row]) -> None:
         """Commit ``rows``, all or none."""
         with self._errors(), self._commit():
-            self._db.executemany(_INSERT, map(_values, rows))
+            self._db.executemany(_INSERT, map(values_of, rows))
         self.rows += len(rows)
         self.bytes += sum(len(row.message.payload) for row in rows)
 
@@ -123,14 +108,26 @@ class Store:
         self.rows -= len(freed)
         self.bytes -= sum(freed)
 
+    def purge(self, ending: str) -> int:
+        """Delete all rows whose topic ends so, and overwrite them; how many those were."""
+        with self._errors():
+            with self._commit():
+                which = "WHERE substr(topic, -length(?)) = ? RETURNING length(payload)"
+                gone = self._db.execute(f"DELETE FROM event {which}", (ending, ending)).fetchall()
+            # The log still has what it said before.
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self.rows -= len(gone)
+        self.bytes -= sum(int(size) for (size,) in gone)
+        return len(gone)
+
     def load(self, after: int, limit: int) -> tuple[list[Row], list[int]]:
         """The next rows beyond a key, oldest first, and the keys of those that are damaged."""
         rows, damaged = [], []
         with self._errors():
             query = "SELECT * FROM event WHERE key > ? ORDER BY key LIMIT ?"
             for values in self._db.execute(query, (after, limit)):
-                if values[-1] == _checksum(values[:-1]):
-                    rows.append(_row(values))
+                if values[-1] == checksum(values[:-1]):
+                    rows.append(row_of(values))
                 else:
                     damaged.append(int(values[0]))
         return rows, damaged
@@ -153,7 +150,7 @@ class Store:
         # Without shared memory beside the file, and held against every other process.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE").fetchone()
         version = self._version()
-        for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
             self._db.execute(f"PRAGMA {pragma}").fetchone()
         found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
@@ -189,7 +186,7 @@ class Store:
         first = ["DROP TABLE event"] if version else [_CLOCK, "INSERT INTO clock VALUES ('', 0, 0)"]
         for statement in (*first, _EVENT, f"PRAGMA user_version = {VERSION}"):
             self._db.execute(statement)
-        self._db.executemany(_INSERT, [(*values, _checksum(values)) for values in rows])
+        self._db.executemany(_INSERT, [(*values, checksum(values)) for values in rows])
 
     @contextlib.contextmanager
     def _commit(self) -> Iterator[None]:
@@ -221,26 +218,6 @@ class Store:
 
 def _is_damage(error: sqlite3.Error) -> bool:
     return type(error) is sqlite3.DatabaseError or "no such" in str(error)
-
-
-def _values(row: Row) -> tuple[object, ...]:
-    it = row.message
-    properties = msgspec.json.encode(it.properties).decode()
-    values = (row.key, row.name, float(row.born), it.topic, it.payload, it.qos, int(it.retain),
-              it.content_type, properties)  # fmt: skip
-    return (*values, _checksum(values))
-
-
-def _checksum(values: Sequence[object]) -> int:
-    # SQLite notices damage to its pages' structure, none to what is in a cell.
-    return zlib.crc32(repr(tuple(values)).encode())
-
-
-def _row(values: tuple[int, str, float, str, bytes, int, int, str, str, int]) -> Row:
-    key, name, born, topic, payload, qos, retain, content_type, properties, _ = values
-    pairs = msgspec.json.decode(properties, type=tuple[tuple[str, str], ...])
-    message = Message(topic, payload, qos, bool(retain), content_type, pairs)
-    return Row(key, name, born, message, stored=True)
 
 
 def _boot_id() -> str:

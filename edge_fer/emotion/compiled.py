@@ -35,7 +35,9 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     # systemd separates several directories by colons.
     if given := environ.get("CACHE_DIRECTORY", "").split(":")[0]:
         return Path(given)
-    return Path(environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "edge-fer"
+    # Path.expanduser raises where this user has no home.
+    home = environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    return Path(home) / "edge-fer"
 
 
 def compile_model(model: Path, card: Card, folder: Path) -> Path:

@@ -73,6 +73,11 @@ def _check_target(target: Path) -> None:
         raise ConfigError(f"{target}: must end in {', '.join(suffixes)}")
     if not target.parent.is_dir():
         raise ConfigError(f"{target}: {target.parent} is no folder")
+    try:
+        str(target).encode()
+    except UnicodeEncodeError:
+        # OpenCV would end the process.
+        raise ConfigError(f"{target}: must be a UTF-8 name") from None
     if target.is_dir():
         raise ConfigError(f"{target}: is a folder; name a file")
 

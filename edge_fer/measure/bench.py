@@ -130,6 +130,8 @@ class _Run:
     def _what(self, camera: Camera, paced: Paced) -> dict[str, Any]:
         """What was measured, on what."""
         settings = msgspec.to_builtins(self._settings)
+        # Without a password.
+        settings["camera"]["source"] = camera.source
         return {
             "model": self.classifier.card.name,
             "model_sha256": self.classifier.card.sha256,

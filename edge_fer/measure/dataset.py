@@ -113,7 +113,7 @@ def _checked(data: Dataset) -> Dataset:
         raise ValueError(f"labels must be 0 to {len(FER2013_LABELS) - 1}")
     for name, shape in (("ids", (count,)), ("duplicate", (count,)), ("votes", (count, 10))):
         value = getattr(data, name)
-        if value is not None and (value.shape != shape or value.dtype.kind not in "bui"):
+        if value is not None and (value.shape != shape or value.dtype.kind not in "iub"):
             raise ValueError(f"{name} are {value.dtype} {value.shape}, must be whole {shape}")
     return data
 

@@ -17,8 +17,9 @@ SUITE = "trixie"
 """The first release whose libcamera has the virtual camera."""
 
 PACKAGES = (
-    "ca-certificates", "gcc", "libc6-dev", "libcap-dev", "libdlib-data", "linux-libc-dev",
-    "python3", "python3-dev", "python3-libcamera", "python3-venv",
+    "ca-certificates", "gcc", "gstreamer1.0-plugins-base", "libc6-dev", "libcap-dev",
+    "libdlib-data", "linux-libc-dev", "python3-dev", "python3-libcamera", "python3-msgspec",
+    "python3-opencv", "python3-pytest", "python3-venv",
 )  # fmt: skip
 
 LIBRARIES = (
@@ -27,6 +28,8 @@ LIBRARIES = (
 )  # fmt: skip
 
 PYTHON = "/opt/edge-fer/bin/python"
+"""With the libraries; Debian's own Python has Debian's OpenCV, which is built with GStreamer."""
+
 SOURCE = "/opt/source"
 """Where the checkout is seen, read only."""
 
@@ -55,17 +58,22 @@ class Debian:
         """
         if os.geteuid():
             raise StepError("needs root, for chroot")
-        if not (self.root / "opt" / "ready").exists():
+        ready, listed = self.root / "opt" / "ready", "\n".join([SUITE, *PACKAGES, *LIBRARIES])
+        if not ready.exists() or ready.read_text() != listed:
             shutil.rmtree(self.root, ignore_errors=True)
             self.root.parent.mkdir(parents=True, exist_ok=True)
-            with_packages = f"--include={','.join(PACKAGES)}"
-            progress.run(["debootstrap", "--variant=minbase", with_packages, SUITE, str(self.root)])
+            with_certificates = "--include=ca-certificates"
+            progress.run(
+                ["debootstrap", "--variant=minbase", with_certificates, SUITE, str(self.root)]
+            )
             self._copy_of_the_host()
+            apt = ["apt-get", "-y", "-q", "--no-install-recommends", "install"]
+            progress.run(self.command([*apt, *PACKAGES], "DEBIAN_FRONTEND=noninteractive"))
             progress.run(self.command(["python3", "-m", "venv", "--system-site-packages",
                                        "/opt/edge-fer"]))  # fmt: skip
             pip = [PYTHON, "-m", "pip", "install", "--no-compile", "--progress-bar=off"]
             progress.run(self.command([*pip, *LIBRARIES]))
-            (self.root / "opt" / "ready").touch()
+            ready.write_text(listed)
         shim = [f"{SOURCE}/tools/picamera/shim.c", "-o", "/opt/shim.so"]
         progress.run(self.command(["gcc", "-Wall", "-shared", "-fPIC", *shim]))
 
@@ -84,6 +92,14 @@ class Debian:
             [PYTHON, "-B", *arguments],
             f"PYTHONPATH={SOURCE}", "LD_PRELOAD=/opt/shim.so", "LIBCAMERA_LOG_LEVELS=*:ERROR",
         )  # fmt: skip
+
+    def test(self, path: str) -> list[str]:
+        """What runs a file of the checkout's tests with Debian's own Python and OpenCV."""
+        options = ["-q", "--noconftest", "-p", "no:cacheprovider", "-W", "ignore"]
+        return self.command(
+            ["python3", "-B", "-m", "pytest", *options, f"{SOURCE}/{path}"],
+            f"PYTHONPATH={SOURCE}:{SOURCE}/tests",
+        )
 
     def versions(self) -> str:
         """Of what this is about."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import shlex
 import shutil
 import sys
 import tempfile
@@ -29,6 +30,7 @@ Sums = dict[str, str]
 
 def main(given: Sequence[str] | None = None) -> int:
     """Build, print what was built."""
+    given = sys.argv[1:] if given is None else given
     parser = argparse.ArgumentParser(prog="tools.release", description=__doc__)
     names = [target.name for target in TARGETS]
     parser.add_argument("--deb", nargs="*", choices=[*names, "none"], help="all by default")
@@ -47,7 +49,10 @@ def main(given: Sequence[str] | None = None) -> int:
         return 1
     if changes:
         print(f"not as committed, so nobody can build the same: {len(changes)} files")
-    return _compare(*built) if arguments.twice else 0
+    if not arguments.twice:
+        return 0
+    command = shlex.join(["python", "-m", "tools.release", *given])
+    return _compare(built[0], built[1], command, len(changes))
 
 
 def _build_all(
@@ -88,7 +93,7 @@ def _build(
     return sums
 
 
-def _compare(first: Sums, second: Sums) -> int:
+def _compare(first: Sums, second: Sums, command: str, changes: int) -> int:
     rows = tuple(
         {"file": name, "sha256": digest, "same": "yes" if second[name] == digest else "no"}
         for name, digest in first.items()
@@ -106,10 +111,10 @@ def _compare(first: Sums, second: Sums) -> int:
             reached=f"{same} of {len(rows)} files the same",
             verdict="below the floor" if not python_same else
             "aim" if same == len(rows) > 2 else "floor",
-            command="make release",
+            command=command,
             note="Built twice from the same files in folders of different names, dated by the "
-            "commit. Both rounds run on one machine with one Python, pip and dpkg: that others "
-            "give the same bytes was not tried.",
+            f"commit; {changes or 'no'} files were not as committed. Both rounds run on one machine "
+            "with one Python, pip and dpkg: that others give the same bytes was not tried.",
             rows=rows,
         ),
     )  # fmt: skip

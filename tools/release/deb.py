@@ -15,16 +15,19 @@ from pathlib import Path
 
 from tools.dashboard import assemble
 from tools.progress import Progress
-from tools.release import CACHE, DEBIAN, Target
+from tools.release import CACHE, DEBIAN, DIST, ReleaseError, Target
 from tools.release.environment import HOME, lay_out
 from tools.release.manual import pack, put, write_manual
+
+MAINTAINER = "edge-fer developers <edge-fer@packages.invalid>"
+"""Debian wants an address, and there is none: .invalid is reserved, so no stranger gets mail."""
 
 CHANGELOG = """\
 edge-fer ({version}) {suite}; urgency=medium
 
   * What is new: /usr/share/doc/edge-fer/CHANGELOG.md.gz
 
- -- edge-fer <packages@edge-fer.invalid>  {date}
+ -- {maintainer}  {date}
 """
 
 CONFIG = Path("etc/edge-fer/edge-fer.toml")
@@ -71,6 +74,18 @@ def build_deb(progress: Progress, made: Made, target: Target, out: Path, tree: P
     return package
 
 
+def find_deb(target: Target) -> Path:
+    """The package for a target, as `make deb` left it.
+
+    Raises:
+        ReleaseError: it is not there.
+    """
+    found = sorted(DIST.glob(f"edge-fer_*~deb{target.number}_{target.arch}.deb"))
+    if not found:
+        raise ReleaseError(f"{DIST}: has no package for {target.name}; make deb")
+    return found[-1]
+
+
 def _add_files(made: Made, target: Target, tree: Path, version: str) -> None:
     deploy, documents = made.source / "deploy", tree / "usr/share/doc/edge-fer"
     put((deploy / "edge-fer.toml").read_text(), tree / CONFIG)
@@ -83,7 +98,9 @@ def _add_files(made: Made, target: Target, tree: Path, version: str) -> None:
     assemble(tree / "usr/share/edge-fer/dashboard", CACHE.parent)
     put((DEBIAN / "copyright").read_text(), documents / "copyright")
     date = datetime.fromtimestamp(made.date, timezone.utc).strftime("%a, %d %b %Y %H:%M:%S +0000")
-    history = CHANGELOG.format(version=version, suite=target.suite, date=date)
+    history = CHANGELOG.format(
+        version=version, suite=target.suite, date=date, maintainer=MAINTAINER
+    )
     pack(history, documents / "changelog.gz")
     for name in ("CHANGELOG.md", "THIRD_PARTY.md"):
         pack((made.source / name).read_text(), documents / f"{name}.gz")
@@ -98,8 +115,8 @@ def _add_control(made: Made, target: Target, tree: Path, version: str) -> None:
     text = (DEBIAN / "control").read_text()
     put(
         text.format(
-            version=version, arch=target.arch, size=size_kib, python=target.python,
-            next=f"{major}.{int(minor) + 1}",
+            version=version, arch=target.arch, maintainer=MAINTAINER, size=size_kib,
+            python=target.python, next=f"{major}.{int(minor) + 1}",
         ),
         control / "control",
     )  # fmt: skip

@@ -17,8 +17,10 @@ from pathlib import Path
 from edge_fer.measure.demo import PrivateBroker
 from tools.progress import Progress, StepError
 from tools.proofs import Proof, save
-from tools.release import CACHE, DIST, ROOT, TARGETS, ReleaseError, Target
+from tools.release import CACHE, ROOT, TARGETS, ReleaseError, Target
+from tools.release.deb import find_deb
 from tools.release.roots import Root, fresh_root
+from tools.release.webview import show
 
 CLIP = ROOT / ".cache" / "carphone_pristine.mp4"
 CONFIG = "/etc/edge-fer/edge-fer.toml"
@@ -61,18 +63,6 @@ def main() -> int:
     return int(any(row["holds"] == "no" for row in rows))
 
 
-def find_deb(target: Target) -> Path:
-    """The package for a target, as `make deb` left it.
-
-    Raises:
-        ReleaseError: it is not there.
-    """
-    found = sorted(DIST.glob(f"edge-fer_*~deb{target.number}_{target.arch}.deb"))
-    if not found:
-        raise ReleaseError(f"{DIST}: has no package for {target.name}; make deb")
-    return found[-1]
-
-
 def _walk(progress: Progress, target: Target) -> list[Row]:
     deb = find_deb(target)
     progress.begin(f"{target.name}: from nothing to an event")
@@ -99,6 +89,7 @@ def _first_event(root: Root, deb: Path, url: str) -> list[Row]:
     root.put(deb, "/tmp/edge-fer.deb")
     root.put(CLIP, "/tmp/clip.mp4")
     (root.folder / "tmp/answers.toml").write_text(ANSWERS.format(url=url))
+    event = root.folder / "tmp/event.json"
     return [
         _timed("apt-get update", lambda: root.apt("update"), bool),
         _timed(
@@ -113,8 +104,12 @@ def _first_event(root: Root, deb: Path, url: str) -> list[Row]:
         ),
         _timed(
             "edge-fer run: the first event at a subscriber",
-            lambda: _event(root, url),
+            lambda: _event(root, url, event),
             lambda text: '"emotion"' in text,
+        ),
+        _timed(
+            "the page of the package, served there, takes that event",
+            lambda: show(root, event.read_text()), lambda text: '"scores"' in text,
         ),
         _timed(
             "edge-fer check --report", lambda: root.run("edge-fer", "check", "--report"),
@@ -123,8 +118,8 @@ def _first_event(root: Root, deb: Path, url: str) -> list[Row]:
     ]  # fmt: skip
 
 
-def _event(root: Root, url: str) -> str:
-    """Run the daemon until a subscriber has an event; return that.
+def _event(root: Root, url: str, copy: Path) -> str:
+    """Run the daemon until a subscriber has an event; return and keep that.
 
     Raises:
         ReleaseError: the daemon ended without one.
@@ -147,6 +142,7 @@ def _event(root: Root, url: str) -> str:
         text, _ = subscriber.communicate()
     if not text:
         raise ReleaseError(f"edge-fer run: no event: {log.read_text()[-500:]}")
+    copy.write_text(text)
     return text
 
 

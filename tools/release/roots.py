@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tools.emulation import unpack
@@ -29,6 +29,17 @@ MAGIC = (
 )
 """How the kernel knows an arm64 program; F: it holds qemu open, so a chroot needs none."""
 
+FOREIGN = """\
+APT::Architecture "{arch}";
+APT::Architectures {{ "{arch}"; }};
+APT::Sandbox::User "root";
+Dir "{root}";
+Dir::State::status "{root}/var/lib/dpkg/status";
+DPkg::Chroot-Directory "{root}";
+"""
+"""With it our own apt-get fetches and resolves for another system; that one's dpkg, emulated,
+installs."""
+
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 BARE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
 
@@ -36,8 +47,9 @@ BARE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.U
 class Root:
     """A copy of a bare system; what is done in it is gone with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, target: Target) -> None:
         self.folder = folder
+        self._foreign = target.arch if _is_foreign(target) else ""
 
     def command(self, *command: str) -> list[str]:
         """What runs a command in it."""
@@ -50,20 +62,19 @@ class Root:
         Raises:
             ReleaseError: it failed; the text is the end of what it printed.
         """
-        done = subprocess.run(
-            self.command(*command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
-        )  # fmt: skip
-        if check and done.returncode:
-            end = " / ".join(done.stdout.splitlines()[-8:])
-            raise ReleaseError(f"{' '.join(command)}: exit code {done.returncode}: {end}")
-        return done.stdout
+        return _call(self.command(*command), check=check)
 
     def apt(self, *arguments: str) -> str:
         """Run apt-get, which asks nothing and keeps a changed configuration."""
         keep = ["-o", "Dpkg::Options::=--force-confold", "-o", "Acquire::Retries=3"]
         quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-q"]
-        return self.run(*quiet, "--no-install-recommends", *keep, *arguments)
+        command = [*quiet, "--no-install-recommends", *keep]
+        if not self._foreign:
+            return self.run(*command, *arguments)
+        settings = self.folder / "tmp/apt.conf"
+        settings.write_text(FOREIGN.format(root=self.folder, arch=self._foreign))
+        files = (f"{self.folder}{a}" if a.startswith("/") else a for a in arguments)
+        return _call(["env", f"APT_CONFIG={settings}", "LC_ALL=C.UTF-8", *command, *files])
 
     def put(self, file: Path, place: str) -> str:
         """Copy a file into it."""
@@ -78,6 +89,17 @@ class Root:
         find = ["find", str(self.folder), "-xdev", "-mindepth", "1", "-printf", "%P\\0"]
         found = subprocess.run(find, check=True, capture_output=True, text=True).stdout
         return {name for name in found.split("\0") if name and not name.startswith(own)}
+
+
+def _call(command: Sequence[str], *, check: bool = True) -> str:
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, errors="replace", check=False,
+    )  # fmt: skip
+    if check and done.returncode:
+        end = " / ".join(done.stdout.splitlines()[-8:])
+        raise ReleaseError(f"{' '.join(command)}: exit code {done.returncode}: {end}")
+    return done.stdout
 
 
 def prepare(progress: Progress, target: Target) -> Path:
@@ -128,7 +150,7 @@ def fresh_root(progress: Progress, target: Target) -> Iterator[Root]:
         (root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
         (root / "usr/sbin/policy-rc.d").chmod(0o755)
         mounts.enter_context(emulation(progress, target))
-        yield Root(root)
+        yield Root(root, target)
 
 
 @contextlib.contextmanager
@@ -147,7 +169,7 @@ def _mounted(*how: str, place: Path) -> Iterator[None]:
 def emulation(progress: Progress, target: Target) -> Iterator[None]:
     """The kernel starts arm64 programs, through qemu, where it cannot by itself."""
     own = BINFMT / "edge-fer-aarch64"
-    if target.arch != "arm64" or os.uname().machine == "aarch64" or own.exists():
+    if not _is_foreign(target) or own.exists():
         yield
         return
     if not (BINFMT / "register").exists():
@@ -157,6 +179,10 @@ def emulation(progress: Progress, target: Target) -> Iterator[None]:
         yield
     finally:
         own.write_text("-1")
+
+
+def _is_foreign(target: Target) -> bool:
+    return target.arch == "arm64" and os.uname().machine != "aarch64"
 
 
 def _qemu(progress: Progress) -> Path:
