@@ -1,6 +1,7 @@
 """Commands: every mistake is one clear line with the right exit code, never a traceback."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -119,7 +120,9 @@ def test_check_says_all_is_well(capsys, landmarks, model, tmp_path, broker):
         "--camera", tmp_path / "a.png", "--mqtt", broker.url,
     )  # fmt: skip
     assert 0 == code
-    assert 6 == out.count("│ ok ")
+    parts = re.findall(r"│ (use|model|detector|landmarks|camera|broker) +│ ok ", out)
+    assert 6 == len(set(parts))
+    assert "│ error " not in out
 
 
 def test_check_cuts_nothing_that_is_there_to_be_copied(capsys):

@@ -169,7 +169,9 @@ def test_the_wall_clock_is_read_for_stamps_alone():
         if "time.time()" in line
     ]
     assert [
+        "return Reading(self._luma(np.asarray(picture)), time.monotonic(), time.time())",
         "now, stamp = time.monotonic(), time.time()",
-        "return luma, now, time.time()",
-        "publisher.publish_stats(self._stats.snapshot(extra), time.time())",
+        "now, stamp = self._clock(), time.time()",
+        "return Reading(luma, now, time.time())",
+        "publisher.publish_stats(numbers, time.time())",
     ] == lines

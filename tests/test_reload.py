@@ -91,12 +91,12 @@ def test_the_status_says_that_a_reload_was_refused_until_one_is_taken(rig, confi
         good = config.read_text()
         config.write_text(good.replace("hold_s", "hold_ms"))
         daemon.process.send_signal(signal.SIGHUP)
-        refused = daemon.until("STATUS=watching; reload refused: ")[-1]
-        assert "hold_ms" in refused
-        assert "READY=1" in daemon.messages[-2:]
+        heard = daemon.until("STATUS=watching; reload refused: ")
+        assert [True] == ["hold_ms" in line for line in heard if "reload refused" in line]
+        assert "READY=1" in heard
         config.write_text(good)
         reload(daemon)
-        assert "STATUS=watching" == daemon.messages[-1]
+        assert "STATUS=watching" in daemon.messages[-3:]
 
 
 def test_a_change_of_looking_alone_keeps_camera_and_broker(rig, config, models):  # noqa: F811

@@ -113,8 +113,9 @@ def _compare(first: Sums, second: Sums, command: str, changes: int) -> int:
             "aim" if same == len(rows) > 2 else "floor",
             command=command,
             note="Built twice from the same files in folders of different names, dated by the "
-            f"commit; {changes or 'no'} files were not as committed. Both rounds run on one machine "
-            "with one Python, pip and dpkg: that others give the same bytes was not tried.",
+            f"commit; {changes or 'no'} files were not as committed. Both rounds run on one "
+            "machine with one Python, pip and dpkg: that others give the same bytes was not "
+            "tried.",
             rows=rows,
         ),
     )  # fmt: skip

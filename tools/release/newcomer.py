@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import subprocess
 import sys
 import time
@@ -227,7 +228,7 @@ def _record(rows: list[Row]) -> None:
             aim="an event within five minutes of a bare system",
             reached=f"an event {slowest / 60:.1f} minutes after a bare system",
             verdict=("aim" if slowest < 300 else "floor") if holds else "below the floor",
-            command="make try-deb",
+            command=shlex.join(["python", "-m", "tools.release.newcomer", *sys.argv[1:]]),
             note="In chroots of bare Debian systems made by mmdebstrap, thrown away after each "
             "row of the walk. The camera is a clip, the broker mosquitto outside the chroot. "
             "Seconds hold the download of what the package needs, and hang on the machine and "

@@ -93,11 +93,11 @@ class Root:
 
 def _call(command: Sequence[str], *, check: bool = True) -> str:
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, errors="replace", check=False,
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+        check=False,
     )  # fmt: skip
     if check and done.returncode:
-        end = " / ".join(done.stdout.splitlines()[-8:])
+        end = " / ".join((done.stdout + done.stderr).splitlines()[-8:])
         raise ReleaseError(f"{' '.join(command)}: exit code {done.returncode}: {end}")
     return done.stdout
 
