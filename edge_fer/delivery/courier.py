@@ -101,7 +101,9 @@ class Courier:
         answers = self._up
         # What is kept on disk need not be waited for where nobody has answered so far.
         if self._up or not (self._outbox.durable and self._connection.failing):
-            answers = self._outbox.wait_empty(self._drain_s) and self._up
+            # Nor long where none has yet: a host that swallows packets takes its time to fail.
+            sure = self._up or not self._outbox.durable
+            answers = self._outbox.wait_empty(self._drain_s / (1 if sure else 2)) and self._up
         said = threading.Event()
         self._turns.post(partial(self._latest.end, farewell, said.set))
         # Where receipts have not come in time, this one will not either.
