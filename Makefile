@@ -31,9 +31,9 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 .PHONY: demo
-demo: ## set up, then show it all: clip, daemon, broker, events, picture [CAMERA= ACKNOWLEDGE=]
+demo: $(if $(VIEW),dashboard) ## set up, then show it all; VIEW=1: in a browser [CAMERA= ACKNOWLEDGE=]
 	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data mosquitto $(GET_CLIP)
-	@$(VENV)/bin/edge-fer demo --camera '$(CAMERA)' $(USE) $(DEMO_FLAGS) --picture out/demo.png
+	@$(VENV)/bin/edge-fer demo --camera '$(CAMERA)' $(USE) $(DEMO_FLAGS) $(if $(VIEW),--view) --picture out/demo.png
 
 .PHONY: venv
 venv: ## set up for development: system packages and $VENV

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fakes.scripted import frames
 
-from edge_fer.cameras import Camera
+from edge_fer.cameras import Camera, Reading
 from edge_fer.errors import CameraError
 from edge_fer.measure.against import Run, against, play, pooled
 from edge_fer.measure.truth import Fit
@@ -36,7 +36,7 @@ class GreyCamera(Camera):
 
     def _read(self):
         frame = next(self._frames, None)
-        return None if frame is None else (frame.luma, frame.time, frame.stamp)
+        return None if frame is None else Reading(frame.luma, frame.time, frame.stamp)
 
 
 class ScriptedPipeline:

@@ -7,7 +7,7 @@ from fakes.media import HEIGHT, WIDTH, scenes, write_folder
 from fakes.v4l2 import FakeDevice
 from talk import until
 
-from edge_fer.cameras import Camera, open_camera
+from edge_fer.cameras import Camera, Reading, open_camera
 from edge_fer.cameras.v4l2 import V4l2Camera
 from edge_fer.daemon.feed import Feed, patience_s
 from edge_fer.errors import CameraError
@@ -57,7 +57,7 @@ class Slow(Camera):
         self.reads += 1
         if self.fault:
             raise self.fault
-        return scenes(1)[0], float(self.reads), 0.0
+        return Reading(scenes(1)[0], float(self.reads), 0.0)
 
 
 def test_nothing_is_read_ahead():

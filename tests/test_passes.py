@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from edge_fer.cameras import Camera
+from edge_fer.cameras import Camera, Reading
 from edge_fer.daemon.pipeline import STAGES
 from edge_fer.errors import CameraError
 from edge_fer.measure.passes import WARM_UP, Paced, Samples, at_full_speed, at_pace, endless
@@ -34,7 +34,7 @@ class Film(Camera):
             return None
         self._next += 1
         seconds = (self._next - 1) / 20
-        return np.zeros((16, 16), np.uint8), seconds, seconds
+        return Reading(np.zeros((16, 16), np.uint8), seconds, seconds)
 
 
 class Ticking(Film):
@@ -44,7 +44,7 @@ class Ticking(Film):
 
     def _read(self):
         reading = super()._read()
-        return reading and (reading[0], time.monotonic() - 0.03, time.time())
+        return reading and Reading(reading.luma, time.monotonic() - 0.03, time.time())
 
 
 class Recorder:

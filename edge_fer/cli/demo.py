@@ -1,6 +1,10 @@
 """`edge-fer demo`: a private broker, the real daemon on a clip, a real client, and a picture."""
 
 import argparse
+import contextlib
+import sys
+import webbrowser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +22,8 @@ COLOURS = {
 HELP = "show the whole chain once, from camera to subscriber"
 DESCRIPTION = (
     "Start a private mosquitto on a free port and the daemon on a camera, "
-    "subscribe, print the events as they arrive and leave a picture of a file's run."
+    "subscribe, print the events as they arrive and leave a picture of a file's run. "
+    "With --view, a browser shows them too."
 )
 
 
@@ -28,6 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_max_frames(parser)
     parser.add_argument(
         "--picture", type=Path, metavar="PNG", help="of the run: scores over time, boxes"
+    )
+    parser.add_argument(
+        "--view",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="open the live web view in a browser; a file plays in its own time",
     )
 
 
@@ -46,17 +58,13 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments)
     require_acknowledged(settings)
     console = Console()
-    options = [f"--set={value}" for value in arguments.set]
-    if arguments.config:
-        options += ["--config", str(arguments.config)]
-    if arguments.camera:
-        options += ["--camera", arguments.camera]
-    if arguments.max_frames is not None:
-        options += ["--max-frames", str(arguments.max_frames)]
-    with PrivateBroker() as broker:
+    with PrivateBroker() as broker, _view(arguments.view, broker.websocket, console) as seen:
         source = without_password(settings.camera.source)
         console.print(f"broker [bold]{broker.url}[/], camera [bold]{source}[/]")
+        options = [*_options(arguments), *(["--set=camera.pace=real"] if seen else [])]
         code, events = run_daemon(broker.url, options, lambda event: _show(console, event))
+        if seen and sys.stdin.isatty():
+            console.input("the web view stays until you press Enter ")
     console.print(f"{len(events)} events, daemon's exit code {code}")
     live = open_camera(settings.camera).live
     if code == 0 and arguments.picture and not live:
@@ -65,6 +73,33 @@ def run(arguments: argparse.Namespace) -> int:
         draw_run(settings, arguments.picture, max_frames=arguments.max_frames)
         console.print(f"picture of the run: [bold]{arguments.picture}[/]")
     return code
+
+
+@contextlib.contextmanager
+def _view(folder: str | None, websocket: str, console: "Console") -> Iterator[bool]:
+    """Serve and open the web view, if one is wanted; whether it is."""
+    from edge_fer.measure.view import ViewServer, view_folder
+
+    if folder is None:
+        yield False
+        return
+    with ViewServer(view_folder(folder)) as server:
+        address = server.address(websocket)
+        console.print(f"web view [bold]{address}[/]", soft_wrap=True)
+        webbrowser.open(address)
+        yield True
+
+
+def _options(arguments: argparse.Namespace) -> list[str]:
+    """What the daemon is to be told of our own options."""
+    options = [f"--set={value}" for value in arguments.set]
+    if arguments.config:
+        options += ["--config", str(arguments.config)]
+    if arguments.camera:
+        options += ["--camera", arguments.camera]
+    if arguments.max_frames is not None:
+        options += ["--max-frames", str(arguments.max_frames)]
+    return options
 
 
 def _show(console: "Console", event: dict[str, Any]) -> None:

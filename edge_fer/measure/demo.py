@@ -33,10 +33,14 @@ class PrivateBroker:
         if program is None:
             raise BrokerError("mosquitto is not installed: sudo apt-get install mosquitto")
         self._folder = tempfile.TemporaryDirectory(prefix="edge-fer-broker-")
-        port = _free_port()
+        port, web = _free_port(), _free_port()
         self.url = f"mqtt://127.0.0.1:{port}"
+        self.websocket = f"ws://127.0.0.1:{web}"
         config = Path(self._folder.name) / "mosquitto.conf"
-        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+        config.write_text(
+            f"listener {port} 127.0.0.1\nlistener {web} 127.0.0.1\nprotocol websockets\n"
+            "allow_anonymous true\npersistence false\n"
+        )
         self._process = subprocess.Popen(
             [program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -9,7 +9,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
+
+import cv2
 
 from edge_fer.measure.demo import PrivateBroker
 from edge_fer.sections import Smoothing
@@ -29,7 +33,7 @@ CONFIG = """\
 [privacy]
 acknowledge_use = "research"
 [camera]
-source = "file:/tmp/clip.mp4"
+source = "file:/tmp/clip.avi"
 [vision]
 min_face_px = 40
 [mqtt]
@@ -55,14 +59,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("suites", nargs="*", default=suites, choices=suites)
     parser.add_argument("--frames", type=int, default=FRAMES)
+    parser.add_argument("--encoded", action="store_true", help="each decodes the clip itself")
     arguments = parser.parse_args()
     progress = Progress(len(arguments.suites), CACHE / "arm64.log")
     rows = []
     try:
         for suite in arguments.suites:
             progress.begin(f"{suite}: installed on both, {arguments.frames} frames")
-            play = partial(_run, progress, frames=arguments.frames)
-            with ThreadPoolExecutor() as both:
+            with TemporaryDirectory() as folder, ThreadPoolExecutor() as both:
+                clip = CLIP if arguments.encoded else _decode(Path(folder), arguments.frames)
+                play = partial(_run, progress, clip=clip, frames=arguments.frames)
                 rows.append(_compare(*both.map(play, (t for t in TARGETS if t.suite == suite))))
             progress.end()
     except (StepError, OSError, ReleaseError) as error:
@@ -74,11 +80,23 @@ def main() -> int:
     return int(not all(map(_holds, rows)))
 
 
-def _run(progress: Progress, target: Target, frames: int) -> Played:
+def _decode(folder: Path, frames: int) -> Path:
+    """Write the clip's frames as plain bytes, so that both sides look at the same ones."""
+    source, raw = cv2.VideoCapture(str(CLIP)), folder / "clip.avi"
+    size = int(source.get(cv2.CAP_PROP_FRAME_WIDTH)), int(source.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    rate = source.get(cv2.CAP_PROP_FPS)
+    film = cv2.VideoWriter(str(raw), cv2.VideoWriter.fourcc(*"RGBA"), rate, size)
+    for _ in range(frames):
+        film.write(source.read()[1])
+    film.release()
+    return raw
+
+
+def _run(progress: Progress, target: Target, clip: Path, frames: int) -> Played:
     """Install the target's package and play the clip."""
     with fresh_root(progress, target) as root, PrivateBroker() as broker:
         root.put(find_deb(target), "/tmp/edge-fer.deb")
-        root.put(CLIP, "/tmp/clip.mp4")
+        root.put(clip, "/tmp/clip.avi")
         (root.folder / "tmp/edge-fer.toml").write_text(CONFIG.format(url=broker.url))
         # Nothing of it is kept, so nothing has to be safe on disk.
         (root.folder / "etc/dpkg/dpkg.cfg.d/unsafe").write_text("force-unsafe-io\n")
@@ -153,7 +171,9 @@ def _record(rows: list[Row], frames: int) -> None:
             command=shlex.join(["python", "-m", "tools.arm64", *sys.argv[1:]]),
             note="The tolerance is half of what lies between smoothing.enter and smoothing.leave, "
             "which take a label and give it up. Installed by apt into bare Debian systems; "
-            f"{frames} frames of the demo's clip, events taken at a mosquitto outside. For arm64 "
+            f"{frames} frames of the demo's clip, events taken at a mosquitto outside. The frames "
+            "are decoded once, for FFmpeg rounds colours differently on arm64; --encoded has each "
+            "side decode by itself. For arm64 "
             "apt itself is the machine's own; dpkg, the package's scripts and the daemon run "
             "under qemu-user's emulation: it says that it works and agrees, nothing about speed, "
             "and nothing about a Pi's own processor, camera or memory.",

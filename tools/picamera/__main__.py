@@ -146,7 +146,7 @@ def _is_same(row: dict[str, Any]) -> bool:
     width, height = map(int, row["size"].split("x"))
     tiles = row["tiles"] or {"found": [1, 1], "px": 0, "size": [height // 2, width // 2]}
     return bool(
-        row["faces"]
+        row["tracks"]
         and row["emotions"][0] == row["emotions"][1]
         and row["phases"][0] == row["phases"][1]
         and row["scores"] == row["boxes"] == row["luma"] == tiles["px"] == 0
@@ -195,14 +195,14 @@ def _begun(inbox: queue.SimpleQueue[Any]) -> str:
 
 def _save(debian: Debian, rows: list[dict[str, Any]], good: int, *, recovered: bool) -> None:
     whole = good == len(rows) and recovered
-    faces = sum(row["faces"] for row in rows)
+    tracks = sum(row["tracks"] for row in rows)
     proofs.save(
         "picamera",
         proofs.Proof(
             title="picamera2's events are those of the file camera",
             floor="real library, known faces, within a stated tolerance",
             aim="luma and events equal; a stall is recovered from",
-            reached=f"{good} of {len(rows)} pictures with {faces} faces; stall "
+            reached=f"{good} of {len(rows)} pictures with {tracks} tracks; stall "
             f"{'recovered' if recovered else 'not recovered'}",
             verdict="holds" if whole else "does not hold",
             command="make picamera",
@@ -219,7 +219,7 @@ def _save(debian: Debian, rows: list[dict[str, Any]], good: int, *, recovered: b
                 {
                     "picture": row["picture"],
                     "size": row["size"],
-                    "faces": row["faces"],
+                    "tracks": row["tracks"],
                     "emotions": ", ".join(row["emotions"][1]),
                     "scores differ by": row["scores"],
                     "boxes, px": row["boxes"],

@@ -80,7 +80,7 @@ def _compare(looking: Mapping[int, Pipeline], path: Path, number: int) -> dict[s
     return {
         "picture": name,
         "size": f"{size[0]}x{size[1]}",
-        "faces": len({event.track for event in theirs}),
+        "tracks": len({event.track for event in theirs}),
         "emotions": [[event.emotion for event in side] for side in (theirs, ours)],
         "phases": [[event.phase.value for event in side] for side in (theirs, ours)],
         "scores": _worst(
