@@ -1,6 +1,7 @@
 """Fixtures that tests of several rooms share: real brokers, and where media and data are."""
 
 import dataclasses
+import itertools
 import os
 import shutil
 import socket
@@ -86,10 +87,23 @@ def _mosquitto() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_state(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What a daemon of a test keeps is not the user's, nor the other way round."""
+def _states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders for what a daemon of a test keeps; a fresh one in the environment."""
     os.environ.pop("STATE_DIRECTORY", None)
-    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    folders = tmp_path_factory.mktemp("state")
+    states = (folders / str(number) for number in itertools.count())
+    os.environ["XDG_STATE_HOME"] = str(next(states))
+    return states
+
+
+@pytest.fixture(autouse=True)
+def _own_state(_states: Iterator[Path]) -> Iterator[None]:
+    """What a daemon keeps is not the user's, and a pause is not the next test's.
+
+    The next folder is there when a test ends: what its module shares starts ahead of it.
+    """
+    yield
+    os.environ["XDG_STATE_HOME"] = str(next(_states))
 
 
 @pytest.fixture(scope="session")
