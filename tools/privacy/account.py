@@ -120,6 +120,7 @@ def _files(scene: Scene) -> Callable[[str], str]:
         str(scene.log): "log", str(scene.outbox.parent): "outbox", outbox: "outbox",
         f"{outbox}-wal": "outbox", f"{outbox}-journal": "outbox",
         str(scene.outbox.with_suffix(".paused")): "outbox",
+        f"{scene.outbox}.damaged": "outbox",
     }  # fmt: skip
     return lambda path: allowed.get(path.replace(" (deleted)", ""), "")
 
