@@ -89,8 +89,8 @@ def find_deb(target: Target) -> Path:
 def _add_files(made: Made, target: Target, tree: Path, version: str) -> None:
     deploy, documents = made.source / "deploy", tree / "usr/share/doc/edge-fer"
     put((deploy / "edge-fer.toml").read_text(), tree / CONFIG)
-    unit = (deploy / "systemd" / "edge-fer.service").read_text()
-    put(unit, tree / "usr/lib/systemd/system/edge-fer.service")
+    for unit in sorted((deploy / "systemd").glob("edge-fer*.service")):
+        put(unit.read_text(), tree / "usr/lib/systemd/system" / unit.name)
     link = tree / "usr/bin/edge-fer"
     link.parent.mkdir(parents=True)
     link.symlink_to(HOME / "bin/edge-fer")

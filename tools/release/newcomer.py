@@ -182,7 +182,8 @@ zcat /usr/share/man/man1/edge-fer.1.gz | grep -q "COMMAND.*setup" &&
 bash -c '. /usr/share/bash-completion/completions/edge-fer && complete -p edge-fer' &&
 test -s /usr/share/zsh/vendor-completions/_edge-fer &&
 test -s /usr/share/edge-fer/dashboard/index.html &&
-test -s /usr/lib/systemd/system/edge-fer.service && echo all there
+test -s /usr/lib/systemd/system/edge-fer.service &&
+test -s /usr/lib/systemd/system/edge-fer@.service && echo all there
 """
 
 
