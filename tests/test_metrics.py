@@ -93,7 +93,7 @@ def write_data(path, values, labels, votes):
 
 def test_a_model_is_evaluated_on_pictures_of_another_size(tmp_path):
     model = write_tiny_model(tmp_path, size=64)
-    data = write_data(tmp_path / "d.npz", (0, 255, 0), (0, 6, 6), np.zeros((3, 10)))
+    data = write_data(tmp_path / "d.npz", (0, 255, 0), (0, 6, 6), np.zeros((3, 10), int))
     figures = evaluate(model, data, "public")
     assert pytest.approx(2 / 3, abs=1e-4) == figures["accuracy"]
     assert {

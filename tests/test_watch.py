@@ -7,7 +7,7 @@ import pytest
 from fakes.clock import Clock
 
 from edge_fer.daemon.receipts import AWAY, RECEIPT_S, Receipts
-from edge_fer.daemon.systemd import Notifier
+from edge_fer.daemon.systemd import RELOAD_S, Notifier
 from edge_fer.daemon.watch import Watch
 
 
@@ -98,9 +98,10 @@ def test_a_reload_is_told_with_the_monotonic_clock_and_ends_ready(manager):
     manager.tick()
     manager.watch.reloading()
     manager.watch.reloaded()
-    began, stamp, *ended = manager.tick()
+    began, stamp, status, longer, *ended = manager.tick()
     assert ("RELOADING=1", True) == (began, stamp.startswith("MONOTONIC_USEC="))
-    assert ["READY=1", "STATUS=watching", "WATCHDOG=1"] == ended
+    assert ("STATUS=reloading", f"WATCHDOG_USEC={RELOAD_S * 1_000_000}") == (status, longer)
+    assert ["READY=1", "STATUS=watching", "WATCHDOG_USEC=1000", "WATCHDOG=1"] == ended
 
 
 class Delivery:

@@ -57,14 +57,17 @@ def main() -> int:
     """Compare on each release."""
     suites = sorted({target.suite for target in TARGETS})
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("suites", nargs="*", default=suites, choices=suites)
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(suites))
     parser.add_argument("--frames", type=int, default=FRAMES)
     parser.add_argument("--encoded", action="store_true", help="each decodes the clip itself")
     arguments = parser.parse_args()
-    progress = Progress(len(arguments.suites), CACHE / "arm64.log")
+    if unknown := set(arguments.suites) - set(suites):
+        parser.error(f"{', '.join(sorted(unknown))}: must be of {', '.join(suites)}")
+    chosen = arguments.suites or suites
+    progress = Progress(len(chosen), CACHE / "arm64.log")
     rows = []
     try:
-        for suite in arguments.suites:
+        for suite in chosen:
             progress.begin(f"{suite}: installed on both, {arguments.frames} frames")
             with TemporaryDirectory() as folder, ThreadPoolExecutor() as both:
                 clip = CLIP if arguments.encoded else _decode(Path(folder), arguments.frames)

@@ -19,7 +19,6 @@ from tools.progress import Progress
 from tools.release import CACHE, ReleaseError, Target
 
 ROOTS = CACHE.parent / "roots"
-ARCHIVE = "http://deb.debian.org/debian"
 QEMU = "trixie"
 """Whose qemu: with the 7.2 of the release before, onnxruntime cannot be imported."""
 
@@ -114,7 +113,7 @@ def prepare(progress: Progress, target: Target) -> Path:
         shutil.rmtree(part, ignore_errors=True)
         ROOTS.mkdir(parents=True, exist_ok=True)
         kind = ["--mode=root", "--variant=apt", "--format=directory", "--skip=check/qemu"]
-        where = [f"--arch={target.arch}", target.suite, str(part), ARCHIVE]
+        where = [f"--arch={target.arch}", target.suite, str(part)]
         with emulation(progress, target):
             progress.run(["mmdebstrap", *kind, *where])
         part.rename(root)
