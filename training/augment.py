@@ -21,6 +21,21 @@ def augment(
     return _cut_out(chips, generator, degrade)
 
 
+def blend(
+    chips: torch.Tensor, generator: torch.Generator, *, share: float
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Mixup (Zhang et al. 2018, arXiv 1710.09412) of ``share`` of the batches.
+
+    Returns the chips, the places of their partners in the batch and the chips' own weight,
+    0.6 to 1; a batch that is left alone has weight 1.
+    """
+    if share == 0 or float(torch.rand(1, generator=generator)) >= share:
+        return chips, torch.arange(len(chips)), 1.0
+    partner = torch.randperm(len(chips), generator=generator)
+    weight = 1 - 0.4 * float(torch.rand(1, generator=generator))
+    return weight * chips + (1 - weight) * chips[partner], partner, weight
+
+
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> torch.Tensor:
     return torch.rand(count, generator=generator) * (high - low) + low
 

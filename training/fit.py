@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from edge_fer.errors import ConfigError
-from training.augment import augment
+from training.augment import augment, blend
 from training.data import Split, resize
 from training.loss import loss_of
 from training.plots import plot_history
@@ -132,12 +132,7 @@ class _Run:
                 self._pick(train, index), self.generator,
                 strength=self.options.strength, degrade=self.options.degrade,
             )  # fmt: skip
-            with torch.autocast("cpu", torch.bfloat16):
-                logits = self.net(self._resize(chips))
-            guide = None if train.guide is None else train.guide[index]
-            loss = loss_of(
-                logits.float(), train.labels[index], train.votes[index], guide, self.options
-            )
+            loss = self._loss(train, index, chips)
             self._update(loss)
             total += float(loss.detach())
             tick()
@@ -165,6 +160,20 @@ class _Run:
             raise ConfigError("fit.aligned: must be 0 where no aligned chips are given")
         draw = torch.rand(len(index), 1, 1, 1, generator=self.generator)
         return torch.where(draw < self.options.aligned, train.aligned[index], train.chips[index])
+
+    def _loss(self, train: Split, index: torch.Tensor, chips: torch.Tensor) -> torch.Tensor:
+        """Of the batch ``index``, whose chips may be blended with partners."""
+        chips, partner, weight = blend(chips, self.generator, share=self.options.mixup)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.net(self._resize(chips)).float()
+
+        def against(rows: torch.Tensor) -> torch.Tensor:
+            guide = None if train.guide is None else train.guide[rows]
+            return loss_of(logits, train.labels[rows], train.votes[rows], guide, self.options)
+
+        if weight == 1:
+            return against(index)
+        return weight * against(index) + (1 - weight) * against(index[partner])
 
     def _resize(self, chips: torch.Tensor) -> torch.Tensor:
         sizes = self.options.sizes

@@ -17,8 +17,8 @@ from training.data import SPEC, read_split
 from training.fit import accuracy, fit
 from training.nets.blocks import AttentionGate, Classifier
 from training.parents import find_parent
-from training.recipe import RUNS, Prune, Recipe
-from training.train import training_split
+from training.recipe import RUNS, Prune, Recipe, origin
+from training.train import new_net, training_split
 
 
 def prune(recipe: Recipe) -> nn.Module:
@@ -29,7 +29,7 @@ def prune(recipe: Recipe) -> nn.Module:
     net = find_parent(recipe)
     chips, valid = training_split(recipe), read_split("public")
     print(f"parent: {_describe(net)}, PublicTest {accuracy(net, valid):.4f}")
-    full = count_macs(net)
+    full = count_macs(new_net(origin(recipe)))
     for step in range(1, options.steps + 1):
         share = options.macs * step / options.steps
         net = cut(net, int(full * (1 - share)), options)

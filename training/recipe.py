@@ -45,13 +45,15 @@ class Fit(Struct, frozen=True, kw_only=True):
     """Of moving and relighting: 0 none, 1 as in training/augment.py."""
     degrade: float = 1.0
     """Of the shares that are degraded and covered: 0 none, 1 as in training/augment.py."""
+    mixup: float = 0.0
+    """Share of the batches whose pictures are each blended with another one of the batch."""
 
 
 class Prune(Struct, frozen=True, kw_only=True):
     """Structural pruning in steps, each followed by a fine-tuning run."""
 
     macs: float
-    """Share of the multiply-accumulates that is removed."""
+    """Share of the multiply-accumulates that is removed, counted from the unpruned network."""
     steps: int = 2
     round_to: int = 8
     between: Fit
@@ -102,7 +104,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     soft: str | None = None
     """Name of a file in training/soft/: the scores of an ensemble to learn from."""
     parent: str | None = None
-    """Recipe whose parent is pruned instead of one of its own."""
+    """Recipe whose committed network this one begins with, instead of training one of its own."""
     labels: Literal["fer2013", "ferplus"] = "fer2013"
     """Which of the two heads is exported."""
     fp32: bool = False
@@ -146,8 +148,8 @@ def read_recipe(name: str, folder: Path = FOLDER) -> Recipe:
 
 
 def origin(recipe: Recipe) -> Recipe:
-    """The recipe whose parent this one begins with; itself where it trains its own."""
-    return recipe if recipe.parent is None else origin(read_recipe(recipe.parent))
+    """The recipe whose network this one begins with; itself where it trains its own."""
+    return recipe if recipe.parent is None else read_recipe(recipe.parent)
 
 
 def fits(recipe: Recipe) -> list[Fit]:

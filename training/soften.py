@@ -2,7 +2,10 @@
 
 ``python -m training.soften NAME RUN...`` averages the networks of the given runs, such as
 ``teacher`` or ``xception``, over augmented views of each picture, since on a picture as they
-learned it networks are surer than they are right, and writes training/soft/NAME.npz.
+learned it networks are surer than they are right, and writes training/soft/NAME.npz. A RUN with
+a slash, such as ``ultralight-ferplus/polished``, is a stage's own folder; without, the parent's.
+``--crowd`` corrects the scores over FER-2013's labels by the FER+ votes, as
+`training.posterior` does, and ``--beside NAME`` averages all scores with those of a file.
 """
 
 import argparse
@@ -18,6 +21,7 @@ from training.augment import augment
 from training.command import answer
 from training.data import Split, read_split
 from training.fit import load_module
+from training.posterior import posterior
 from training.recipe import RUNS
 
 FOLDER = Path(__file__).parent / "soft"
@@ -83,22 +87,33 @@ def main() -> int:
     parser.add_argument("name", help="of the file in training/soft/")
     parser.add_argument("runs", nargs="+", metavar="RUN", help="finished runs in runs/")
     parser.add_argument("--views", type=int, default=6)
+    parser.add_argument("--crowd", action="store_true")
+    parser.add_argument("--beside", metavar="NAME")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    return answer(lambda: _soften(arguments.name, arguments.runs, arguments.views))
+    return answer(lambda: _soften(arguments))
 
 
-def _soften(name: str, runs: list[str], views: int) -> None:
+def _soften(arguments: argparse.Namespace) -> None:
+    runs, views = arguments.runs, arguments.views
     nets = [_finished(run) for run in runs]
     for run, net in zip(runs, nets, strict=True):
         print(f"{run}: {_accuracy([net]):.4f} on PublicTest with its mirror image")
     print(f"ensemble: {_accuracy(nets):.4f}")
-    write_soft(scores_of(nets, read_split("train"), views=views), FOLDER / f"{name}.npz")
+    train = read_split("train")
+    scores = scores_of(nets, train, views=views)
+    if arguments.crowd:
+        public = read_split("public")
+        known = scores_of(nets, public, views=views)
+        scores[:, :LABELS] = posterior((known, public), (scores, train))
+    if arguments.beside is not None:
+        scores = (scores + read_soft(arguments.beside, len(train)).exp()) / 2
+    write_soft(scores, FOLDER / f"{arguments.name}.npz")
 
 
 def _finished(run: str) -> nn.Module:
-    path = RUNS / run / "parent" / "final.pt"
+    path = RUNS / run / ("" if "/" in run else "parent") / "final.pt"
     if not path.exists():
         raise DataError(f"{path}: no such run; make it with python -m training.train {run}")
     return load_module(path)

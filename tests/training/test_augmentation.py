@@ -1,9 +1,10 @@
 """Augmentation changes pictures as it says, and the same way for the same generator."""
 
+import pytest
 import torch
 from toys import toy_split
 
-from training.augment import augment
+from training.augment import augment, blend
 
 
 def seeded(seed):
@@ -65,3 +66,29 @@ def test_half_of_the_pictures_are_flipped():
     changed = augment(chips, seeded(2), strength=0.0)
     flipped = (changed[..., 24:].mean((1, 2, 3)) > changed[..., :24].mean((1, 2, 3))).float().mean()
     assert 0.4 < float(flipped) < 0.6
+
+
+def test_blended_chips_are_the_weighted_sums_of_two():
+    chips = toy_split(each=3).chips
+    blended, partner, weight = blend(chips, seeded(0), share=1.0)
+    assert 0.6 <= weight < 1
+    assert sorted(partner.tolist()) == list(range(len(chips)))
+    assert torch.allclose(blended, weight * chips + (1 - weight) * chips[partner])
+    assert not torch.equal(blended, chips)
+
+
+def test_without_a_share_nothing_is_blended_nor_drawn():
+    chips, generator = toy_split(each=3).chips, seeded(0)
+    before = generator.get_state()
+    blended, partner, weight = blend(chips, generator, share=0.0)
+    assert blended is chips
+    assert 1 == weight
+    assert torch.equal(torch.arange(len(chips)), partner)
+    assert torch.equal(before, generator.get_state())
+
+
+@pytest.mark.parametrize("share", [0.25, 0.75])
+def test_so_many_batches_are_blended_as_was_asked_for(share):
+    chips, generator = toy_split(each=1).chips, seeded(0)
+    weights = [blend(chips, generator, share=share)[2] for _ in range(400)]
+    assert abs(share - sum(weight < 1 for weight in weights) / 400) < 0.08

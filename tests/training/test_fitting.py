@@ -173,6 +173,18 @@ def test_with_a_share_of_one_only_aligned_chips_are_learnt(tmp_path):
     assert accuracy(net, dataclasses.replace(VALID, labels=(VALID.labels - 1) % 7)) > 0.5
 
 
+def test_a_blended_picture_is_learnt_as_both_of_its_labels(tmp_path, monkeypatch):
+    chips = toy_split(each=40)
+
+    def the_partner_alone(batch, generator, *, share):
+        partner = torch.randperm(len(batch), generator=generator)
+        return batch[partner], partner, 0.0
+
+    monkeypatch.setattr("training.fit.blend", the_partner_alone)
+    net = fit(tiny_net(), chips, VALID, msgspec.structs.replace(ENOUGH, mixup=1.0), tmp_path)
+    assert accuracy(net, VALID) > 0.8
+
+
 def test_the_result_is_the_average_of_the_weights_not_the_last_ones(finished):
     folder, net = finished
     last = torch.load(folder / "checkpoint.pt", weights_only=False)["net"]
