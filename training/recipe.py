@@ -89,6 +89,14 @@ class Study(Struct, frozen=True, kw_only=True):
     """Of the ablation; among `seeds`."""
 
 
+class Search(Struct, frozen=True, kw_only=True):
+    """Shapes of the network to be trained alike and briefly, and timed."""
+
+    fit: Fit
+    variants: dict[str, dict[str, Any]]
+    """By name the options of the network's builder in which it differs from the recipe's."""
+
+
 class Recipe(Struct, frozen=True, kw_only=True):
     """Everything that decides a model."""
 
@@ -112,6 +120,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     fit: Fit
     prune: Prune | None = None
     study: Study | None = None
+    search: Search | None = None
     quantize: Quantize = Quantize()
 
 
@@ -123,7 +132,7 @@ RUNS = Path("runs")
 SECTIONS: dict[str, type[Struct]] = {
     "": Recipe, "fit": Fit, "prune": Prune, "prune.between": Fit, "prune.last": Fit,
     "prune.polish": Fit, "quantize": Quantize, "study": Study, "study.parent": Fit,
-    "study.pruned": Fit,
+    "study.pruned": Fit, "search": Search, "search.fit": Fit,
 }  # fmt: skip
 
 

@@ -159,7 +159,7 @@ def test_each_place_of_the_page_is_filled_and_a_missing_one_named():
 def test_the_page_has_a_place_for_every_part():
     names = (
         "machine", "default", "costs", "costs-ferplus", "sizes", "classes", "classes-ferplus",
-        "data", "said", "crowd", "robustness", "aligned", "study", "shares", "measured",
+        "data", "said", "crowd", "robustness", "aligned", "study", "search", "shares", "measured",
         "published", "capabilities",
     )  # fmt: skip
     page = fill((ROOT / PAGE).read_text(), dict.fromkeys(names, "part"))

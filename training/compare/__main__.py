@@ -11,7 +11,7 @@ from edge_fer.errors import DataError, EdgeFerError
 from edge_fer.measure.dataset import load
 from training.compare import page, sections
 from training.compare.answers import answers
-from training.compare.draw import draw_shipped, draw_sizes, draw_tradeoffs
+from training.compare.draw import draw_search, draw_shipped, draw_sizes, draw_tradeoffs
 from training.compare.latency import instructions
 from training.compare.peers import Peers, read_peers
 from training.compare.rows import Row, our_rows, rebuilt_rows, timed
@@ -35,6 +35,7 @@ def compare() -> None:
     rows = timed([*our_rows(models, SCRATCH), *rebuilt], rebuilt[0])
     draw_tradeoffs(rows, peers.measured, IMAGES)
     draw_sizes(rows, IMAGES)
+    draw_search(sorted(FOLDER.glob("search-*.json")), IMAGES)
     parts = tables(rows, [read_card(model) for model in models], peers)
     PAGE.write_text(fill(PAGE.read_text(), {**parts, **on_public(models)}))
 
@@ -69,6 +70,7 @@ def tables(rows: Sequence[Row], cards: Sequence[Card], peers: Peers) -> dict[str
         "robustness": sections.robustness_table(cards),
         "aligned": sections.aligned_table(cards),
         "study": sections.study_table(sorted(FOLDER.glob("study-*.json"))),
+        "search": sections.search_table(sorted(FOLDER.glob("search-*.json"))),
         "shares": sections.shares_table(read_shares()),
         "measured": page.measured_table(peers.measured),
         "published": page.published_table(peers.published),

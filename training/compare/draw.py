@@ -1,6 +1,7 @@
 """What the plots of docs/models.md show, gathered from rows, peers and the shipped files."""
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,6 +48,16 @@ def draw_sizes(rows: Sequence[Row], folder: Path) -> None:
         if (points := _ours(named, "latency", "public", truth))
     ]
     plots.plot_tradeoff(panels, COSTS["latency"].partition(" (")[0], folder / "sizes.png")
+
+
+def draw_search(records: Sequence[Path], folder: Path) -> None:
+    """A plot of each search of `training.search`, with Pareto's front."""
+    for record in records:
+        rows = [
+            (row["name"], row["latency"]["value"], 100 * row["accuracy"], row["best"])
+            for row in json.loads(record.read_text())["variants"]
+        ]
+        plots.plot_front(rows, COSTS["latency"].partition(" (")[0], folder / f"{record.stem}.png")
 
 
 def draw_shipped(models: Sequence[Path], public: Dataset, folder: Path) -> None:

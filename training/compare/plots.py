@@ -90,6 +90,20 @@ def _spread(wanted: Sequence[float]) -> list[float]:
     return heights
 
 
+def plot_front(rows: Sequence[tuple[str, float, float, bool]], label: str, path: Path) -> None:
+    """Name, cost, accuracy in % and whether it is on the front, which is drawn as a line."""
+    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    front = sorted((cost, accuracy) for _, cost, accuracy, best in rows if best)
+    axes.plot(*zip(*front, strict=True), "-", color=OURS, lw=1)
+    for name, cost, accuracy, best in rows:
+        axes.plot(cost, accuracy, "o", color=OURS, mfc=OURS if best else "white")
+        axes.annotate(name, (cost, accuracy), (5, -3), textcoords="offset points", fontsize=8)
+    axes.set(xlabel=label, ylabel="PublicTest, %")
+    axes.margins(x=0.12)
+    axes.grid(alpha=0.3)
+    _save(figure, path)
+
+
 def plot_reliability(bins: Sequence[tuple[str, dict[str, list[Any]]]], path: Path) -> None:
     """Accuracy against confidence by bin, a panel a model; bars tell how many are in a bin."""
     figure, axes = plt.subplots(

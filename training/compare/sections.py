@@ -8,12 +8,14 @@ from typing import Any
 from edge_fer.emotion.card import TRUTHS, Card
 from edge_fer.emotion.labels import LABELS
 from edge_fer.measure.robustness import DISTURBANCES
+from edge_fer.measure.speed import Ratio
 from training.compare.answers import Answers
-from training.compare.page import NONE, count, figure, percent, table
+from training.compare.page import NONE, count, figure, megabytes, percent, table
 from training.compare.rows import Row
 from training.compare.shares import Shares
 
 NO_STUDY = "Not run yet: `python -m training.study ultralight`."
+NO_SEARCH = "Not run yet: `python -m training.search ultralight`."
 NO_SHARES = "Not run yet: `python -m training.compare.shares`."
 
 
@@ -145,6 +147,31 @@ def _ablation(path: Path) -> str:
         f"{path.stem.removeprefix('study-')} with {options}, trained as the parent was with "
         f"{len(found['seeds'])} of the seeds: {found['macs'] / 1e6:.1f} MMACs, the "
         f"parent less it is {gap} points."
+    )
+
+
+def search_table(records: Sequence[Path]) -> str:
+    """The shapes that `training.search` tried, fastest first."""
+    return "\n\n".join(map(_searched, records)) or NO_SEARCH
+
+
+def _searched(path: Path) -> str:
+    found = json.loads(path.read_text())
+    rows = [
+        (f"**{row['name']}**" if row["best"] else row["name"],
+         ", ".join(f"{key} {value}" for key, value in row["options"].items()),
+         count(row["parameters"]), f"{row['macs'] / 1e6:,.1f}", megabytes(row["bytes"]),
+         str(Ratio(**row["latency"])), percent(row["accuracy"]))
+        for row in sorted(found["variants"], key=lambda row: float(row["latency"]["value"]))
+    ]  # fmt: skip
+    headings = (
+        "shape", "options", "parameters", "MMACs", "INT8, MB", "latency ratio, INT8",
+        "PublicTest, fp32, %",
+    )  # fmt: skip
+    return (
+        f"{path.stem.removeprefix('search-')}, each from scratch for {found['epochs']} epochs at "
+        f"{found['size']} px, one seed; bold is what no other beats in both. "
+        f"{found['machine']}.\n\n{table(headings, rows)}"
     )
 
 
