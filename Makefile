@@ -111,6 +111,12 @@ systemd: ## as root: what the unit promises, in a container with its own systemd
 		--apt libdlib-data debootstrap systemd-container
 	@$(VENV)/bin/python -m tools.systemd $(ARGS)
 
+.PHONY: first-start
+first-start: ## as root: edge-fer setup by questions and from a file, in that container [ARGS=]
+	@$(PREPARE) --venv $(VENV) --extras demo --media $(notdir $(CLIP)) \
+		--apt libdlib-data debootstrap systemd-container
+	@$(VENV)/bin/python -m tools.systemd.first $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## damaged input for every parser, model and video; hours; renews docs/results.md [ARGS=]
 	@$(PREPARE) --venv $(VENV) --extras dev --apt libdlib-data mosquitto --media $(notdir $(CLIP))
@@ -154,6 +160,12 @@ site: ## build these pages as a site in dist/site; dead links and anchors are er
 dashboard: ## put the live web view into dist/dashboard; needs npm the first time
 	@$(PYTHON) -m tools.dashboard
 
+.PHONY: screenshots
+screenshots: ## take the pages' pictures of the live web view anew; needs npm the first time
+	@$(PREPARE) --venv $(VENV) --extras dev,demo --apt libdlib-data mosquitto chromium \
+		--media $(notdir $(CLIP)) astronaut.png
+	@$(VENV)/bin/python -m tools.screenshots $(ARGS)
+
 .PHONY: home-assistant
 home-assistant: ## show and switch a device in a real Home Assistant; needs Python 3.13
 	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data mosquitto --media $(notdir $(CLIP))
@@ -163,6 +175,13 @@ home-assistant: ## show and switch a device in a real Home Assistant; needs Pyth
 node-red: ## run deploy/node-red/flow.json in a real Node-RED; needs npm the first time
 	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data mosquitto --media $(notdir $(CLIP))
 	@$(VENV)/bin/python -m tools.nodered
+
+.PHONY: metrics
+metrics: ## have a real node_exporter and Prometheus read what the daemon writes
+	@$(PREPARE) --venv $(VENV) --extras dev,demo --media $(notdir $(CLIP)) \
+		--apt libdlib-data mosquitto debian-archive-keyring python3-gi \
+		gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
+	@$(VENV)/bin/python -m tools.metrics
 
 .PHONY: asyncapi
 asyncapi: ## hold docs/asyncapi.json against AsyncAPI's own parser; needs npm the first time
@@ -195,6 +214,11 @@ release: venv ## wheel, sdist, all .debs, SHA256SUMS; twice, and compared [ARGS=
 try-deb: venv ## as root: install dist/*.deb into bare Debian systems, upgrade, remove, purge [ARGS=]
 	@$(PREPARE) --venv $(VENV) --extras dev,demo $(FOR_ROOTS)
 	@$(VENV)/bin/python -m tools.release.newcomer $(ARGS)
+
+.PHONY: try-pipx
+try-pipx: venv ## as root: the wheel in bare Debian systems, installed by their own pipx
+	@$(PREPARE) --venv $(VENV) --extras dev,demo $(FOR_ROOTS)
+	@$(VENV)/bin/python -m tools.release.pipx
 
 .PHONY: arm64
 arm64: venv ## as root: dist/*arm64.deb under emulation, its events against x86's [ARGS=]

@@ -1,22 +1,19 @@
 """The live web view in a real browser: page, brokers that browsers reach, and what to ask of it."""
 
-import functools
-import http.server
 import re
-import shutil
 import socket
 import subprocess
 import textwrap
-import threading
 from urllib.parse import urlsplit
 
 import pytest
 from conftest import Mosquitto
 
+from edge_fer.measure.view import ViewServer
 from tools import dashboard
+from tools.browser import NoBrowserError, headless
 
-LOOKED_FOR = ("chromium", "chromium-browser", "google-chrome")
-DEADLINE_MS = 20_000
+DEADLINE_MS = 60_000
 BLOCK = re.compile(r"<!-- (mosquitto|passwords|acl) -->\n\s*```\n(.*?)```", re.DOTALL)
 """Configuration that the page's document tells to write."""
 
@@ -53,28 +50,17 @@ def site(tmp_path_factory):
         folder = dashboard.assemble(tmp_path_factory.mktemp("dashboard"))
     except dashboard.DashboardError as error:
         pytest.skip(str(error))
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
+    with ViewServer(folder) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = next(filter(None, map(shutil.which, LOOKED_FOR)), None)
-    if program is None:
-        pytest.skip("chromium is not installed (apt install chromium)")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program)
-        yield browser
-        browser.close()
+    try:
+        with headless() as browser:
+            yield browser
+    except NoBrowserError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture
@@ -110,7 +96,7 @@ def visit(chromium, site):
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda request: note(request.url))
         page.on("websocket", lambda channel: note(channel.url))
-        page.goto(f"{site}#broker={address}&minutes=1")
+        page.goto(f"{site.address(address)}&minutes=1")
         pages.append(page)
         return page
 

@@ -82,7 +82,7 @@ def test_compression_is_taken_where_raw_frames_come_too_slowly(
 
 def test_a_device_that_gives_another_size_is_told(caplog: pytest.LogCaptureFixture) -> None:
     device, clock = FakeDevice(scenes(3, 32, 24)), Clock()
-    with _v4l2(device, clock) as camera:
+    with caplog.at_level("WARNING"), _v4l2(device, clock) as camera:
         assert (24, 32) == next(camera).luma.shape
     assert ["camera v4l2:/dev/video7: gives 32x24, not 96x64"] == caplog.messages
 

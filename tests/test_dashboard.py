@@ -60,7 +60,7 @@ def daemon(web_broker, carphone, landmarks):
         process.wait()
 
 
-@pytest.mark.parametrize("name", ["model", "settings", "contrast"])
+@pytest.mark.parametrize("name", ["model", "settings", "contrast", "words"])
 def test_the_logic_keeps_its_rules(name):
     if shutil.which("node") is None:
         pytest.skip("node is not installed (apt install nodejs)")

@@ -23,7 +23,7 @@ from tools.torture.victim import MAX_UNACKED
 
 
 def test_no_accepted_event_is_lost_when_the_process_is_killed_at_random_moments() -> None:
-    counts = Torture(publisher_round, seed=int.from_bytes(os.urandom(2))).run(20)
+    counts = Torture(publisher_round, seed=int.from_bytes(os.urandom(2), "big")).run(20)
     assert (0, 0, 0, 0) == tuple(
         counts[name] for name in ("lost", "corrupt", "sessions_out_of_order", "left")
     ), counts

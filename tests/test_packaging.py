@@ -14,7 +14,6 @@ from packaging.requirements import Requirement
 import edge_fer
 from edge_fer.cli import COMMANDS
 from edge_fer.emotion.card import find_model
-from tools.arm64.__main__ import TOLERANCE, Played, _compare, _holds
 from tools.release import TARGETS
 from tools.release.deb import SCRIPTS
 from tools.release.environment import HOME, _forget
@@ -160,37 +159,6 @@ def test_an_environment_does_not_tell_where_it_was_laid_out(tmp_path):
     _forget(record)
     assert "rich/a.py,sha256=1,1\n" == record.read_text()
     assert not (tmp_path / "direct_url.json").exists()
-
-
-EVENT = {
-    "phase": "begin", "emotion": "happy", "previous": None, "scores": {"happy": 0.5},
-    "box": {"left": 10},
-}  # fmt: skip
-
-
-def side(versions="numpy 1", emotion="happy", score=0.5, events=1):
-    event = {**EVENT, "emotion": emotion, "scores": {"happy": score}}
-    return Played(versions, "a CPU", [event] * events)
-
-
-@pytest.mark.parametrize(
-    ("arm", "expected"),
-    [
-        (side(), True),
-        (side(score=0.5 + 0.9 * TOLERANCE), True),
-        (side(score=0.5 + 1.1 * TOLERANCE), False),
-        (side(emotion="sad"), False),
-        (side(versions="numpy 2"), False),
-        (side(events=2), False),
-        (side(events=0), False),
-    ],
-)
-def test_arm64_agrees_by_the_same_libraries_and_labels_and_scores_nearby(arm, expected):
-    assert expected == _holds(_compare(side(), arm))
-
-
-def test_two_sides_that_say_nothing_do_not_agree():
-    assert not _holds(_compare(side(events=0), side(events=0)))
 
 
 def test_manual_and_completions_know_every_command(tmp_path):

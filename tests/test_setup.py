@@ -1,5 +1,6 @@
 """The first start: questions and answers, real files, a real broker."""
 
+import json
 import os
 import stat
 import subprocess
@@ -154,6 +155,43 @@ def test_answers_change_what_was_asked_and_keep_the_rest(tmp_path, picture, brok
     target.write_text('[mqtt]\nprefix = "mine"\n')
     assert 0 == setup(target, answers=f"home\n{picture}\n{broker}\n\ny\n")[0]
     assert "mine" == load(target, environ={}).mqtt.prefix
+
+
+def test_enter_to_every_question_keeps_what_is_there(tmp_path, picture, broker):
+    target = tmp_path / "edge-fer.toml"
+    brokers = [broker, "mqtt://second.example"]
+    assert 0 == setup(target, answers=f"home\n{picture}\n{broker}\ny\n")[0]
+    options = ("--set", f"mqtt.brokers={json.dumps(brokers)}", "--set", "camera.name=hall")
+    assert 0 == setup(target, *options, "--untried", "--force", answers="\n\n\n\n")[0]
+    before = target.read_text()
+    code, out, _ = setup(target, answers="\n\n\n\n")
+    settings = load(target, environ={})
+    assert 0 == code, out
+    assert before == target.read_text()
+    assert ("home", picture) == (settings.privacy.acknowledge_use, settings.camera.source)
+    assert (brokers, "on") == (settings.mqtt.brokers, settings.homeassistant.discovery)
+    assert "hall" == settings.camera.name
+
+
+def test_a_cameras_password_is_kept_and_not_shown(tmp_path, broker):
+    target, source = tmp_path / "edge-fer.toml", "rtsp://me:hunter2@127.0.0.1:1/faces"
+    target.write_text(f'[camera]\nsource = "{source}"\ntimeout_s = 1\n')
+    given = ("--use", "home", "--mqtt", broker, "--discovery", "on", "--force")
+    code, out, err = setup(target, *given, answers="\nyes\n")
+    assert 0 == code, out
+    assert source == load(target, environ={}).camera.source
+    assert "camera [rtsp://me:***@127.0.0.1:1/faces]: " in out
+    assert "hunter2" not in out + err
+
+
+def test_enter_keeps_the_brokers_password(tmp_path, picture, broker):
+    target, url = tmp_path / "edge-fer.toml", broker.replace("mqtt://", "mqtt://bob@")
+    assert 0 == setup(target, answers=f"home\n{picture}\n{url}\nhunter2\n\n")[0]
+    code, out, _ = setup(target, answers="\n\n\n\n\n")
+    assert 0 == code, out
+    assert "password of bob (Enter: as before): " in out
+    assert "hunter2\n" == (tmp_path / "mqtt-password").read_text()
+    assert str(tmp_path / "mqtt-password") == load(target, environ={}).mqtt.password_file
 
 
 def test_a_password_is_put_beside_the_file_for_its_owner_alone(tmp_path, picture, broker):

@@ -34,6 +34,16 @@ def test_a_reader_of_the_site_needs_no_internet(site):
     assert [] == loaded
 
 
+def test_every_picture_of_a_page_is_on_the_site(site):
+    shown = [
+        (page.name, found[0])
+        for page in site.rglob("*.html")
+        for found in re.finditer(r"(?<=<img )[^>]*?src=\"([^\"]+)\"", page.read_text())
+        if not (page.parent / found[1]).is_file()
+    ]
+    assert [] == shown
+
+
 def test_what_was_not_run_is_said_where_it_is_read(site):
     assert "Not run here: needs a Jetson." in (site / "docs/jetson.html").read_text()
 

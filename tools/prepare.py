@@ -34,14 +34,19 @@ KEYRINGS = Path("/usr/share/keyrings")
 LANDMARKS = "shape_predictor_68_face_landmarks.dat"
 
 PRESENT: dict[str, Callable[[], bool]] = {
+    "chromium": lambda: _is_program("chromium"),
     "debian-archive-keyring": lambda: any(KEYRINGS.glob("debian-archive-keyring.*")),
     "debootstrap": lambda: _is_program("debootstrap"),
     "gcc": lambda: _is_program("cc"),
+    "gir1.2-gst-rtsp-server-1.0": lambda: _has("girepository-1.0/GstRtspServer-1.0.typelib"),
+    "gstreamer1.0-plugins-good": lambda: _has("gstreamer-1.0/libgstpng.so"),
+    "gstreamer1.0-plugins-ugly": lambda: _has("gstreamer-1.0/libgstx264.so"),
     "iproute2": lambda: _is_program("ip"),
     "libdlib-data": lambda: any(Path("/usr/share").glob(f"*dlib*/{LANDMARKS}")),
     "mmdebstrap": lambda: _is_program("mmdebstrap"),
     "mosquitto": lambda: _is_program("mosquitto"),
     "mosquitto-clients": lambda: _is_program("mosquitto_pub"),
+    "python3-gi": lambda: Path("/usr/lib/python3/dist-packages/gi").is_dir(),
     "python3-picamera2": lambda: _is_importable("picamera2"),
     "python3-systemd": lambda: _is_importable("systemd"),
     "systemd-container": lambda: _is_program("systemd-nspawn"),
@@ -151,6 +156,10 @@ def _check_python(*, for_service: bool) -> None:
 def _is_program(name: str) -> bool:
     # Debian keeps daemons in sbin, which is not on every user's path.
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is not None
+
+
+def _has(library: str) -> bool:
+    return any(Path("/usr/lib").glob(f"*/{library}"))
 
 
 def _is_importable(module: str) -> bool:

@@ -1,7 +1,7 @@
 // Is the device well: a list for people, and every number it told.
 
 import { keep, make, say, set } from "./dom.js";
-import { duration, number } from "./words.js";
+import { brief, duration, number } from "./words.js";
 
 const CLOCKS_DIFFER_MS = 5000;
 
@@ -35,7 +35,7 @@ export function updateHealth({ list, details, numbers }, device, now) {
 /** Name, text, and whether somebody should look at it. */
 function entries(device, now) {
   const told = device.numbers?.values ?? new Map();
-  const value = (name, unit = "") => (told.has(name) ? `${number(told.get(name))}${unit}` : "–");
+  const value = (name, unit = "") => (told.has(name) ? `${brief(told.get(name))}${unit}` : "–");
   const dropped = told.get("dropped_full") ?? 0;
   const rows = [
     ["Frames per second", value("fps")],

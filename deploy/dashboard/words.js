@@ -31,3 +31,8 @@ export function clockTime(ms) {
 export function number(value) {
   return value.toLocaleString(undefined, { maximumFractionDigits: 2 });
 }
+
+/** The same for a glance: no decimals from 100 on, one below. */
+export function brief(value) {
+  return value.toLocaleString(undefined, { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 });
+}

@@ -35,8 +35,10 @@ def confirm(question: str, *, default: bool) -> bool:
     return words[answer]
 
 
-def choose(question: str, choices: Sequence["Choice"], default: str) -> str:
+def choose(question: str, choices: Sequence["Choice"], present: str, default: str) -> str:
     """Show what was found; return the one whose number is given, or what was typed instead.
+
+    Enter alone takes ``present``; where that is the default, what was found first.
 
     Raises:
         ConfigError: nobody answers.
@@ -45,22 +47,23 @@ def choose(question: str, choices: Sequence["Choice"], default: str) -> str:
         print(f"  {number}  {choice.value}  {choice.name}".rstrip())
     if not choices:
         print("  none found")
-    answer = ask(question, choices[0].value if choices else default)
+    first = choices[0].value if choices else default
+    answer = ask(question, first if present == default else present)
     numbers = {str(number): choice.value for number, choice in enumerate(choices, start=1)}
     return numbers.get(answer, answer)
 
 
-def ask_password(user: str) -> str:
-    """Return it; a terminal does not show it.
+def ask_password(user: str, *, kept: bool) -> str | None:
+    """Return it, None for an empty one; a terminal does not show it.
 
     Raises:
         ConfigError: nobody answers.
     """
-    prompt = f"password of {user}: "
+    prompt = f"password of {user}{' (Enter: as before)' if kept else ''}: "
     if not sys.stdin.isatty():
-        return _line(prompt)
+        return _line(prompt) or None
     try:
-        return getpass.getpass(prompt)
+        return getpass.getpass(prompt) or None
     except EOFError as error:
         raise _silence() from error
 

@@ -110,14 +110,16 @@ def _settings(base: Path, overrides: Sequence[str]) -> "Settings":
 
 def _ask_use(base: Path, overrides: Sequence[str]) -> str:
     from edge_fer.daemon.config import PROHIBITED
+    from edge_fer.daemon.installing import read_present
     from edge_fer.daemon.options import OPTIONS
 
     uses = OPTIONS["privacy"]["acknowledge_use"].choices
     print(
         f"What is this used for: {', '.join(uses)}?\nPeople filmed must be told, and {PROHIBITED}."
     )
+    present = read_present(base).privacy.acknowledge_use
     while True:
-        answer = _assign(USE, ask("use"))
+        answer = _assign(USE, ask("use", present))
         try:
             _settings(base, [*overrides, answer])
         except ConfigError as error:
@@ -127,13 +129,17 @@ def _ask_use(base: Path, overrides: Sequence[str]) -> str:
 
 
 def _ask_camera(base: Path, overrides: Sequence[str]) -> str:
+    from edge_fer.cameras import without_password
     from edge_fer.daemon.checks import try_camera
     from edge_fer.daemon.nearby import find_cameras
 
     print("\nThe camera: a number of these, v4l2:/dev/videoN, picamera2:N or file:PATH.")
+    settings = _settings(base, overrides)
+    present, default = settings.camera.source, type(settings)().camera.source
+    shown = without_password(present)
     while True:
-        spec = choose("camera", find_cameras(), "v4l2:/dev/video0")
-        answer = _assign(CAMERA, spec)
+        spec = choose("camera", find_cameras(), shown, default)
+        answer = _assign(CAMERA, present if spec == shown else spec)
         if _is_taken(try_camera(_settings(base, [*overrides, answer]))):
             return answer
 
@@ -141,22 +147,27 @@ def _ask_camera(base: Path, overrides: Sequence[str]) -> str:
 def _ask_broker(
     base: Path, overrides: Sequence[str], password: str | None
 ) -> tuple[str, str | None]:
-    """The broker's address as an assignment, and its password where it takes one."""
+    """The brokers as an assignment, and the password where another than before is given."""
     from edge_fer.daemon.checks import try_broker
+    from edge_fer.daemon.installing import password_home
     from edge_fer.daemon.nearby import find_brokers
     from edge_fer.delivery.broker import parse_broker
 
     print("\nThe broker: a number of these, or mqtt://[user@]host[:port], mqtts:// with TLS.")
+    before = _settings(base, overrides)
+    present, default = before.mqtt.brokers, type(before)().mqtt.brokers
     while True:
-        url = choose("broker", find_brokers(), "mqtt://localhost:1883")
-        answer = _assign(BROKERS, [url])
+        url = choose("broker", find_brokers(), present[0], default[0])
+        # The first one alone was asked about, so the others stay with it.
+        answer = _assign(BROKERS, present if url == present[0] else [url])
         try:
             settings = _settings(base, [*overrides, answer])
         except ConfigError as error:
             print(str(error).removeprefix("--set: "))
             continue
         user = parse_broker(url).user
-        given = password or (ask_password(user) if user else None)
+        kept = bool(settings.mqtt.password_file) or password_home(base).exists()
+        given = password or (ask_password(user, kept=kept) if user else None)
         if _is_taken(try_broker(settings, url, given)):
             return answer, given
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from edge_fer.errors import ModelError
 from edge_fer.types import Box, Detection, Luma, Points
+from edge_fer.vision.hog_box import settled
 from edge_fer.vision.landmark_file import Recipe
 
 SMALLEST_PX = 80
@@ -44,10 +45,10 @@ class HogDetector:
     def find(self, luma: Luma, threshold: float) -> list[Detection]:
         """Faces of `smallest_px` or more in a picture (H, W), the best score first."""
         boxes, scores, _ = self._detector.run(np.ascontiguousarray(luma), self._upsample, threshold)
-        return [
-            Detection(Box(box.left(), box.top(), box.width(), box.height()), float(score))
-            for box, score in zip(boxes, scores, strict=True)
-        ]
+        found = [Box(box.left(), box.top(), box.width(), box.height()) for box in boxes]
+        if not self._upsample:
+            found = [settled(box) for box in found]
+        return [Detection(box, float(score)) for box, score in zip(found, scores, strict=True)]
 
 
 class Landmarker:

@@ -74,15 +74,15 @@ def build_deb(progress: Progress, made: Made, target: Target, out: Path, tree: P
     return package
 
 
-def find_deb(target: Target) -> Path:
-    """The package for a target, as `make deb` left it.
+def find_deb(target: Target, folder: Path = DIST) -> Path:
+    """The package for a target, as `make deb` left it in a folder.
 
     Raises:
         ReleaseError: it is not there.
     """
-    found = sorted(DIST.glob(f"edge-fer_*~deb{target.number}_{target.arch}.deb"))
+    found = sorted(folder.glob(f"edge-fer_*~deb{target.number}_{target.arch}.deb"))
     if not found:
-        raise ReleaseError(f"{DIST}: has no package for {target.name}; make deb")
+        raise ReleaseError(f"{folder}: has no package for {target.name}; make deb")
     return found[-1]
 
 

@@ -31,14 +31,14 @@ version = {python}
 """
 
 
-def pip_for(target: Target) -> list[str]:
-    """pip, choosing wheels that the target's Python and glibc take."""
+def pip_for(target: Target, *command: str) -> list[str]:
+    """A command of pip, choosing wheels that the target's Python and glibc take."""
     glibc = [f"manylinux_2_{minor}_{target.machine}" for minor in range(target.glibc, 16, -1)]
     platforms = [f"--platform={name}" for name in (*glibc, f"manylinux2014_{target.machine}")]
     return [
-        sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install",
-        "--progress-bar=off", "--no-compile", "--only-binary=:all:",
-        f"--python-version={target.python}", *platforms,
+        sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *command,
+        "--progress-bar=off", "--only-binary=:all:", f"--python-version={target.python}",
+        *platforms,
     ]  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def _wheels(progress: Progress, target: Target) -> Path:
 
 
 def _install(progress: Progress, target: Target, site: Path, *what: str) -> None:
-    progress.run([*pip_for(target), "--target", str(site), *what])
+    progress.run([*pip_for(target, "install", "--no-compile"), "--target", str(site), *what])
     for record in site.glob("*.dist-info/RECORD"):
         _forget(record)
     shutil.rmtree(site / "bin", ignore_errors=True)

@@ -56,7 +56,7 @@ def _choose(progress: Progress, target: Target) -> dict[str, str]:
         report = Path(folder) / "report.json"
         look = ["--dry-run", "--ignore-installed", "--target", folder, "--report", str(report)]
         # Markers are evaluated for the Python that runs pip: only 3.10 needs other libraries.
-        progress.run([*pip_for(target), *look, target.numpy, *wanted])
+        progress.run([*pip_for(target, "install"), *look, target.numpy, *wanted])
         installed = json.loads(report.read_text())["install"]
     return {
         f"{entry['metadata']['name'].lower()}=={entry['metadata']['version']}": entry[

@@ -11,6 +11,6 @@ html_show_sphinx = False
 copyright = "the edge-fer authors, Apache-2.0"
 # The headings' anchors as the code forges make them, so that links hold in both places.
 myst_heading_anchors = 4
-myst_enable_extensions = ["attrs_inline"]
+myst_enable_extensions = ["attrs_inline", "html_image"]
 # Code is shown as it is: a shell line with a prompt is no error.
 suppress_warnings = ["misc.highlighting_failure"]

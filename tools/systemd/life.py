@@ -7,11 +7,12 @@ import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tools.systemd.finding import Finding, same
-from tools.systemd.machine import NAME
+from tools.systemd.machine import NAME, Machine
 from tools.systemd.rig import UNIT, Rig, frozen, until
 
 LISTEN = (
@@ -31,7 +32,7 @@ def start(rig: Rig) -> Iterator[Finding]:
     until(lambda: rig.said("golden vectors") or rig.said("model "), "the model is open")
     time.sleep(3)
     before = rig.show("ActiveState")
-    with _listening(rig) as heard:
+    with listening(rig.machine, LISTEN) as heard:
         rig.fill("/srv/film/00000.png")
         until(lambda: rig.show("ActiveState") == "active", "READY")
         until(lambda: rig.show("StatusText") == "watching", "watching")
@@ -39,8 +40,8 @@ def start(rig: Rig) -> Iterator[Finding]:
             "Type=notify: READY with the first frame", "activating, then active: watching",
             f"{before}, then {rig.show('ActiveState')}: {rig.show('StatusText')}",
         )  # fmt: skip
-        until(lambda: _events(heard), "an event")
-        event = _events(heard)[0]
+        until(lambda: events(heard), "an event")
+        event = events(heard)[0]
     yield Finding(
         "an event reaches mosquitto: TLS, password, the shipped ACL",
         f"edge-fer/{NAME}/event, camera door",
@@ -50,10 +51,10 @@ def start(rig: Rig) -> Iterator[Finding]:
 
 
 @contextlib.contextmanager
-def _listening(rig: Rig) -> Iterator[Path]:
-    """The file in which a subscriber in the container notes what it hears."""
+def listening(machine: Machine, command: Sequence[str]) -> Iterator[Path]:
+    """The file in which a subscriber in the container, with ``-F %j``, notes what it hears."""
     with tempfile.TemporaryDirectory() as folder, Path(folder, "heard").open("wb") as heard:
-        listener = subprocess.Popen([*rig.machine.enter, *LISTEN], stdout=heard)
+        listener = subprocess.Popen([*machine.enter, *command], stdout=heard)
         try:
             yield Path(heard.name)
         finally:
@@ -61,7 +62,8 @@ def _listening(rig: Rig) -> Iterator[Path]:
             listener.wait()
 
 
-def _events(heard: Path) -> list[dict[str, object]]:
+def events(heard: Path) -> list[dict[str, Any]]:
+    """The messages on `event` in it so far."""
     found = []
     for line in heard.read_text().splitlines():
         message = json.loads(line)

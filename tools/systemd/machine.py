@@ -101,13 +101,13 @@ class Machine:
 
 
 @contextlib.contextmanager
-def booted(root: Path) -> Iterator[Machine]:
-    """Boot it, wait until it is up, and shut it down at the end."""
+def booted(root: Path, *, keep: bool = False) -> Iterator[Machine]:
+    """Boot it, wait until it is up, and shut it down at the end; ``keep``: it writes into root."""
     cgroups = Path("/", DEVICES)
     before = set(cgroups.glob("*/"))
     command = [
-        "systemd-nspawn", f"--directory={root}", "--volatile=overlay", "--register=no",
-        "--keep-unit", "--private-network", "--console=pipe", "--boot", "--quiet",
+        "systemd-nspawn", f"--directory={root}", f"--volatile={'no' if keep else 'overlay'}",
+        "--register=no", "--keep-unit", "--private-network", "--console=pipe", "--boot", "--quiet",
     ]  # fmt: skip
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     process = subprocess.Popen(command, stderr=sys.stderr, start_new_session=True, **quiet)

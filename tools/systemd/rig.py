@@ -49,7 +49,7 @@ class Rig:
 
     def __init__(self, machine: Machine, clip: Path) -> None:
         self.machine = machine
-        _lay_film(machine, clip)
+        lay_film(machine, clip)
         _lay_broker(machine)
         self.configure()
 
@@ -142,7 +142,7 @@ def _fill(pipe: Path) -> bool:
     return True
 
 
-def _lay_film(machine: Machine, clip: Path) -> None:
+def lay_film(machine: Machine, clip: Path) -> None:
     """/srv/film begins with a pipe, and /srv/hang ends with one."""
     film, hang = machine.path("/srv/film"), machine.path("/srv/hang")
     film.mkdir(parents=True)

@@ -1,0 +1,1 @@
+"""The numbers of stats in a real node_exporter and a real Prometheus."""

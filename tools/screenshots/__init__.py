@@ -1,0 +1,1 @@
+"""Takes the pictures of the live web view that the pages show."""
