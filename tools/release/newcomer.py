@@ -28,10 +28,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     native = [target for target in TARGETS if target.arch == "amd64"]
     names = [target.name for target in native]
-    parser.add_argument("targets", nargs="*", default=names, choices=names)
+    # With choices, argparse refuses the empty list that "none given" is.
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(names))
     parser.add_argument("--debs", type=Path, default=DIST, metavar="DIR", help="where they are")
     arguments = parser.parse_args()
-    targets = [target for target in native if target.name in arguments.targets]
+    wanted = arguments.targets or names
+    if unknown := set(wanted) - set(names):
+        parser.error(f"{', '.join(sorted(unknown))}: must be of {', '.join(names)}")
+    targets = [target for target in native if target.name in wanted]
     progress, rows, seconds = Progress(2 * len(targets), CACHE / "newcomer.log"), [], []
     try:
         for target in targets:
