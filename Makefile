@@ -5,7 +5,6 @@ VENV_TRAIN ?= .venv-train
 VENV_SUPPLY ?= .venv-supply
 CLIP = .cache/carphone_pristine.mp4
 CAMERA ?= file:$(CLIP)
-NET ?= ultralight
 PREFIX = $(DESTDIR)/opt/edge-fer
 CONFIG = $(DESTDIR)/etc/edge-fer/edge-fer.toml
 UNITS = $(DESTDIR)/etc/systemd/system
@@ -81,7 +80,8 @@ torture: ## kill, starve, cut off and fool the daemon; renews docs/results.md; a
 	@$(VENV)/bin/python -m tools.torture $(ARGS)
 
 .PHONY: model
-model: venv-train ## train, prune and quantize NET=ultralight|xception [ARGS=]
+model: NET ?= ultralight-ferplus
+model: venv-train ## train, prune and quantize NET=ultralight-ferplus|ultralight-fer2013|xception [ARGS=]
 	$(VENV_TRAIN)/bin/python -m training.build $(NET) $(ARGS)
 
 .PHONY: compare
@@ -90,6 +90,7 @@ compare: ## regenerate docs/models.md: ours beside everybody else's
 	$(VENV_TRAIN)/bin/python -m training.compare
 
 .PHONY: train-own
+train-own: NET ?= ultralight
 train-own: venv-train ## train on your own pictures: DATA= NAME= [NET= ARGS=]
 	$(VENV_TRAIN)/bin/python -m training.own '$(DATA)' '$(NAME)' --net $(NET) $(ARGS)
 
