@@ -24,7 +24,7 @@ from training.figures import fit_temperature, known_figures, measure, plot, trut
 from training.parents import find_parent
 from training.prune import prune
 from training.quantize import quantize
-from training.recipe import RUNS, Recipe
+from training.recipe import RUNS, Recipe, root
 from training.records import write_record
 
 MODELS, CALIBRATION = Path("models"), Path("calibration")
@@ -48,7 +48,7 @@ LABELS = {"fer2013": FER2013_LABELS, "ferplus": EMOTIONS}
 def build(recipe: Recipe, *, final: bool) -> Path:
     """Make models/<name>-<percent>-int8.onnx and its card; return the model's path."""
     stem, runs, other = stem_of(recipe), RUNS / recipe.name, recipe.labels == "ferplus"
-    net, parent = prune(recipe), find_parent(recipe)
+    net, parent = prune(recipe), find_parent(root(recipe))
     for folder in (MODELS, CALIBRATION):
         folder.mkdir(exist_ok=True)
     fp32 = export(net, runs / f"{stem}-fp32.onnx", recipe.sizes, auxiliary=other)

@@ -161,6 +161,11 @@ def origin(recipe: Recipe) -> Recipe:
     return recipe if recipe.parent is None else read_recipe(recipe.parent)
 
 
+def root(recipe: Recipe) -> Recipe:
+    """The recipe of the uncut network from which this one's descends; itself where it is that."""
+    return recipe if recipe.parent is None else root(origin(recipe))
+
+
 def fits(recipe: Recipe) -> list[Fit]:
     """All training runs that the recipe itself describes."""
     prune = recipe.prune

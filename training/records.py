@@ -13,7 +13,7 @@ from edge_fer.measure.evaluate import evaluate
 from training.data import data_path
 from training.export import costs
 from training.figures import TRUTH
-from training.recipe import RUNS, Recipe, Struct, origin
+from training.recipe import RUNS, Recipe, Struct, origin, root
 
 FOLDER = Path("training/records")
 
@@ -50,7 +50,7 @@ class Record(Struct, frozen=True, kw_only=True):
     """The INT8 file's name without .onnx."""
     recipe: str
     stages: dict[str, Stage]
-    """By name: parent, pruned."""
+    """By name: parent (the uncut network, of this recipe or of one it descends from), pruned."""
 
 
 def write_record(recipe: Recipe, model: Path, stages: Mapping[str, Path]) -> Path:
@@ -83,9 +83,7 @@ def read_record(path: Path) -> Record:
 
 def _budget(recipe: Recipe, stage: str) -> Budget | None:
     """Summed over the stage's runs; None if one of them has left no history here."""
-    runs = (
-        [RUNS / origin(recipe).name / "parent"] if stage == "parent" else list(_runs_after(recipe))
-    )
+    runs = [RUNS / root(recipe).name / "parent"] if stage == "parent" else list(_later(recipe))
     histories = [run / "history.json" for run in runs]
     if not all(file.exists() for file in histories):
         return None
@@ -94,8 +92,10 @@ def _budget(recipe: Recipe, stage: str) -> Budget | None:
     return Budget(epochs=len(epochs), hours=round(seconds / 3600, 2))
 
 
-def _runs_after(recipe: Recipe) -> Iterator[Path]:
-    """The folders of all runs behind the parent."""
+def _later(recipe: Recipe) -> Iterator[Path]:
+    """The folders of all runs behind the uncut network, those of the recipe's parents first."""
+    if recipe.parent is not None and origin(recipe).parent is not None:
+        yield from _later(origin(recipe))
     if recipe.prune is not None:
         yield from (RUNS / recipe.name / f"pruned{k + 1}" for k in range(recipe.prune.steps))
         if recipe.prune.polish:

@@ -6,7 +6,8 @@ import pytest
 from toys import toy_recipe
 
 from edge_fer.errors import ConfigError
-from training.recipe import FOLDER, Fit, read_recipe
+from training.parents import read_parent
+from training.recipe import FOLDER, Fit, origin, read_recipe, root
 from training.soften import FOLDER as SOFT
 from training.train import main, new_net
 
@@ -32,6 +33,15 @@ def test_every_recipe_builds_a_network_of_seven_and_eight_outputs(name):
     assert recipe.parent is None or recipe.parent in NAMES
     assert recipe.soft is None or (SOFT / f"{recipe.soft}.npz").exists()
     assert 15 == new_net(recipe).head.out_features
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if read_recipe(name).parent])
+def test_what_a_recipe_begins_with_is_committed_and_of_its_own_shape(name):
+    recipe = read_recipe(name)
+    read_parent(origin(recipe))
+    whole = root(recipe)
+    assert whole.parent is None
+    assert (whole.net, whole.options) == (recipe.net, recipe.options)
 
 
 def test_there_is_a_recipe_for_each_network_we_ship():
@@ -68,7 +78,7 @@ def test_a_mistyped_key_gets_a_suggestion(tmp_path):
 
 
 def test_a_recipe_that_is_not_there_is_answered_with_those_that_are():
-    with pytest.raises(ConfigError, match="vgg, xception; did you mean ultralight"):
+    with pytest.raises(ConfigError, match="vgg, xception, .*; did you mean ultralight"):
         read_recipe("ultralite")
 
 
