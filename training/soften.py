@@ -4,6 +4,7 @@
 ``teacher`` or ``xception``, over augmented views of each picture, since on a picture as they
 learned it networks are surer than they are right, and writes training/soft/NAME.npz. A RUN with
 a slash, such as ``ultralight-ferplus/polished``, is a stage's own folder; without, the parent's.
+``RUN@64`` shows that network the chips at 64 px.
 ``--crowd`` corrects the scores over FER-2013's labels by the FER+ votes, as
 `training.posterior` does, and ``--beside NAME`` averages all scores with those of a file.
 """
@@ -16,10 +17,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from edge_fer.errors import DataError
+from edge_fer.errors import ConfigError, DataError
 from training.augment import augment
 from training.command import answer
-from training.data import Split, read_split
+from training.data import SPEC, Split, read_split, resize
 from training.fit import load_module
 from training.posterior import posterior
 from training.recipe import RUNS
@@ -27,12 +28,14 @@ from training.recipe import RUNS
 FOLDER = Path(__file__).parent / "soft"
 LABELS = 7
 """The first scores of a row are over FER-2013's labels, the other eight over FER+'s."""
+Judge = tuple[nn.Module, int]
+"""A network and the side in px of the chips it is shown."""
 FLOOR = -8.0
 """Lowest logarithm that is kept; a byte holds steps of 1/32 from there to 0."""
 
 
 def scores_of(
-    nets: list[nn.Module], split: Split, *, views: int, strength: float = 0.8, seed: int = 1
+    nets: list[Judge], split: Split, *, views: int, strength: float = 0.8, seed: int = 1
 ) -> torch.Tensor:
     """Mean scores (N, 7 + 8) of ``nets`` over augmented views; at 0, over both mirror images."""
     generator = torch.Generator().manual_seed(seed)
@@ -46,11 +49,13 @@ def scores_of(
 
 
 @torch.inference_mode()
-def _summed(nets: list[nn.Module], chips: torch.Tensor) -> torch.Tensor:
+def _summed(nets: list[Judge], chips: torch.Tensor) -> torch.Tensor:
     """Scores (N, 7 + 8) of all the nets together."""
-    ready = chips.contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
-        rows = [net(ready).float() for net in nets]
+        rows = [
+            net(resize(chips, size).contiguous(memory_format=torch.channels_last)).float()
+            for net, size in nets
+        ]
     return torch.stack(
         [torch.cat([row[:, :LABELS].softmax(1), row[:, LABELS:].softmax(1)], 1) for row in rows]
     ).sum(0)
@@ -112,14 +117,17 @@ def _soften(arguments: argparse.Namespace) -> None:
     write_soft(scores, FOLDER / f"{arguments.name}.npz")
 
 
-def _finished(run: str) -> nn.Module:
+def _finished(name: str) -> Judge:
+    run, _, size = name.partition("@")
+    if size and not size.isdecimal():
+        raise ConfigError(f"RUN = {name}: behind @ must be the side of the chips in px, is {size}")
     path = RUNS / run / ("" if "/" in run else "parent") / "final.pt"
     if not path.exists():
         raise DataError(f"{path}: no such run; make it with python -m training.train {run}")
-    return load_module(path)
+    return load_module(path), int(size or SPEC.sizes[0])
 
 
-def _accuracy(nets: list[nn.Module]) -> float:
+def _accuracy(nets: list[Judge]) -> float:
     split = read_split("public")
     said = scores_of(nets, split, views=0)[:, :LABELS].argmax(1)
     return float((said == split.labels).float().mean())

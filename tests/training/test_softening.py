@@ -5,7 +5,7 @@ import pytest
 import torch
 from toys import tiny_net, toy_split
 
-from edge_fer.errors import DataError
+from edge_fer.errors import ConfigError, DataError
 from training import soften
 from training.soften import LABELS, read_soft, scores_of, write_soft
 
@@ -13,7 +13,7 @@ SPLIT = toy_split(each=4)
 
 
 def nets():
-    return [tiny_net(seed=seed).eval() for seed in (1, 2)]
+    return [(tiny_net(seed=seed).eval(), size) for seed, size in ((1, 48), (2, 64))]
 
 
 def test_scores_of_both_heads_add_up_to_one():
@@ -41,6 +41,18 @@ def test_a_file_keeps_the_scores_within_two_percent(tmp_path, monkeypatch):
     write_soft(scores, tmp_path / "toy.npz")
     kept = read_soft("toy", len(SPLIT)).exp()
     assert torch.allclose(scores, kept, rtol=0.02, atol=1e-3)
+
+
+def test_a_network_may_be_shown_the_chips_at_another_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(soften, "RUNS", tmp_path)
+    (tmp_path / "toy/pruned1").mkdir(parents=True)
+    torch.save(tiny_net(), tmp_path / "toy/pruned1/final.pt")
+    assert [48, 64] == [soften._finished(f"toy/pruned1{at}")[1] for at in ("", "@64")]
+    with pytest.raises(ConfigError, match=r"RUN = toy/pruned1@big: .* must be .* in px, is big"):
+        soften._finished("toy/pruned1@big")
+    net = tiny_net(seed=1).eval()
+    small, large = (scores_of([(net, size)], SPLIT, views=0) for size in (48, 64))
+    assert not torch.allclose(small, large)
 
 
 @pytest.mark.parametrize(
