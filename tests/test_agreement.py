@@ -10,7 +10,7 @@ from tiny_model import write_tiny_model
 
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import softmax
-from tools.agreement import FLOOR, compare, draw, render, scores, table, too_different
+from tools.agreement import FLOOR, compare, draw, kept, render, scores, table, too_different
 from tools.emulation import CPUS, HERE, Emulator
 from tools.progress import StepError
 
@@ -85,6 +85,17 @@ def test_each_shipped_int8_model_was_run_on_every_cpu(model):
     digest = read_card(model).sha256
     cpus = {row["cpu"] for row in RECORD["rows"] if row["sha256"] == digest}
     assert {HERE.machine, *(cpu.name for cpu in CPUS)} == cpus, "run: make agreement"
+
+
+def test_a_file_is_run_again_when_it_is_new_or_lacks_a_cpu_or_pictures(tmp_path):
+    models = sorted((ROOT / "models").glob("*-int8.onnx"))
+    assert RECORD["rows"] == kept(models, 1000)
+    assert [] == kept(models, 999)
+    assert [] == kept(models, 1000, tmp_path / "none.json")
+    assert {models[0].stem} == {row["model"] for row in kept(models[:1], 1000)}
+    lacking = tmp_path / "lacking.json"
+    lacking.write_text(json.dumps({"rows": RECORD["rows"][1:]}))
+    assert RECORD["rows"][0]["model"] not in {row["model"] for row in kept(models, 1000, lacking)}
 
 
 def test_the_shipped_models_answer_alike_on_every_cpu():

@@ -4,7 +4,9 @@
 
 Runs each model in models/ over N pictures of PublicTest here and on the emulated CPUs of
 `emulation`, writes docs/agreement.json and the table of docs/agreement.md, and ends with 1 where
-too few answers are the same. Of other models, it prints the table and writes nothing.
+too few answers are the same. A file whose rows are there already, over as many pictures, is not
+run again; delete docs/agreement.json to run all. Of other models, it prints the table and writes
+nothing.
 Says nothing about speed: an emulated CPU has none of its own.
 """
 
@@ -66,10 +68,15 @@ def main() -> int:
     parser.add_argument("models", nargs="*", type=Path, metavar="MODEL.onnx")
     parser.add_argument("--pictures", type=int, default=1000, metavar="N")
     arguments = parser.parse_args()
-    models = arguments.models or sorted((ROOT / "models").glob("*-int8.onnx"))
+    shipped = sorted((ROOT / "models").glob("*-int8.onnx"))
+    known = [] if arguments.models else kept(shipped, arguments.pictures)
+    done = {row["model"] for row in known}
+    models = arguments.models or [model for model in shipped if model.stem not in done]
     progress = Progress(1 + len(models), CACHE / "log.txt")
     try:
-        rows = _measure(models, arguments.pictures, progress)
+        rows = sorted(
+            known + _measure(models, arguments.pictures, progress), key=lambda row: row["model"]
+        )
     except EdgeFerError as error:
         print(f"agreement: {error}", file=sys.stderr)
         return error.exit_code
@@ -86,6 +93,18 @@ def main() -> int:
         print(f"{row['model']} on {row['cpu']}: same_top1 = {row['same_top1']}: must be {FLOOR} "
               "or more; quantize with reduce_range", file=sys.stderr)  # fmt: skip
     return 1 if below else 0
+
+
+def kept(models: Sequence[Path], pictures: int, record: Path = RECORD) -> list[Row]:
+    """The record's rows of those ``models`` that it has on every CPU, over ``pictures``."""
+    rows: list[Row] = json.loads(record.read_text())["rows"] if record.exists() else []
+    wanted = {read_card(model).sha256 for model in models}
+    rows = [row for row in rows if row["sha256"] in wanted and row["n"] == pictures]
+    cpus: dict[str, set[str]] = {}
+    for row in rows:
+        cpus.setdefault(row["sha256"], set()).add(row["cpu"])
+    every = {cpu.name or cpu.machine for cpu in ALL}
+    return [row for row in rows if cpus[row["sha256"]] == every]
 
 
 def _measure(models: Sequence[Path], pictures: int, progress: Progress) -> list[Row]:
