@@ -8,6 +8,7 @@ PrivateTest as well: once per finished model, since a figure that was looked at 
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from edge_fer.emotion.labels import FER2013_LABELS
 from edge_fer.measure.cards import golden_vectors, write_card
 from edge_fer.measure.dataset import load
 from edge_fer.measure.ferplus import EMOTIONS
+from training.budget import Kind
 from training.command import make_parser, run
 from training.data import SPEC, data_path
 from training.export import costs, export
@@ -52,7 +54,7 @@ def build(recipe: Recipe, *, final: bool) -> Path:
     for folder in (MODELS, CALIBRATION):
         folder.mkdir(exist_ok=True)
     fp32 = export(net, runs / f"{stem}-fp32.onnx", recipe.sizes, auxiliary=other)
-    stages = {"pruned": fp32}
+    stages: dict[Kind, Path] = {"pruned": fp32}
     if stem != recipe.name:
         file = runs / f"{recipe.name}-fp32.onnx"
         stages = {"parent": export(parent, file, recipe.sizes, auxiliary=other), **stages}
@@ -79,7 +81,7 @@ def stem_of(recipe: Recipe) -> str:
 
 def finish(
     recipe: Recipe, model: Path, precision: str, cost: tuple[int, int],
-    *, stages: dict[str, Path] | None = None, final: bool = False,
+    *, stages: Mapping[Kind, Path] | None = None, final: bool = False,
 ) -> Card:  # fmt: skip
     """Write the card of ``model``: temperature and golden vectors; figures with ``stages``.
 

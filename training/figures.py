@@ -1,5 +1,6 @@
 """The figures of a card: what a model file reaches, on which data, with which temperature."""
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from edge_fer.measure.dataset import Dataset, load
 from edge_fer.measure.evaluate import Truth, evaluate, logits_of, predict, spread
 from edge_fer.measure.ferplus import by_majority
 from edge_fer.measure.metrics import confusion
+from training.budget import Kind
 from training.data import data_path
 from training.plots import plot_confusion
 from training.recipe import Recipe
@@ -50,7 +52,7 @@ def _cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.uint8]) -> fl
 
 
 def measure(
-    recipe: Recipe, model: Path, stages: dict[str, Path], *, final: bool
+    recipe: Recipe, model: Path, stages: Mapping[Kind, Path], *, final: bool
 ) -> dict[str, dict[str, Any]]:
     """Figures of ``model`` on PublicTest, at every size, and how the fp32 ``stages`` compare."""
     data, key, truth = data_path(), f"{recipe.labels}-public", TRUTH[recipe.labels]

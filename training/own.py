@@ -22,14 +22,14 @@ from training.command import answer
 from training.data import SPEC, to_split
 from training.export import costs, export
 from training.fit import fit
+from training.nets import new_net
 from training.nets.blocks import Classifier
 from training.own_card import Order, describe, report
 from training.own_data import Sets, read_sets
-from training.parents import FOLDER, read_parent
 from training.prune import count_macs, cut
 from training.quantize import quantize
 from training.recipe import Fit, Prune, Recipe, read_recipe, root
-from training.train import new_net
+from training.weights import FOLDER, read_parent
 
 EPOCHS = 15
 LEARNING_RATE = 1e-3

@@ -15,10 +15,11 @@ from edge_fer.errors import ConfigError
 from training.command import make_parser, run
 from training.data import SPEC, read_split
 from training.fit import accuracy, fit
+from training.nets import new_net
 from training.nets.blocks import AttentionGate, Classifier
 from training.parents import find_parent
 from training.recipe import RUNS, Prune, Recipe, origin
-from training.train import new_net, training_split
+from training.train import training_split
 
 
 def prune(recipe: Recipe) -> nn.Module:

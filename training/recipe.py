@@ -113,6 +113,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
     """Name of a file in training/soft/: the scores of an ensemble to learn from."""
     parent: str | None = None
     """Recipe whose committed network this one begins with, instead of training one of its own."""
+    grown: str | None = None
+    """Recipe whose committed network stands inside this one's, which is wider, at the start."""
     labels: Literal["fer2013", "ferplus"] = "fer2013"
     """Which of the two heads is exported."""
     fp32: bool = False
@@ -164,6 +166,11 @@ def origin(recipe: Recipe) -> Recipe:
 def root(recipe: Recipe) -> Recipe:
     """The recipe of the uncut network from which this one's descends; itself where it is that."""
     return recipe if recipe.parent is None else root(origin(recipe))
+
+
+def inner(recipe: Recipe) -> Recipe | None:
+    """The recipe whose network stands inside this one's at the start, if there is one."""
+    return None if recipe.grown is None else read_recipe(recipe.grown)
 
 
 def fits(recipe: Recipe) -> list[Fit]:

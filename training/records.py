@@ -3,29 +3,22 @@
 ``write_record`` is called by `training.build`; the comparison reads the files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from edge_fer.measure.evaluate import evaluate
+from training.budget import Budget, Kind, budget_of
 from training.data import data_path
 from training.export import costs
 from training.figures import TRUTH
-from training.recipe import RUNS, Recipe, Struct, origin, root
+from training.recipe import Recipe, Struct
 
 FOLDER = Path("training/records")
 
 PUBLIC = "fer2013-public"
-
-
-class Budget(Struct, frozen=True, kw_only=True):
-    """What training took."""
-
-    epochs: int
-    hours: float
-    """Of wall-clock time, on the cores that were lent."""
 
 
 class Stage(Struct, frozen=True, kw_only=True):
@@ -49,11 +42,11 @@ class Record(Struct, frozen=True, kw_only=True):
     model: str
     """The INT8 file's name without .onnx."""
     recipe: str
-    stages: dict[str, Stage]
+    stages: dict[Kind, Stage]
     """By name: parent (the uncut network, of this recipe or of one it descends from), pruned."""
 
 
-def write_record(recipe: Recipe, model: Path, stages: Mapping[str, Path]) -> Path:
+def write_record(recipe: Recipe, model: Path, stages: Mapping[Kind, Path]) -> Path:
     """Measure ``stages`` on PublicTest and write <FOLDER>/<model>.json; return its path.
 
     ``stages`` are fp32 files with their cards beside them. A budget that this machine has no
@@ -68,7 +61,7 @@ def write_record(recipe: Recipe, model: Path, stages: Mapping[str, Path]) -> Pat
         measured[name] = Stage(
             file=file.name, parameters=parameters, macs=macs, bytes=file.stat().st_size,
             figures=evaluate(file, data_path(), "public", truth=TRUTH[recipe.labels]),
-            budget=_budget(recipe, name) or earlier,
+            budget=budget_of(recipe, name) or earlier,
         )  # fmt: skip
     record = Record(model=model.stem, recipe=recipe.name, stages=measured)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,26 +72,3 @@ def write_record(recipe: Recipe, model: Path, stages: Mapping[str, Path]) -> Pat
 def read_record(path: Path) -> Record:
     """Read a record that `write_record` has written."""
     return msgspec.json.decode(path.read_bytes(), type=Record)
-
-
-def _budget(recipe: Recipe, stage: str) -> Budget | None:
-    """Summed over the stage's runs; None if one of them has left no history here."""
-    runs = [RUNS / root(recipe).name / "parent"] if stage == "parent" else list(_later(recipe))
-    histories = [run / "history.json" for run in runs]
-    if not all(file.exists() for file in histories):
-        return None
-    epochs = [epoch for file in histories for epoch in msgspec.json.decode(file.read_bytes())]
-    seconds = sum(epoch["seconds"] for epoch in epochs)
-    return Budget(epochs=len(epochs), hours=round(seconds / 3600, 2))
-
-
-def _later(recipe: Recipe) -> Iterator[Path]:
-    """The folders of all runs behind the uncut network, those of the recipe's parents first."""
-    if recipe.parent is not None and origin(recipe).parent is not None:
-        yield from _later(origin(recipe))
-    if recipe.prune is not None:
-        yield from (RUNS / recipe.name / f"pruned{k + 1}" for k in range(recipe.prune.steps))
-        if recipe.prune.polish:
-            yield RUNS / recipe.name / "polished"
-    else:
-        yield RUNS / recipe.name / "parent"

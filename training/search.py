@@ -20,10 +20,11 @@ from training.compare.rebuild import rebuild
 from training.data import Split, data_path, read_split
 from training.export import costs, export
 from training.fit import accuracy, fit
+from training.nets import new_net
 from training.quantize import quantize
 from training.recipe import RUNS, Recipe, Search
 from training.records import FOLDER
-from training.train import new_net, training_split
+from training.train import training_split
 
 
 def search(recipe: Recipe) -> dict[str, Any]:

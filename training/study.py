@@ -22,9 +22,10 @@ from edge_fer.errors import ConfigError
 from training.command import make_parser, run
 from training.data import Split, read_split
 from training.fit import fit, said
+from training.nets import new_net
 from training.prune import count_macs, cut
 from training.recipe import RUNS, Recipe, Study
-from training.train import new_net, training_split
+from training.train import training_split
 
 RECORDS = Path(__file__).parent / "records"
 ARMS = ("parent", "pruned", "scratch")

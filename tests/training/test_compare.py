@@ -12,8 +12,7 @@ from edge_fer.emotion.card import read_card
 from edge_fer.emotion.labels import FER2013_LABELS
 from edge_fer.measure.evaluate import evaluate
 from edge_fer.measure.speed import Ratio
-from training import recipe as recipes
-from training import records
+from training.budget import Budget
 from training.compare.__main__ import PAGE, fill
 from training.compare.latency import instructions, ratios
 from training.compare.mini_xception import mini_xception
@@ -32,7 +31,7 @@ from training.compare.plots import Point, plot_confusions, plot_reliability, plo
 from training.compare.rebuild import rebuild
 from training.compare.rows import Row, our_rows, timed
 from training.export import costs
-from training.records import Budget, read_record, write_record
+from training.records import read_record, write_record
 
 ROOT = Path(__file__).parents[2]
 PEERS = read_peers()
@@ -191,23 +190,6 @@ def test_a_budget_outlives_the_history_it_was_read_from(built, tmp_path, monkeyp
     kept = read_record(built / record).stages["parent"].budget
     assert kept is not None
     assert kept == read_record(record).stages["parent"].budget
-
-
-def test_a_budget_counts_what_the_networks_before_it_took(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    grown = [toy_recipe(name="one"), toy_recipe(name="two", parent="one"),
-             toy_recipe(name="three", parent="two")]  # fmt: skip
-    monkeypatch.setattr(recipes, "read_recipe", {each.name: each for each in grown}.get)
-    taken = {"one/parent": 5, "one/pruned1": 7, "two/pruned1": 3, "three/pruned1": 2}
-    for run, epochs in taken.items():
-        (tmp_path / "runs" / run).mkdir(parents=True)
-        history = [{"seconds": 1800.0}] * epochs
-        (tmp_path / "runs" / run / "history.json").write_text(json.dumps(history))
-    last = grown[-1]
-    assert Budget(epochs=5, hours=2.5) == records._budget(last, "parent")
-    assert Budget(epochs=5, hours=2.5) == records._budget(last, "pruned")
-    (tmp_path / "runs/two/pruned1/history.json").unlink()
-    assert records._budget(last, "pruned") is None
 
 
 def test_our_rows_are_all_stages_of_a_model_with_their_times(

@@ -17,7 +17,7 @@ from training.data import to_split
 from training.own import make_own, make_parser, own_fit, read_order, with_labels
 from training.own_card import Order, command_of
 from training.own_data import HELD_OUT, hold_out, read_sets
-from training.parents import write_parent
+from training.weights import write_parent
 
 LAYOUTS = (class_folders, raf_db, affectnet, affectnet_csv)
 WRITTEN = {"train": 10, "public": 2, "private": 3}

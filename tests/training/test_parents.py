@@ -5,11 +5,12 @@ import torch
 from toys import OPTIONS, lived_in, tiny_net, toy_recipe, toy_split
 
 from edge_fer.errors import DataError
-from training import parents
+from training import weights
 from training.fit import said
-from training.parents import find_parent, finished, read_parent, write_parent
+from training.nets import new_net
+from training.parents import find_parent, finished
 from training.prune import count_macs, cut
-from training.train import new_net
+from training.weights import read_parent, write_parent
 
 SPLIT = toy_split(each=4)
 
@@ -32,7 +33,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 
 def test_the_committed_parent_is_taken_before_any_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(parents, "FOLDER", tmp_path)
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
     monkeypatch.chdir(tmp_path)
     net = lived_in(new_net(toy_recipe()))
     write_parent(net, tmp_path / "toy.npz")
@@ -56,7 +57,7 @@ def test_a_pruned_network_is_read_as_narrow_as_it_was_written(tmp_path, kind):
 
 def chained(folder, monkeypatch):
     """Recipes that begin with one another: first, second with first, third with second."""
-    monkeypatch.setattr(parents, "FOLDER", folder)
+    monkeypatch.setattr(weights, "FOLDER", folder)
     monkeypatch.chdir(folder)
     known = {"first": toy_recipe("first")}
     known["second"] = toy_recipe("second", parent="first")

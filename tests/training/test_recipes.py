@@ -6,10 +6,11 @@ import pytest
 from toys import toy_recipe
 
 from edge_fer.errors import ConfigError
-from training.parents import read_parent
+from training.nets import new_net
 from training.recipe import FOLDER, Fit, origin, read_recipe, root
 from training.soften import FOLDER as SOFT
-from training.train import main, new_net
+from training.train import main
+from training.weights import read_parent
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
 GOOD = 'name = "good"\nnet = "resnet"\n[fit]\nepochs = 1\n'

@@ -5,8 +5,8 @@ from shipped import SHIPPED
 
 from edge_fer.emotion.card import read_card
 from training.export import costs, export
+from training.nets import new_net
 from training.recipe import read_recipe
-from training.train import new_net
 
 
 @pytest.fixture(scope="module", params=SHIPPED)

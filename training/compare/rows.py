@@ -8,12 +8,13 @@ from typing import Any, Literal
 from edge_fer.emotion.card import Card, read_card
 from edge_fer.emotion.session import optimize
 from edge_fer.measure.speed import Ratio
+from training.budget import Budget
 from training.compare.latency import ratios
 from training.compare.peers import Rebuilt
 from training.compare.rebuild import rebuild
 from training.export import costs
 from training.recipe import RUNS
-from training.records import FOLDER, Budget, Stage, read_record
+from training.records import FOLDER, Stage, read_record
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
