@@ -12,7 +12,7 @@ from edge_fer.errors import ConfigError
 
 
 def grow(net: nn.Module, inner: nn.Module) -> nn.Module:
-    """Put the weights of ``inner`` into ``net``, in place, and return ``net``.
+    """Put the weights of ``inner`` into ``net``, in place; the same ``net`` is returned.
 
     Raises:
         ConfigError: the two are not the same layers, or one of ``inner`` is wider; one line.

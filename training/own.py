@@ -28,7 +28,7 @@ from training.own_card import Order, describe, report
 from training.own_data import Sets, read_sets
 from training.prune import count_macs, cut
 from training.quantize import quantize
-from training.recipe import Fit, Prune, Recipe, read_recipe, root
+from training.recipe import Fit, Prune, Recipe, first, read_recipe
 from training.weights import FOLDER, read_parent
 
 EPOCHS = 15
@@ -167,7 +167,7 @@ def main() -> int:
 
 
 def _make(order: Order) -> Path:
-    return make_own(order, root(read_recipe(order.net)))
+    return make_own(order, first(read_recipe(order.net)))
 
 
 if __name__ == "__main__":

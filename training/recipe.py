@@ -173,6 +173,12 @@ def inner(recipe: Recipe) -> Recipe | None:
     return None if recipe.grown is None else read_recipe(recipe.grown)
 
 
+def first(recipe: Recipe) -> Recipe:
+    """The recipe where it all began, with random weights."""
+    within = inner(root(recipe))
+    return root(recipe) if within is None else first(within)
+
+
 def fits(recipe: Recipe) -> list[Fit]:
     """All training runs that the recipe itself describes."""
     prune = recipe.prune

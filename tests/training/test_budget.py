@@ -54,6 +54,10 @@ def test_a_run_that_is_gone_is_remembered_if_its_network_was_committed(known, tm
     assert budget_of(known["one"], "pruned") is None
 
 
+def test_what_began_with_random_weights_is_found_behind_growing_and_pruning(known):
+    assert ["one"] * len(known) == [recipes.first(each).name for each in known.values()]
+
+
 def test_what_nobody_noted_is_not_known(known, tmp_path):
     (tmp_path / "runs/two/pruned1/history.json").unlink()
     assert budget_of(known["three"], "pruned") is None
