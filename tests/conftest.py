@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import logging
 import os
 import shutil
 import socket
@@ -104,6 +105,16 @@ def _own_state(_states: Iterator[Path]) -> Iterator[None]:
     """
     yield
     os.environ["XDG_STATE_HOME"] = str(next(_states))
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """A command's handler writes to the stderr of its test, which is closed at the end."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

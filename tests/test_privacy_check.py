@@ -171,7 +171,8 @@ def test_a_daemon_lets_nothing_out_but_what_it_is_told_to_leak(strace_installed,
         find_landmarks()
     except ModelError as error:
         pytest.skip(str(error))
-    made = run("faces", Path(carphone), 3.0, " ".join(LEAKS))
+    # A third of it without a broker: long enough for a message on a machine that is busy.
+    made = run("faces", Path(carphone), 9.0, " ".join(LEAKS))
     signs = ("frame.raw", "log: holds a picture, in Base64", "127.0.0.1:53", "somewhere else")
     assert set() == {
         finding for finding in made.findings if not any(sign in finding for sign in signs)
