@@ -37,19 +37,6 @@ def posterior(known: Known, wanted: Known, *, decay: float = 1e-3) -> torch.Tens
         return logits.softmax(1)
 
 
-def of_votes(split: Split) -> torch.Tensor:
-    """Scores (N, 7 + 8) that the votes alone give: the labels' by regression, and their shares.
-
-    Fitted on ``split`` itself, whose labels it cannot learn by heart; where nobody voted, the
-    shares are the mean ones.
-    """
-    said = split.votes.sum(1) > 0
-    mean = split.votes[said].mean(0)
-    shares = torch.where(said[:, None], (10 * split.votes + mean) / 11, mean)
-    nothing = torch.full((len(split), int(split.labels.max()) + 1 + 8), 0.1)
-    return torch.cat([posterior((nothing, split), (nothing, split)), shares], 1)
-
-
 def _features(scores: torch.Tensor, split: Split) -> torch.Tensor:
     """(N, 7 + 8 + 16): logarithms of the scores, the votes' shares and the shares' roots."""
     return torch.cat([scores.clamp(min=1e-4).log(), split.votes, split.votes.sqrt()], 1)

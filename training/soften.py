@@ -6,8 +6,7 @@ learned it networks are surer than they are right, and writes training/soft/NAME
 a slash, such as ``ultralight-ferplus/polished``, is a stage's own folder; without, the parent's.
 ``RUN@64`` shows that network the chips at 64 px.
 ``--crowd`` corrects the scores over FER-2013's labels by the FER+ votes, as
-`training.posterior` does, and ``--beside NAME`` averages all scores with those of a file. With
-``--crowd`` and no RUN the scores are what the votes alone say, fitted on the training pictures.
+`training.posterior` does, and ``--beside NAME`` averages all scores with those of a file.
 """
 
 import argparse
@@ -23,7 +22,7 @@ from training.augment import augment
 from training.command import answer
 from training.data import SPEC, Split, read_split, resize
 from training.fit import load_module
-from training.posterior import of_votes, posterior
+from training.posterior import posterior
 from training.recipe import RUNS
 
 FOLDER = Path(__file__).parent / "soft"
@@ -91,7 +90,7 @@ def main() -> int:
     """Run from the command line and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="of the file in training/soft/")
-    parser.add_argument("runs", nargs="*", metavar="RUN", help="finished runs in runs/")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="finished runs in runs/")
     parser.add_argument("--views", type=int, default=6)
     parser.add_argument("--crowd", action="store_true")
     parser.add_argument("--beside", metavar="NAME")
@@ -102,30 +101,20 @@ def main() -> int:
 
 
 def _soften(arguments: argparse.Namespace) -> None:
-    train = read_split("train")
-    if arguments.runs:
-        scores = _judged(arguments.runs, train, arguments.views, crowd=arguments.crowd)
-    elif arguments.crowd:
-        scores = of_votes(train)
-    else:
-        raise ConfigError("RUN: must be given, or else --crowd, for what the votes alone say")
-    if arguments.beside is not None:
-        scores = (scores + read_soft(arguments.beside, len(train)).exp()) / 2
-    write_soft(scores, FOLDER / f"{arguments.name}.npz")
-
-
-def _judged(runs: list[str], train: Split, views: int, *, crowd: bool) -> torch.Tensor:
-    """What the networks of ``runs`` say of ``train``, corrected by the crowd if asked to."""
+    runs, views = arguments.runs, arguments.views
     nets = [_finished(run) for run in runs]
     for run, net in zip(runs, nets, strict=True):
         print(f"{run}: {_accuracy([net]):.4f} on PublicTest with its mirror image")
     print(f"ensemble: {_accuracy(nets):.4f}")
+    train = read_split("train")
     scores = scores_of(nets, train, views=views)
-    if crowd:
+    if arguments.crowd:
         public = read_split("public")
         known = scores_of(nets, public, views=views)
         scores[:, :LABELS] = posterior((known, public), (scores, train))
-    return scores
+    if arguments.beside is not None:
+        scores = (scores + read_soft(arguments.beside, len(train)).exp()) / 2
+    write_soft(scores, FOLDER / f"{arguments.name}.npz")
 
 
 def _finished(name: str) -> Judge:

@@ -5,7 +5,7 @@ import dataclasses
 import torch
 from toys import toy_split
 
-from training.posterior import of_votes, posterior
+from training.posterior import posterior
 
 KNOWN, WANTED = toy_split(each=60), toy_split(each=60, seed=1)
 
@@ -39,22 +39,3 @@ def test_what_says_nothing_gives_the_labels_own_shares():
     said = posterior((scores, bare), (scores[:5], dataclasses.replace(bare, votes=bare.votes[:5])))
     shares = torch.bincount(KNOWN.labels, minlength=7) / len(KNOWN)
     assert torch.allclose(shares.expand(5, 7), said, atol=0.02)
-
-
-def test_the_votes_alone_tell_low_labels_from_high_and_no_more():
-    split = halves(KNOWN, 0)[1]
-    scores = of_votes(split)
-    assert (len(split), 15) == scores.shape
-    for part in (scores[:, :7], scores[:, 7:]):
-        assert torch.allclose(torch.ones(len(split)), part.sum(1), atol=1e-4)
-    pairs = torch.stack([scores[:, k : k + 2].sum(1) for k in (0, 2, 4)] + [scores[:, 6]], 1)
-    assert torch.equal(split.labels // 2, pairs.argmax(1))
-    assert right(scores[:, :7], split) < 0.7
-
-
-def test_where_nobody_voted_the_shares_are_the_mean_ones():
-    votes = halves(KNOWN, 0)[1].votes.clone()
-    votes[0] = 0
-    scores = of_votes(dataclasses.replace(KNOWN, votes=votes))
-    assert torch.allclose(votes[1:].mean(0), scores[0, 7:], atol=1e-5)
-    assert scores[1, 7:].max() > 0.9
