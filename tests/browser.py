@@ -1,7 +1,6 @@
 """The live web view in a real browser: page, brokers that browsers reach, and what to ask of it."""
 
 import re
-import socket
 import subprocess
 import textwrap
 from urllib.parse import urlsplit
@@ -10,7 +9,7 @@ import pytest
 from conftest import Mosquitto
 
 from edge_fer.measure.view import ViewServer
-from tools import dashboard
+from tools import dashboard, ports
 from tools.browser import NoBrowserError, headless
 
 DEADLINE_MS = 60_000
@@ -38,11 +37,6 @@ class Documented(Mosquitto):
         return config
 
 
-def port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The assembled page on a web server of its own."""
@@ -65,7 +59,7 @@ def chromium():
 
 @pytest.fixture
 def web_broker(tmp_path):
-    broker = Mosquitto(tmp_path, port(), websockets=port())
+    broker = Mosquitto(tmp_path, ports.free_port(), websockets=ports.free_port())
     broker.start()
     yield broker
     broker.stop()
@@ -73,7 +67,7 @@ def web_broker(tmp_path):
 
 @pytest.fixture
 def documented(tmp_path):
-    broker = Documented(tmp_path, port(), websockets=port())
+    broker = Documented(tmp_path, ports.free_port(), websockets=ports.free_port())
     broker.start()
     yield broker
     broker.stop()

@@ -15,6 +15,7 @@ import pytest
 
 from edge_fer.errors import ModelError
 from edge_fer.vision.detect import find_landmarks
+from tools import ports
 
 STARTED_WITHIN_S = 10.0
 
@@ -126,10 +127,9 @@ def landmarks() -> Path:
         pytest.skip(str(error))
 
 
-@pytest.fixture
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+@pytest.fixture(name="free_port")
+def _free_port() -> int:
+    return ports.free_port()
 
 
 @pytest.fixture
@@ -141,8 +141,7 @@ def broker(tmp_path: Path, free_port: int) -> Iterator[Mosquitto]:
 def second_broker(tmp_path: Path) -> Iterator[Mosquitto]:
     folder = tmp_path / "second"
     folder.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = int(server.getsockname()[1])
+    port = ports.free_port()
     yield from _running(Mosquitto(folder, port))
 
 

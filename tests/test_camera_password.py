@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fakes.media import scenes, write_folder
-from fakes.rtsp import free_port, needs_server, serving
+from fakes.rtsp import needs_server, serving
 
 from edge_fer.cameras import open_camera, without_password
 from edge_fer.delivery.broker import parse_broker
@@ -16,6 +16,7 @@ from edge_fer.delivery.subscriber import subscribe
 from edge_fer.errors import CameraError, ConfigError
 from edge_fer.measure.demo import PrivateBroker
 from edge_fer.settings import Camera as Settings
+from tools import ports
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def say(*arguments: str) -> str:
 
 @needs_server
 def test_neither_check_nor_demo_nor_log_nor_broker_is_told_a_password(tmp_path: Path) -> None:
-    film, port = write_folder(tmp_path / "film", scenes(30, 320, 240)), free_port()
+    film, port = write_folder(tmp_path / "film", scenes(30, 320, 240)), ports.free_port()
     shown = f"rtsp://me:***@127.0.0.1:{port}/faces"
     camera = ["--camera", shown.replace("***", "secret"), "--set", "camera.timeout_s=9"]
     with (

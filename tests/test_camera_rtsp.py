@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes.media import scenes, write_folder
-from fakes.rtsp import free_port, needs_server, serving
+from fakes.rtsp import needs_server, serving
 from fakes.stream import FakeCapture, FakeStream
 
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.cameras.rtsp import PACED, RtspCamera
 from edge_fer.errors import CameraError
 from edge_fer.settings import Camera as Settings
+from tools import ports
 
 WIDTH, HEIGHT = 320, 240
 
@@ -33,7 +34,7 @@ def settings(port: int, timeout_s: float = 5.0) -> Settings:
 
 @needs_server
 def test_frames_of_a_stream_are_those_that_were_sent(film: Path, caplog) -> None:
-    port = free_port()
+    port = ports.free_port()
     with (
         caplog.at_level(logging.INFO),
         serving(film, port),
@@ -56,7 +57,7 @@ def test_frames_of_a_stream_are_those_that_were_sent(film: Path, caplog) -> None
 def test_a_frame_is_not_older_than_the_wait_for_it(tmp_path: Path) -> None:
     """However long the one before was looked at; each frame is brighter by 1 than the last."""
     film = write_folder(tmp_path / "film", [np.full((HEIGHT, WIDTH), 20 + n) for n in range(200)])
-    port = free_port()
+    port = ports.free_port()
     with serving(film, port), open_camera(settings(port)) as camera:
         before = next(camera).luma.mean()
         time.sleep(1.0)
@@ -105,7 +106,7 @@ def play_until_lost(camera: Camera, server: subprocess.Popen[str], number: int) 
 def test_a_stream_that_ends_or_stands_still_is_lost_and_can_be_entered_again(
     film: Path, number: int
 ) -> None:
-    port = free_port()
+    port = ports.free_port()
     camera = open_camera(settings(port))
     with serving(film, port) as server, pytest.raises(CameraError) as caught:
         play_until_lost(camera, server, number)
@@ -140,7 +141,7 @@ def wait_for(daemon: subprocess.Popen[str], text: str) -> list[str]:
 
 @needs_server
 def test_the_daemon_opens_a_stream_again_that_comes_back(film: Path) -> None:
-    port = free_port()
+    port = ports.free_port()
     with run_daemon(port) as daemon:
         said = wait_for(daemon, "cannot be opened within 3 s")
         with serving(film, port):
@@ -155,7 +156,7 @@ def test_the_daemon_opens_a_stream_again_that_comes_back(film: Path) -> None:
 
 
 def test_an_address_where_nobody_listens_is_told_without_its_password() -> None:
-    camera = open_camera(settings(free_port(), timeout_s=1))
+    camera = open_camera(settings(ports.free_port(), timeout_s=1))
     with pytest.raises(CameraError, match="cannot be opened within 1 s") as caught, camera:
         next(camera)
     assert "rtsp://me:***@127.0.0.1" in str(caught.value)

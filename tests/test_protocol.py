@@ -19,6 +19,7 @@ from edge_fer.delivery.broker import parse_broker
 from edge_fer.delivery.message import Message
 from edge_fer.delivery.mqtt import probe
 from edge_fer.delivery.store import Row, Store
+from tools import ports
 
 FORMAT = r"%t|%C|%E|%P"
 """Topic, content type, seconds to expiry, user properties."""
@@ -146,8 +147,7 @@ def test_events_that_a_broker_refuses_go_to_the_next(
     scheme: str, free_port: int, tmp_path: Path, second_broker: Any,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        web = int(server.getsockname()[1])
+    web = ports.free_port()
     strict = Strict(tmp_path, free_port, websockets=web)
     strict.start()
     try:

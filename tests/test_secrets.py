@@ -1,6 +1,5 @@
 """A password is in its file and nowhere else: not in arguments, environment or log."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +7,8 @@ import pytest
 from conftest import Mosquitto
 from manager import Rig, carphone, rig  # noqa: F401  fixtures
 from talk import until
+
+from tools import ports
 
 SECRET = "correct-horse-battery-staple"
 
@@ -17,8 +18,7 @@ def locked(tmp_path: Path) -> Iterator[Mosquitto]:
     """A broker that wants the password."""
     folder = tmp_path / "locked"
     folder.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = int(server.getsockname()[1])
+    port = ports.free_port()
     broker = Mosquitto(folder, port, user="porch", password=SECRET)
     broker.start()
     yield broker

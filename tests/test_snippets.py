@@ -10,7 +10,6 @@ import json
 import queue
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from edge_fer.cli import main
 from edge_fer.daemon.config import load
 from edge_fer.daemon.options import OPTIONS
 from edge_fer.delivery.broker import parse_brokers
+from tools import ports
 from tools.site.__main__ import ROOT, pages
 
 PROGRAM = re.compile(
@@ -123,8 +123,7 @@ def test_python_runs(block: Block) -> None:
 @of_kind("cfg")
 def test_a_configuration_of_mosquitto_starts_it(block: Block, broker: Mosquitto) -> None:
     broker.stop()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        websockets = str(server.getsockname()[1])
+    websockets = str(ports.free_port())
     text = block.text.replace("1883", str(broker.port)).replace("9001", websockets)
     config = broker.folder / "page.conf"
     config.write_text(f"{text}user root\n")

@@ -15,6 +15,7 @@ from edge_fer.delivery.broker import parse_broker, tls_context
 from edge_fer.delivery.mqtt import probe
 from edge_fer.errors import BrokerError, ConfigError
 from edge_fer.settings import Mqtt
+from tools import ports
 
 UNCLOSED = "ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning"
 """Paho leaves a socket whose handshake failed to the garbage collector."""
@@ -215,8 +216,7 @@ def test_a_server_that_answers_a_websocket_with_nonsense_is_told(answer: bytes) 
 
 @pytest.mark.filterwarnings(UNCLOSED)
 def test_an_encrypted_websocket_goes_through(tmp_path: Path, free_port: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = ports.free_port()
     # What comes last in its configuration is for the listener that comes last.
     broker = Encrypted(tmp_path, free_port, websockets=port)
     broker.start()
@@ -233,8 +233,7 @@ def test_an_encrypted_websocket_goes_through(tmp_path: Path, free_port: int) -> 
 
 
 def test_a_websocket_goes_through(tmp_path: Path, free_port: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = ports.free_port()
     broker = Mosquitto(tmp_path, free_port, websockets=port)
     broker.start()
     try:

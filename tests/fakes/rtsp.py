@@ -3,7 +3,6 @@
 import contextlib
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,11 +28,6 @@ needs_server = pytest.mark.skipif(
     reason="apt install python3-gi gir1.2-gst-rtsp-server-1.0 "
     "gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly",
 )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextlib.contextmanager

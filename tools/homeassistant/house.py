@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from tools.ports import free_port
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "homeassistant"
 VERSION = "2025.4.4"
@@ -49,7 +50,7 @@ class House:
 
     def __init__(self, folder: Path, broker_port: int) -> None:
         self.folder = folder
-        self._port = _free_port()
+        self._port = free_port()
         self._token = ""
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True)
@@ -187,8 +188,3 @@ def _entries(port: int) -> dict[str, Any]:
     }  # fmt: skip
     key = "core.config_entries"
     return {"version": 1, "minor_version": 5, "key": key, "data": {"entries": [mqtt]}}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import cv2
 
 from tools.daemon import CLIP, OPTIONS, ROOT
 from tools.metrics.servers import MetricsError
+from tools.ports import free_port
 
 SERVER = ROOT / "tests" / "fakes" / "rtsp_server.py"
 MOST = 200
@@ -32,8 +32,7 @@ def camera(folder: Path) -> Iterator[str]:
     pictures = itertools.takewhile(lambda read: read[0], (video.read() for _ in range(MOST)))
     for number, (_, picture) in enumerate(pictures):
         cv2.imwrite(f"{film}/{number:03}.png", picture)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with subprocess.Popen(
         ["/usr/bin/python3", str(SERVER), str(port), str(film)], stdout=subprocess.PIPE
     ) as server:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,6 +16,7 @@ from typing import Any
 
 from tools.daemon import ROOT
 from tools.emulation import unpack
+from tools.ports import free_port
 from tools.progress import Progress, StepError
 
 SUITE = "bookworm"
@@ -145,8 +145,7 @@ def until(reached: Callable[[], Any], what: str) -> None:
 
 @contextlib.contextmanager
 def _serving(program: str, *options: str) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"127.0.0.1:{server.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     command = [str(PROGRAMS / program), *options, f"--web.listen-address={address}"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:

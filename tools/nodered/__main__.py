@@ -11,7 +11,6 @@ import contextlib
 import json
 import queue
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from edge_fer.delivery.broker import parse_broker
 from edge_fer.delivery.subscriber import subscribe
 from edge_fer.measure.demo import PrivateBroker
 from tools.daemon import ROOT, Daemon
+from tools.ports import free_port
 from tools.proofs import Proof, save
 
 VERSION = "4.1.15"
@@ -47,8 +47,7 @@ class NodeRed:
     """A Node-RED with our flow; the broker's port is its only change, and that it also prints."""
 
     def __init__(self, folder: Path, broker_port: int) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            self._port = int(server.getsockname()[1])
+        self._port = free_port()
         flow = json.loads(FLOW.read_text())
         for node in flow:
             if node["type"] == "mqtt-broker":

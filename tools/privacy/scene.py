@@ -18,6 +18,7 @@ from pathlib import Path
 from edge_fer.delivery.broker import parse_broker
 from edge_fer.delivery.message import Message
 from edge_fer.delivery.subscriber import subscribe
+from tools.ports import free_port
 from tools.privacy.trace import strace
 
 ROOT = Path(__file__).parents[2]
@@ -60,8 +61,7 @@ class _Broker:
     """A mosquitto on a port of its own."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            self.port = int(server.getsockname()[1])
+        self.port = free_port()
         self._config = folder / "mosquitto.conf"
         self._config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
         self._process: subprocess.Popen[bytes] | None = None

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 
+from tools.ports import free_port
 from tools.release import ROOT, ReleaseError
 from tools.release.roots import Root
 
@@ -46,12 +47,6 @@ def documented(port: int, websockets: int) -> str:
     found = BLOCK.search(PAGE.read_text())
     assert found is not None, f"{PAGE.name} has a configuration for mosquitto"
     return found[1].replace("1883", str(port)).replace("9001", str(websockets))
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _wait(root: Root, broker: subprocess.Popen[bytes], ports: tuple[int, int]) -> None:

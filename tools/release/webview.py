@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tools.browser import NoBrowserError, headless
+from tools.ports import free_port
 from tools.release import ReleaseError
-from tools.release.broker import free_port
 from tools.release.roots import Root
 
 if TYPE_CHECKING:

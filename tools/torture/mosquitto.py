@@ -16,6 +16,8 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tools.ports import free_port
+
 TOPIC = "edge-fer/torture/event"
 """Where all who are tortured publish."""
 WEATHER = ("fair", "still", "stopped", "away", "back", "killed")
@@ -27,8 +29,7 @@ class Broker:
     """A mosquitto that keeps what it acknowledged over its own restarts."""
 
     def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            self.port = int(server.getsockname()[1])
+        self.port = free_port()
         self.url = f"mqtt://{address}:{self.port}"
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
