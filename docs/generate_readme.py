@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_fer.daemon.config import load
+from edge_fer.config.load import load
 from edge_fer.emotion.card import TRUTHS, Card, read_card, shipped_models
 from edge_fer.measure.demo import PrivateBroker, run_daemon
 from edge_fer.measure.picture import draw_run

@@ -19,7 +19,8 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
-from edge_fer.delivery.broker import Broker, parse_broker, read_password, tls_context
+from edge_fer.config.broker_url import Broker, parse_broker, read_password, tls_context
+from edge_fer.config.settings import Mqtt
 from edge_fer.delivery.faults import Faults
 from edge_fer.delivery.message import Message
 from edge_fer.delivery.mqtt import Caller
@@ -28,7 +29,6 @@ from edge_fer.delivery.wire import AggregatePayload as Aggregate
 from edge_fer.delivery.wire import EventPayload as Event
 from edge_fer.delivery.wire import StatePayload as State
 from edge_fer.errors import ConfigError
-from edge_fer.settings import Mqtt
 
 __all__ = ["Aggregate", "Event", "State", "Subscription", "subscribe"]
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from edge_fer.daemon.config import load
+from edge_fer.config.load import load
 from edge_fer.errors import ConfigError
 
 

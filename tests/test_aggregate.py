@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from keeping import keep, names
 from talk import DEADLINE_S, EVENT, FACE, ME, SIZE, listening, until, until_acked, warnings
 
+from edge_fer.config.settings import Mqtt, Privacy
 from edge_fer.daemon.telling import build_teller
 from edge_fer.delivery import wire
 from edge_fer.delivery.aggregate import RETURN_S, Aggregate, Summary
 from edge_fer.delivery.publisher import Publisher
-from edge_fer.settings import Mqtt, Privacy
 from edge_fer.types import Box, Presence
 
 APART = 1000

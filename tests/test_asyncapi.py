@@ -17,7 +17,7 @@ from jsonschema import Draft7Validator
 from talk import Inbox
 from tiny_model import write_tiny_model
 
-from edge_fer.delivery.broker import parse_broker
+from edge_fer.config.broker_url import parse_broker
 from edge_fer.delivery.payload import Message
 from edge_fer.delivery.subscriber import subscribe
 

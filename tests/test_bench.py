@@ -16,8 +16,8 @@ from edge_fer.cameras import CAMERAS
 from edge_fer.cli import main
 from edge_fer.cli.bench import add_arguments
 from edge_fer.cli.bench_tables import print_bench
+from edge_fer.config.broker_url import parse_broker
 from edge_fer.daemon.pipeline import STAGES
-from edge_fer.delivery.broker import parse_broker
 from edge_fer.delivery.subscriber import subscribe
 from edge_fer.errors import UnsteadyError
 from edge_fer.measure import steady

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from edge_fer.delivery.broker import Broker, parse_broker, read_password
+from edge_fer.config.broker_url import Broker, parse_broker, read_password
 from edge_fer.errors import ConfigError
 
 

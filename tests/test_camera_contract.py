@@ -18,7 +18,7 @@ from edge_fer.cameras.gstreamer import GstCamera
 from edge_fer.cameras.pi import PiCamera
 from edge_fer.cameras.rtsp import RtspCamera
 from edge_fer.cameras.v4l2 import V4l2Camera
-from edge_fer.settings import Camera as Settings
+from edge_fer.config.settings import Camera as Settings
 
 
 @dataclasses.dataclass

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge_fer.cameras import open_camera
 from edge_fer.cameras.file import FileCamera
-from edge_fer.settings import Camera as Settings
+from edge_fer.config.settings import Camera as Settings
 
 MEDIA = os.environ.get("EDGE_FER_MEDIA", "")
 

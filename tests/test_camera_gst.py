@@ -7,8 +7,8 @@ from fakes.stream import FakeStream
 
 from edge_fer.cameras import open_camera
 from edge_fer.cameras.gstreamer import GstCamera
+from edge_fer.config.settings import Camera as Settings
 from edge_fer.errors import CameraError
-from edge_fer.settings import Camera as Settings
 
 PIPELINE = "videotestsrc num-buffers=9 ! video/x-raw,format=GRAY8,width=320,height=240 ! appsink"
 has_gstreamer = cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER)

@@ -12,7 +12,7 @@ import pytest
 from faces import carphone  # noqa: F401  a fixture
 from tiny_model import write_tiny_model
 
-from edge_fer.delivery.broker import parse_broker
+from edge_fer.config.broker_url import parse_broker
 from edge_fer.delivery.subscriber import subscribe
 from edge_fer.measure.demo import PrivateBroker
 

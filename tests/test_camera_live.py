@@ -13,8 +13,8 @@ from fakes.v4l2 import FakeDevice
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.cameras.pi import PiCamera
 from edge_fer.cameras.v4l2 import V4l2Camera
+from edge_fer.config.settings import Camera as Settings
 from edge_fer.errors import CameraError
-from edge_fer.settings import Camera as Settings
 
 
 def _play(camera: Camera) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_fer.cameras import CAMERAS, open_camera
-from edge_fer.daemon.config import load
+from edge_fer.config.load import load
 
 DOCS = Path(__file__).parents[1] / "docs"
 SNIPPETS = [

@@ -16,8 +16,8 @@ from fakes.stream import FakeCapture, FakeStream
 
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.cameras.rtsp import PACED, RtspCamera
+from edge_fer.config.settings import Camera as Settings
 from edge_fer.errors import CameraError
-from edge_fer.settings import Camera as Settings
 from tools import ports
 
 WIDTH, HEIGHT = 320, 240

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_fer.settings import Settings, Vision
+from edge_fer.config.settings import Settings, Vision
 from edge_fer.types import Box
 from edge_fer.vision.detect import HogDetector
 from edge_fer.vision.search import TrackingSearch

@@ -10,8 +10,8 @@ import pytest
 from fakes.media import HEIGHT, WIDTH, scenes, write_folder, write_video
 
 from edge_fer.cameras import open_camera, split_source
+from edge_fer.config.settings import Camera as Settings
 from edge_fer.errors import CameraError, ConfigError
-from edge_fer.settings import Camera as Settings
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_ffmpeg_writes_nothing_to_stderr(tmp_path: Path) -> None:
     path.write_bytes(b"this is not a video " * 500)
     code = (
         "import sys; from edge_fer.cameras import open_camera; "
-        "from edge_fer.settings import Camera\n"
+        "from edge_fer.config.settings import Camera\n"
         "try: open_camera(Camera(source=sys.argv[1])).__enter__()\n"
         "except Exception as error: print(error)"
     )

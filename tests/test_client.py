@@ -12,12 +12,12 @@ import pytest
 from talk import EVENT, FACE, ME, SIZE, Cable, send, until, warnings
 
 from edge_fer.client import Aggregate, Event, State, subscribe
+from edge_fer.config.settings import Mqtt
 from edge_fer.delivery import payload
 from edge_fer.delivery.aggregate import Summary
 from edge_fer.delivery.payload import Message
 from edge_fer.delivery.publisher import Publisher
 from edge_fer.errors import BrokerError, ConfigError
-from edge_fer.settings import Mqtt
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "client.md"

@@ -10,8 +10,8 @@ from onnx import numpy_helper
 from tiny_model import write_tiny_model
 
 from edge_fer.cli import main
+from edge_fer.config.load import load
 from edge_fer.daemon.build import build_classifier
-from edge_fer.daemon.config import load
 from edge_fer.emotion import compiled, session
 from edge_fer.emotion.card import Golden, read_card, sha256_of
 from edge_fer.emotion.classify import Classifier

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import mistakes, mistakes_if_any, read
 
-from edge_fer.daemon.config import default_path, device_name, load, require_acknowledged
+from edge_fer.config.load import default_path, device_name, load, require_acknowledged
+from edge_fer.config.settings import Device, Privacy, Settings
 from edge_fer.errors import ConfigError
-from edge_fer.settings import Device, Privacy, Settings
 
 
 def test_an_empty_file_gives_the_defaults(tmp_path):
@@ -214,7 +214,7 @@ def test_any_override_gives_settings_or_printable_lines(tmp_path_factory, key, t
 
 def test_reading_the_configuration_loads_no_heavy_library():
     code = (
-        "import sys, edge_fer.daemon.config, edge_fer.daemon.render, edge_fer.cli.config;"
+        "import sys, edge_fer.config.load, edge_fer.config.render, edge_fer.cli.config;"
         "print(sorted({'numpy', 'cv2', 'dlib', 'onnxruntime', 'torch'} & set(sys.modules)))"
     )
     result = subprocess.run(

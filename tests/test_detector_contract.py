@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from faces import portrait, yunet_file  # noqa: F401  fixtures
 
+from edge_fer.config.settings import Vision
 from edge_fer.emotion.card import sha256_of
 from edge_fer.errors import ModelError
-from edge_fer.settings import Vision
 from edge_fer.types import Box
 from edge_fer.vision.align import five_points
 from edge_fer.vision.detect import Landmarker, find_landmarks

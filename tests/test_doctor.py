@@ -5,8 +5,8 @@ import json
 import pytest
 
 from edge_fer.cli import main
+from edge_fer.config.settings import Settings
 from edge_fer.measure import doctor
-from edge_fer.settings import Settings
 
 
 def findings(settings=None, **tree):

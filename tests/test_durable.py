@@ -13,11 +13,11 @@ import pytest
 from keeping import NOWHERE, durable, fill, ids, keep, kept_outbox, names
 from talk import collect, listening, send, until, until_acked, warnings
 
+from edge_fer.config.settings import Mqtt
 from edge_fer.delivery.limits import Bounds, outbox_folder
 from edge_fer.delivery.message import Message
 from edge_fer.delivery.outbox import Outbox
 from edge_fer.delivery.store import Row, Store
-from edge_fer.settings import Mqtt
 from tools.torture.kills import Torture, publisher_round
 from tools.torture.victim import MAX_UNACKED
 

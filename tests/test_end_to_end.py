@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from talk import DEADLINE_S, command, until
 from tiny_model import write_tiny_model
 
-from edge_fer.delivery.broker import parse_broker
+from edge_fer.config.broker_url import parse_broker
 from edge_fer.delivery.subscriber import subscribe
 from edge_fer.delivery.wire import schemas
 from edge_fer.emotion.card import sha256_of

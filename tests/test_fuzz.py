@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_fer.delivery.broker import parse_broker
+from edge_fer.config.broker_url import parse_broker
 from edge_fer.emotion.card import Card, read_card
 from edge_fer.errors import ConfigError, DataError, ModelError
 from tools.fuzz import datasets, files, parsers

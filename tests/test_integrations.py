@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from edge_fer.daemon.config import load
-from edge_fer.daemon.options import OPTIONS
+from edge_fer.config.load import load
+from edge_fer.config.options import OPTIONS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -26,7 +26,7 @@ from talk import (
     warnings,
 )
 
-from edge_fer.delivery.broker import Broker, parse_broker
+from edge_fer.config.broker_url import Broker, parse_broker
 from edge_fer.delivery.link import Link
 from edge_fer.delivery.mqtt import RETRY_MAX_S, RETRY_MIN_S, pause_s, probe
 from edge_fer.errors import BrokerError, ConfigError

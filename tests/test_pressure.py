@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fakes.scripted import BrightDetector, scene
 
+from edge_fer.config.settings import Settings, Vision
 from edge_fer.daemon.pressure import (
     CALM_S,
     HIGH,
@@ -17,7 +18,6 @@ from edge_fer.daemon.pressure import (
     Pressure,
     is_hot,
 )
-from edge_fer.settings import Settings, Vision
 from edge_fer.types import Box
 
 FPS = 10

@@ -13,10 +13,10 @@ from manager import carphone, rig  # noqa: F401  fixtures
 from talk import DEADLINE_S, command, listening, until
 
 from edge_fer.cli import main
+from edge_fer.config.settings import Tracking
 from edge_fer.daemon.stats import Stats
 from edge_fer.delivery import wire
 from edge_fer.delivery.leaves import NUMBERS, TOPICS, leaves
-from edge_fer.settings import Tracking
 from edge_fer.types import Box
 from edge_fer.vision.track import Tracker
 

@@ -15,7 +15,7 @@ from conftest import Mosquitto
 from keeping import durable
 from talk import ME, collect, listening, publisher, send, until, until_acked, warnings
 
-from edge_fer.delivery.broker import parse_broker
+from edge_fer.config.broker_url import parse_broker
 from edge_fer.delivery.message import Message
 from edge_fer.delivery.mqtt import probe
 from edge_fer.delivery.store import Row, Store

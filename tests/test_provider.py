@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tiny_model import write_tiny_model
 
+from edge_fer.config.load import load
 from edge_fer.daemon.build import build_classifier
-from edge_fer.daemon.config import load
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.compiled import compile_model, engine_folder

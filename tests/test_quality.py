@@ -9,7 +9,7 @@ from faces import portrait  # noqa: F401  fixture
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_fer import settings
+from edge_fer.config import settings
 from edge_fer.emotion.card import Framing
 from edge_fer.errors import ModelError
 from edge_fer.types import Outcome, Quality

@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_fer.cli import build_parser
-from edge_fer.daemon.config import load
-from edge_fer.daemon.options import OPTIONS
-from edge_fer.daemon.render import render, schema
-from edge_fer.daemon.sources import tomllib
+from edge_fer.config.load import load, tomllib
+from edge_fer.config.options import OPTIONS
+from edge_fer.config.render import render, schema
+from edge_fer.config.settings import Camera, Mqtt, Settings, Smoothing
 from edge_fer.errors import ConfigError
-from edge_fer.settings import Camera, Mqtt, Settings, Smoothing
 
 ROOT = Path(__file__).parent.parent
 

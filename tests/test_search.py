@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fakes.scripted import BrightDetector, scene
 
-from edge_fer.settings import Settings, Tracking, Vision
+from edge_fer.config.settings import Settings, Tracking, Vision
 from edge_fer.types import Box, Outcome
 from edge_fer.vision.search import TrackingSearch
 from edge_fer.vision.tiles import plan_tiles

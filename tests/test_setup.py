@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from edge_fer.cli import main
+from edge_fer.config.load import load
+from edge_fer.config.settings import Settings
 from edge_fer.daemon import nearby
-from edge_fer.daemon.config import load
 from edge_fer.daemon.installing import read_present, write_config, write_password
 from edge_fer.errors import ConfigError
 from edge_fer.measure.demo import PrivateBroker
-from edge_fer.settings import Settings
 
 
 @pytest.fixture(scope="module")

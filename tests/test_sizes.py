@@ -8,8 +8,8 @@ import pytest
 from tiny_model import write_tiny_model
 
 from edge_fer.cli import main
+from edge_fer.config.load import load
 from edge_fer.daemon.build import build_classifier, build_pipeline, build_service
-from edge_fer.daemon.config import load
 from edge_fer.daemon.service import Switch
 from edge_fer.daemon.sizing import pick_size, time_sizes
 from edge_fer.emotion.card import Golden, read_card

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_fer import settings
+from edge_fer.config import settings
 from edge_fer.emotion.smooth import Smoother
 from edge_fer.types import Outcome, Phase
 

@@ -25,9 +25,9 @@ from talk import DEADLINE_S, publisher, until
 
 from edge_fer.cameras import open_camera
 from edge_fer.cli import main
-from edge_fer.daemon.config import load
-from edge_fer.daemon.options import OPTIONS
-from edge_fer.delivery.broker import parse_brokers
+from edge_fer.config.broker_url import parse_brokers
+from edge_fer.config.load import load
+from edge_fer.config.options import OPTIONS
 from tools import ports
 from tools.site.__main__ import ROOT, pages
 

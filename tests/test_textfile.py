@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from talk import warnings
 
-from edge_fer.daemon.config import load
+from edge_fer.config.load import load
 from edge_fer.daemon.stats import Stats
 from edge_fer.delivery.leaves import NUMBERS
 from edge_fer.delivery.textfile import Textfile

@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from edge_fer import settings
+from edge_fer.config import settings
 from edge_fer.types import Box, Outcome
 from edge_fer.vision.track import Tracker
 

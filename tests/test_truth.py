@@ -5,9 +5,9 @@ import json
 import pytest
 
 from edge_fer.cameras import open_camera
+from edge_fer.config.settings import Camera
 from edge_fer.errors import DataError
 from edge_fer.measure.truth import Fit, fit, read_truth, total
-from edge_fer.settings import Camera
 from edge_fer.types import Box, Outcome, Report, Verdict
 from tools.against import BOXES, find_clips
 

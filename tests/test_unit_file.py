@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_fer.daemon.options import OPTIONS
+from edge_fer.config.broker_url import CREDENTIAL
+from edge_fer.config.options import OPTIONS
 from edge_fer.daemon.service import CLOSE_S, TICK_S
 from edge_fer.daemon.systemd import RELOAD_S
 from edge_fer.daemon.systemd import SEND_S as NOTIFY_S
-from edge_fer.delivery.broker import CREDENTIAL
 from edge_fer.errors import CameraError, ConfigError
 
 UNIT = Path(__file__).parent.parent / "deploy" / "systemd" / "edge-fer.service"

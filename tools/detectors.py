@@ -18,11 +18,11 @@ from typing import NamedTuple
 import numpy as np
 
 from edge_fer.cameras import open_camera
+from edge_fer.config.settings import Camera, Vision
 from edge_fer.emotion.card import sha256_of
 from edge_fer.errors import EdgeFerError
 from edge_fer.measure.landmarks import percent_of_ipd
 from edge_fer.measure.speed import ratio
-from edge_fer.settings import Camera, Vision
 from edge_fer.types import Box, Luma
 from edge_fer.vision.detect import HogDetector, Landmarker
 from edge_fer.vision.detector import Detector, find_whole

@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.cameras import open_camera
+from edge_fer.config.settings import Camera, Settings
 from edge_fer.emotion.card import Framing, sha256_of
 from edge_fer.emotion.classify import Classifier
 from edge_fer.errors import EdgeFerError
 from edge_fer.measure.aligned import BORDER, SIDE
 from edge_fer.measure.dataset import Dataset, load
 from edge_fer.measure.ferplus import by_majority
-from edge_fer.settings import Camera, Settings
 from edge_fer.types import Luma, Outcome, Points, Quality
 from edge_fer.vision.align import Aligner
 from edge_fer.vision.detect import HogDetector, Landmarker

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, NamedTuple, TypeVar, cast
 
+from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.errors import CameraError, ConfigError
-from edge_fer.settings import Camera as CameraSettings
 from edge_fer.types import Frame, Luma
 
 CAMERAS = {

@@ -17,9 +17,9 @@ import numpy as np
 
 from edge_fer.cameras import Camera, Reading
 from edge_fer.cameras.jpeg import is_cut_short
+from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.errors import CameraError
 from edge_fer.opencv import quiet
-from edge_fer.settings import Camera as CameraSettings
 from edge_fer.types import Luma
 
 PICTURES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from edge_fer.cameras import Camera, Reading, without_password
+from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.errors import ConfigError
 from edge_fer.opencv import quiet
-from edge_fer.settings import Camera as CameraSettings
 from edge_fer.types import Luma
 
 CSI = (

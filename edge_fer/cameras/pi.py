@@ -14,8 +14,8 @@ from typing import Any
 
 from edge_fer.cameras import Camera, Reading
 from edge_fer.cameras.luma import luma_of_plane
+from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.errors import ConfigError
-from edge_fer.settings import Camera as CameraSettings
 
 LORES_FROM_PX = 1280
 """Width of `main` from which there is a `lores` of half its size: of less it saves nothing."""

@@ -24,9 +24,9 @@ import numpy as np
 
 from edge_fer.cameras import Camera, Reading
 from edge_fer.cameras.luma import luma_of_plane
+from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.errors import ConfigError
 from edge_fer.opencv import quiet
-from edge_fer.settings import Camera as CameraSettings
 from edge_fer.types import Luma
 
 WANTED = ("YUYV", "GREY", "NV12", "YU12", "UYVY", "MJPG")

@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     from edge_fer.cameras import open_camera
-    from edge_fer.daemon.config import require_acknowledged
+    from edge_fer.config.load import require_acknowledged
     from edge_fer.measure.bench import Wish, bench
 
     settings = read_settings(arguments)

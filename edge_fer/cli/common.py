@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge_fer.settings import Settings
+    from edge_fer.config.settings import Settings
 
 
 def add_camera(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def read_settings(arguments: argparse.Namespace) -> "Settings":
     Raises:
         ConfigError: with one line a mistake.
     """
-    from edge_fer.daemon.config import load
+    from edge_fer.config.load import load
 
     overrides = list(arguments.set)
     shorthands = {"camera": "camera.source", "mqtt": "mqtt.brokers", "model": "model.path"}

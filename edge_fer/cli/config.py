@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigError: the settings in effect were asked for, and hold mistakes.
     """
-    from edge_fer.daemon.render import render, schema
+    from edge_fer.config.render import render, schema
     from edge_fer.delivery.leaves import leaves
 
     given = arguments.config or arguments.set

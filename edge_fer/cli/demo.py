@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from edge_fer.cameras import open_camera, without_password
-    from edge_fer.daemon.config import require_acknowledged
+    from edge_fer.config.load import require_acknowledged
     from edge_fer.measure.demo import PrivateBroker, run_daemon
 
     settings = read_settings(arguments)

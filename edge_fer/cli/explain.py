@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from edge_fer.cli.common import add_camera, add_json, add_max_frames, read_settings
 
 if TYPE_CHECKING:
-    from edge_fer.settings import Settings
+    from edge_fer.config.settings import Settings
     from edge_fer.types import Report, Verdict
 
 HELP = "say why each face did or did not become an event"
@@ -30,8 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
         EdgeFerError: a setting, the model or the camera is at fault.
     """
     from edge_fer.cameras import open_camera
+    from edge_fer.config.load import require_acknowledged
     from edge_fer.daemon.build import build_classifier, build_pipeline
-    from edge_fer.daemon.config import require_acknowledged
 
     settings = read_settings(arguments)
     require_acknowledged(settings)

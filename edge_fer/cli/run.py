@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
         EdgeFerError: a setting, the model, the camera or, at the end, the broker is at fault.
     """
     from edge_fer.cli import set_up_logging
+    from edge_fer.config.load import device_name, require_acknowledged
     from edge_fer.daemon.build import build_service
-    from edge_fer.daemon.config import device_name, require_acknowledged
     from edge_fer.daemon.mark import mark_of
     from edge_fer.daemon.switch import Switch, signals
 

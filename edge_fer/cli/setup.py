@@ -10,8 +10,8 @@ from edge_fer.cli.questions import ask, ask_password, choose, confirm
 from edge_fer.errors import BrokerError, CameraError, ConfigError
 
 if TYPE_CHECKING:
+    from edge_fer.config.settings import Settings
     from edge_fer.daemon.checks import Finding
-    from edge_fer.settings import Settings
 
 HELP = "ask what is needed, write the configuration, start the service"
 DESCRIPTION = (
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         EdgeFerError: an answer is no good, a part does not work, or nothing may be written.
     """
-    from edge_fer.daemon.config import SYSTEM_FILE
+    from edge_fer.config.load import SYSTEM_FILE
     from edge_fer.daemon.installing import read_present
 
     target: Path = arguments.config or SYSTEM_FILE
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _decide(arguments: argparse.Namespace, target: Path) -> "tuple[Settings, str | None]":
     """The settings to write, tried, and the broker's password where one was given."""
-    from edge_fer.delivery.broker import read_password
+    from edge_fer.config.broker_url import read_password
 
     password = read_password(str(arguments.password_file)) if arguments.password_file else None
     given = {
@@ -101,7 +101,7 @@ def _assign(option: str, value: str | list[str]) -> str:
 
 def _settings(base: Path, overrides: Sequence[str]) -> "Settings":
     """Those of the file and these; without the environment, which is not the file's."""
-    from edge_fer.daemon.config import load, require_acknowledged
+    from edge_fer.config.load import load, require_acknowledged
 
     settings = load(base if base.exists() else Path("/dev/null"), overrides, environ={})
     require_acknowledged(settings)
@@ -109,9 +109,9 @@ def _settings(base: Path, overrides: Sequence[str]) -> "Settings":
 
 
 def _ask_use(base: Path, overrides: Sequence[str]) -> str:
-    from edge_fer.daemon.config import PROHIBITED
+    from edge_fer.config.load import PROHIBITED
+    from edge_fer.config.options import OPTIONS
     from edge_fer.daemon.installing import read_present
-    from edge_fer.daemon.options import OPTIONS
 
     uses = OPTIONS["privacy"]["acknowledge_use"].choices
     print(
@@ -148,10 +148,10 @@ def _ask_broker(
     base: Path, overrides: Sequence[str], password: str | None
 ) -> tuple[str, str | None]:
     """The brokers as an assignment, and the password where another than before is given."""
+    from edge_fer.config.broker_url import parse_broker
     from edge_fer.daemon.checks import try_broker
     from edge_fer.daemon.installing import password_home
     from edge_fer.daemon.nearby import find_brokers
-    from edge_fer.delivery.broker import parse_broker
 
     print("\nThe broker: a number of these, or mqtt://[user@]host[:port], mqtts:// with TLS.")
     before = _settings(base, overrides)
@@ -227,7 +227,7 @@ def _write(target: Path, settings: "Settings", password: str | None) -> None:
 
 
 def _start(target: Path, *, asking: bool) -> None:
-    from edge_fer.daemon.config import SYSTEM_FILE
+    from edge_fer.config.load import SYSTEM_FILE
     from edge_fer.daemon.installing import can_start, start_service
 
     if target != SYSTEM_FILE or not can_start():

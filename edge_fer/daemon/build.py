@@ -8,7 +8,8 @@ import msgspec
 
 from edge_fer import __version__
 from edge_fer.cameras import open_camera
-from edge_fer.daemon.config import device_name, require_acknowledged
+from edge_fer.config.load import device_name, require_acknowledged
+from edge_fer.config.settings import Quality, Settings
 from edge_fer.daemon.parts import Parts
 from edge_fer.daemon.pipeline import Pipeline
 from edge_fer.daemon.pressure import Pace, PacedSearch, temperature
@@ -23,7 +24,6 @@ from edge_fer.delivery.publisher import Publisher
 from edge_fer.emotion.card import Card, find_model
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.compiled import cache_folder
-from edge_fer.settings import Quality, Settings
 from edge_fer.vision.align import Aligner
 from edge_fer.vision.detect import HogDetector, Landmarker
 from edge_fer.vision.detectors import build_detector

@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Iterator
 
 from edge_fer.cameras import open_camera, without_password
+from edge_fer.config.broker_url import parse_broker, read_password, tls_context
+from edge_fer.config.load import require_acknowledged
+from edge_fer.config.settings import Settings, Vision
 from edge_fer.daemon.build import build_classifier
-from edge_fer.daemon.config import require_acknowledged
 from edge_fer.daemon.installing import CREDENTIAL
-from edge_fer.delivery.broker import parse_broker, read_password, tls_context
 from edge_fer.delivery.mqtt import probe
 from edge_fer.errors import EdgeFerError
-from edge_fer.settings import Settings, Vision
 from edge_fer.vision.detect import Landmarker
 from edge_fer.vision.detectors import build_detector
 from edge_fer.vision.scan import round_s

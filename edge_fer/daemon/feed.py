@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 
 from edge_fer.cameras import Camera
+from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.errors import EdgeFerError
-from edge_fer.settings import Camera as CameraSettings
 from edge_fer.types import Frame
 
 FILE_GAP_S = 10.0

@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from edge_fer.daemon.config import SYSTEM_FILE, load
-from edge_fer.daemon.render import render
+from edge_fer.config.load import SYSTEM_FILE, load
+from edge_fer.config.render import render
+from edge_fer.config.settings import Settings
 from edge_fer.errors import ConfigError, EdgeFerError
-from edge_fer.settings import Settings
 
 CREDENTIAL: Final = Path("/etc/credstore/edge-fer.mqtt-password")
 """Where the unit file has systemd take the broker's password from."""

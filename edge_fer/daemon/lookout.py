@@ -7,13 +7,13 @@ import logging
 import time
 
 from edge_fer.cameras import Camera
+from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.daemon.health import Darkness, Outage
 from edge_fer.daemon.parts import Parts
 from edge_fer.daemon.pressure import LEVELS, Pace, Pressure
 from edge_fer.daemon.stats import Stats
 from edge_fer.daemon.watch import Watch
 from edge_fer.errors import CameraError
-from edge_fer.settings import Camera as CameraSettings
 from edge_fer.types import Frame
 
 log = logging.getLogger(__name__)

@@ -4,10 +4,10 @@ import os
 import threading
 from pathlib import Path
 
-from edge_fer.daemon.config import device_name
+from edge_fer.config.load import device_name
+from edge_fer.config.settings import Settings
 from edge_fer.delivery.limits import outbox_folder
 from edge_fer.delivery.payload import client_id
-from edge_fer.settings import Settings
 
 
 class Mark:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from edge_fer import settings
+from edge_fer.config import settings
 from edge_fer.emotion.smooth import Judgement, Smoother
 from edge_fer.types import (
     Box,

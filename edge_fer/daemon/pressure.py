@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_fer import sysfs
-from edge_fer.settings import Settings, Vision
+from edge_fer.config.settings import Settings, Vision
 from edge_fer.types import Box, Detection, Luma
 from edge_fer.vision.detector import Detector
 from edge_fer.vision.scan import Scanner

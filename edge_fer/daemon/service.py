@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable
 
-from edge_fer.daemon.config import device_name
+from edge_fer.config.load import device_name
 from edge_fer.daemon.feed import Feed, patience_s
 from edge_fer.daemon.lookout import Lookout, look_out
 from edge_fer.daemon.mark import mark_of

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from edge_fer.delivery.broker import parse_brokers, password_path, read_password, tls_context
+from edge_fer.config.broker_url import parse_brokers, password_path, read_password, tls_context
+from edge_fer.config.settings import Mqtt
 from edge_fer.delivery.faults import Faults
 from edge_fer.delivery.keeper import Keeper
 from edge_fer.delivery.latest import Latest
@@ -23,7 +24,6 @@ from edge_fer.delivery.mqtt import ANSWERS, Callbacks, Caller, Connection
 from edge_fer.delivery.outbox import Outbox
 from edge_fer.delivery.turns import Turns
 from edge_fer.errors import ConfigError
-from edge_fer.settings import Mqtt
 
 FAREWELL_S = 0.5
 """Longest wait for the receipt of the last message; hanging up earlier could cost it."""

@@ -15,11 +15,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from edge_fer.config.settings import HomeAssistant
 from edge_fer.delivery import entities
 from edge_fer.delivery.entities import Entity
 from edge_fer.delivery.message import Message
 from edge_fer.delivery.payload import Identity
-from edge_fer.publishing import HomeAssistant
 
 MISSED: Final = 3
 """Messages that may be missing in a row before what they say counts as unknown."""

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge_fer.settings import Mqtt
+from edge_fer.config.settings import Mqtt
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

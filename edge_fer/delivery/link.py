@@ -19,7 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from edge_fer.delivery.broker import Broker
+from edge_fer.config.broker_url import Broker
 from edge_fer.delivery.message import Message
 from edge_fer.delivery.refusals import UNSUPPORTED_PROTOCOL, refusal, silent, unreachable
 from edge_fer.errors import BrokerError

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from edge_fer.delivery.broker import Broker
+from edge_fer.config.broker_url import Broker
 from edge_fer.delivery.faults import Faults
 from edge_fer.delivery.link import ANSWERS as ANSWERS
 from edge_fer.delivery.link import V3, V5, Link, Protocol

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from edge_fer.config.settings import Mqtt
 from edge_fer.delivery import payload
 from edge_fer.delivery.aggregate import Summary
 from edge_fer.delivery.commands import Commands
@@ -14,7 +15,6 @@ from edge_fer.delivery.courier import Courier
 from edge_fer.delivery.discovery import Announcement
 from edge_fer.delivery.message import Message
 from edge_fer.delivery.payload import Identity
-from edge_fer.settings import Mqtt
 from edge_fer.types import Event, Presence
 
 

@@ -2,7 +2,7 @@
 
 import ssl
 
-from edge_fer.delivery.broker import Broker
+from edge_fer.config.broker_url import Broker
 
 UNSUPPORTED_PROTOCOL = 132
 _CREDENTIALS = (134, 135)

@@ -6,7 +6,7 @@ import ssl
 import threading
 from collections.abc import Iterator, Sequence
 
-from edge_fer.delivery.broker import Broker
+from edge_fer.config.broker_url import Broker
 from edge_fer.delivery.message import Message
 from edge_fer.delivery.mqtt import Callbacks, Caller, Connection, probe
 from edge_fer.errors import BrokerError

@@ -5,7 +5,7 @@ The EMA is by half-life in seconds, so that behaviour does not change with the f
 
 import dataclasses
 
-from edge_fer import settings
+from edge_fer.config import settings
 from edge_fer.emotion.labels import UNCERTAIN
 from edge_fer.types import Outcome, Phase, Scores
 

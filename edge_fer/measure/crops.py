@@ -5,9 +5,9 @@ from typing import Literal
 
 import numpy as np
 
+from edge_fer.config.settings import Vision
 from edge_fer.emotion.card import Framing
 from edge_fer.measure.aligned import StillAligner
-from edge_fer.settings import Vision
 from edge_fer.types import Luma
 from edge_fer.vision.align import Aligner
 from edge_fer.vision.detect import HogDetector, Landmarker

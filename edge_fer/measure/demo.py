@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_fer.delivery.broker import parse_broker
+from edge_fer.config.broker_url import parse_broker
 from edge_fer.delivery.subscriber import subscribe
 from edge_fer.errors import BrokerError
 

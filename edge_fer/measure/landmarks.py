@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.cameras import open_camera
+from edge_fer.config.settings import Camera, Vision
 from edge_fer.daemon.timing import interleave
 from edge_fer.errors import DataError, ModelError
 from edge_fer.measure.speed import ratio
-from edge_fer.settings import Camera, Vision
 from edge_fer.types import Box, Luma, Points
 from edge_fer.vision.align import five_points
 from edge_fer.vision.detect import SMALLEST_PX, HogDetector, Landmarker

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from edge_fer.settings import Vision
+from edge_fer.config.settings import Vision
 from edge_fer.types import Box, Outcome, Verdict
 from edge_fer.vision.track import Track, Tracker
 

@@ -1,6 +1,6 @@
 """The detector that vision.detector names; a library is imported only where it is used."""
 
-from edge_fer.settings import Vision
+from edge_fer.config.settings import Vision
 from edge_fer.vision.detector import Detector
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer import settings
+from edge_fer.config import settings
 from edge_fer.types import Luma, Outcome, Points, Quality
 from edge_fer.vision.pixels import resize_square
 

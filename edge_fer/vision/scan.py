@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge_fer.settings import Vision
+from edge_fer.config.settings import Vision
 from edge_fer.types import Box, Detection, Luma
 from edge_fer.vision.detector import Detector, find_whole
 from edge_fer.vision.motion import Cells, Motion

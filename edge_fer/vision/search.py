@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from edge_fer.settings import Settings
+from edge_fer.config.settings import Settings
 from edge_fer.types import Box, Luma, Verdict
 from edge_fer.vision.admit import admit, refusal
 from edge_fer.vision.detector import Detector, find_whole

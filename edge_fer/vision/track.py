@@ -7,7 +7,7 @@ import dataclasses
 import secrets
 from collections.abc import Callable, Sequence
 
-from edge_fer import settings
+from edge_fer.config import settings
 from edge_fer.types import Box, Outcome
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.cameras import Camera, Reading
-from edge_fer.settings import Camera as CameraSettings
+from edge_fer.config.settings import Camera as CameraSettings
 
 WRITER = """
 import array, fcntl, os, sys, termios, time

@@ -6,7 +6,7 @@ import msgspec
 
 from edge_fer.cameras import Camera, Reading
 from edge_fer.cameras.file import FileCamera
-from edge_fer.settings import Camera as CameraSettings
+from edge_fer.config.settings import Camera as CameraSettings
 
 
 class Replay(Camera):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.sections import Smoothing
+from edge_fer.config.settings import Smoothing
 from tools.arm64.side import Event, Played
 
 TOLERANCE = round((Smoothing().enter - Smoothing().leave) / 2, 6)

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.cameras import open_camera
+from edge_fer.config.load import load
 from edge_fer.daemon.build import build_classifier
-from edge_fer.daemon.config import load
 from edge_fer.types import Box, Detection, Frame, Luma
 from edge_fer.vision.align import Aligner
 from edge_fer.vision.detect import Landmarker

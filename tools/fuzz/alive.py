@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_fer.delivery.broker import parse_broker
+from edge_fer.config.broker_url import parse_broker
 from edge_fer.delivery.message import Message
 from edge_fer.delivery.subscriber import subscribe
 from edge_fer.emotion.card import find_model

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.cameras import open_camera
+from edge_fer.config.settings import Camera
 from edge_fer.emotion.card import find_model
 from edge_fer.emotion.classify import Classifier
 from edge_fer.opencv import quiet
-from edge_fer.settings import Camera
 from tools.fuzz.mutate import mutate
 from tools.fuzz.parsers import CARD_WORDS, card_seeds
 from tools.fuzz.verdict import judge

@@ -12,17 +12,17 @@ import numpy as np
 
 from edge_fer.cameras import open_camera
 from edge_fer.cameras.jpeg import is_cut_short
-from edge_fer.daemon import config
-from edge_fer.daemon.options import OPTIONS
-from edge_fer.daemon.render import render
-from edge_fer.delivery.broker import parse_broker, read_password
+from edge_fer.config import load
+from edge_fer.config.broker_url import parse_broker, read_password
+from edge_fer.config.options import OPTIONS
+from edge_fer.config.render import render
+from edge_fer.config.settings import Camera
 from edge_fer.delivery.commands import Commands
 from edge_fer.delivery.message import Message
 from edge_fer.delivery.payload import Identity
 from edge_fer.emotion.card import Card, Input, find_model, read_card
 from edge_fer.emotion.labels import LABELS
 from edge_fer.measure import saved
-from edge_fer.settings import Camera
 from tools.fuzz.mutate import mutate
 from tools.fuzz.verdict import judge
 
@@ -103,7 +103,7 @@ def _config(path: Path) -> Target:
     whole = [line for line in render().splitlines() if line and not line.startswith("#")]
     sections = "\n".join(whole).split("\n[")
     seeds = [f"[{text.removeprefix('[')}\n".encode() for text in sections]
-    return _file(path, seeds, lambda path: config.load(path, (), {}), WORDS, several=True)
+    return _file(path, seeds, lambda path: load.load(path, (), {}), WORDS, several=True)
 
 
 def _override() -> Target:
@@ -113,7 +113,7 @@ def _override() -> Target:
     ]  # fmt: skip
 
     def read(data: bytes) -> object:
-        return config.load(None, [data.decode("utf-8", "surrogateescape")], {})
+        return load.load(None, [data.decode("utf-8", "surrogateescape")], {})
 
     return Target(seeds, read, WORDS, several=True)
 
@@ -123,7 +123,7 @@ def _environment() -> Target:
 
     def read(data: bytes) -> object:
         name, _, value = data.decode("utf-8", "surrogateescape").partition("\n")
-        return config.load(None, (), {name: value})
+        return load.load(None, (), {name: value})
 
     return Target(seeds, read, WORDS, several=True)
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from paho.mqtt import publish
 
+from edge_fer.config.settings import HomeAssistant
 from edge_fer.delivery import payload
 from edge_fer.delivery.aggregate import Summary
 from edge_fer.delivery.discovery import Announcement, Facts, announce
 from edge_fer.delivery.payload import Identity, Message
 from edge_fer.emotion.labels import FER2013_LABELS, LABELS, UNCERTAIN
-from edge_fer.publishing import HomeAssistant
 from edge_fer.types import Box, Presence
 from tools.daemon import Daemon
 from tools.homeassistant.house import House

@@ -20,7 +20,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge_fer.delivery.broker import parse_broker
+from edge_fer.config.broker_url import parse_broker
 from edge_fer.delivery.leaves import NUMBERS
 from edge_fer.delivery.subscriber import subscribe
 from edge_fer.delivery.textfile import Textfile

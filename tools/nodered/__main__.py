@@ -22,7 +22,7 @@ from typing import Any
 
 from paho.mqtt import publish
 
-from edge_fer.delivery.broker import parse_broker
+from edge_fer.config.broker_url import parse_broker
 from edge_fer.delivery.subscriber import subscribe
 from edge_fer.measure.demo import PrivateBroker
 from tools.daemon import ROOT, Daemon

@@ -21,10 +21,10 @@ import numpy as np
 
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.cameras.pi import PiCamera
+from edge_fer.config.load import load
+from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.daemon.build import build_classifier, build_pipeline
-from edge_fer.daemon.config import load
 from edge_fer.daemon.pipeline import Pipeline
-from edge_fer.settings import Camera as CameraSettings
 from edge_fer.types import Box, Event, Frame
 from edge_fer.vision.detect import HogDetector
 from edge_fer.vision.tiles import plan_tiles

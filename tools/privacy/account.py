@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.cameras import open_camera
-from edge_fer.settings import Camera
+from edge_fer.config.settings import Camera
 from tools.privacy import trace
 from tools.privacy.contents import Contents, Pixels
 from tools.privacy.judge import Sinks

@@ -17,7 +17,7 @@ from pathlib import Path
 from edge_fer.cameras import CAMERAS, Reading
 from edge_fer.cameras.file import FileCamera
 from edge_fer.cli import main
-from edge_fer.settings import Camera
+from edge_fer.config.settings import Camera
 from edge_fer.types import Luma
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_fer.delivery.broker import parse_broker
+from edge_fer.config.broker_url import parse_broker
 from edge_fer.delivery.subscriber import subscribe
 from edge_fer.measure.demo import PrivateBroker
 from tools.progress import Progress, StepError

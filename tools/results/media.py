@@ -13,8 +13,8 @@ import dlib
 import numpy as np
 
 from edge_fer.cameras import open_camera
+from edge_fer.config.settings import Camera
 from edge_fer.errors import DataError
-from edge_fer.settings import Camera
 from edge_fer.types import Box, Frame, Luma
 from edge_fer.vision.pixels import read_grey
 

@@ -31,8 +31,8 @@ def main() -> None:
     """Load as `edge-fer run` does, look at the frames, tell."""
     times = {"python": _age()}
     # Loading is what is measured.
+    from edge_fer.config.load import load
     from edge_fer.daemon.build import build_classifier, build_pipeline
-    from edge_fer.daemon.config import load
     from edge_fer.daemon.memory import release
 
     clip, *options = sys.argv[1:]
@@ -62,7 +62,7 @@ def _raw() -> Iterator[Frame]:
 
 def _played(clip: str) -> Iterator[Frame]:
     from edge_fer.cameras import open_camera
-    from edge_fer.settings import Camera
+    from edge_fer.config.settings import Camera
 
     with open_camera(Camera(source=f"file:{clip}")) as camera:
         yield from camera

@@ -16,8 +16,8 @@ import numpy as np
 
 from edge_fer.cameras import CAMERAS, Reading
 from edge_fer.cli import main
+from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.errors import CameraError
-from edge_fer.settings import Camera as CameraSettings
 from tools.torture.looped import LoopCamera
 
 THERE_S, AWAY_S = 14, 6

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edge_fer.daemon.config import load
-from edge_fer.settings import Settings
+from edge_fer.config.load import load
+from edge_fer.config.settings import Settings
 from tools.systemd.finding import Finding, same
 from tools.systemd.life import events, listening
 from tools.systemd.machine import HERE, NAME, Machine, booted

@@ -16,10 +16,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge_fer.config.settings import Mqtt
 from edge_fer.delivery import mqtt
 from edge_fer.delivery.payload import Identity
 from edge_fer.delivery.publisher import Publisher
-from edge_fer.settings import Mqtt
 from tools.proofs import Proof, save
 from tools.torture import villain
 from tools.torture.mosquitto import Broker, Witness

@@ -28,10 +28,10 @@ import cv2
 import msgspec
 
 from edge_fer.cameras import open_camera
-from edge_fer.delivery.broker import parse_broker
+from edge_fer.config.broker_url import parse_broker
+from edge_fer.config.settings import Camera
 from edge_fer.delivery.message import Message
 from edge_fer.delivery.subscriber import subscribe
-from edge_fer.settings import Camera
 from tools.proofs import Proof, save
 from tools.torture.mosquitto import Broker
 

@@ -11,9 +11,9 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from edge_fer.config.settings import Mqtt
 from edge_fer.delivery.payload import Identity
 from edge_fer.delivery.publisher import Publisher
-from edge_fer.settings import Mqtt
 from edge_fer.types import Box, Event, Phase
 
 EVENT = Event("t1", Phase.BEGIN, "happy", None, 0.9, {"happy": 0.9}, Box(1, 2, 3, 4), 0)

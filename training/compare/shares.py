@@ -55,8 +55,8 @@ def shares(file: Path, model: Path, *, max_frames: int | None = None) -> Shares:
     """
     # Here, since the page that shows the record needs none of the daemon's libraries.
     from edge_fer.cameras import open_camera
+    from edge_fer.config.load import load
     from edge_fer.daemon.build import build_classifier, build_pipeline
-    from edge_fer.daemon.config import load
 
     options = (
         "privacy.acknowledge_use=research",

@@ -1,4 +1,4 @@
-"""What each option of `edge_fer.settings` may be, read from the structs themselves.
+"""What each option of `edge_fer.config.settings` may be, read from the structs themselves.
 
 One table for the reader, the default file and every message, so that none of them can
 disagree with the settings. It reads no file.
@@ -14,8 +14,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
+from edge_fer.config.settings import Settings
 from edge_fer.errors import printable
-from edge_fer.settings import Settings
 
 _LONGEST_SHOWN: Final = 100
 _PASSWORD: Final = re.compile(r"(://[^/@:]*):.*@", re.DOTALL)
@@ -40,7 +40,7 @@ class Option:
 
     @property
     def description(self) -> str:
-        """Meaning and unit, as written in `edge_fer.settings`."""
+        """Meaning and unit, as written in `edge_fer.config.settings`."""
         metas = (part for part in typing.get_args(self.hint) if isinstance(part, msgspec.Meta))
         return next((meta.description for meta in metas if meta.description), "")
 

@@ -1,6 +1,6 @@
 """The settings as texts for people and editors: the commented default file and a JSON Schema.
 
-Both come from `edge_fer.settings`; nothing about an option is written here.
+Both come from `edge_fer.config.settings`; nothing about an option is written here.
 """
 
 import json
@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from edge_fer.daemon.options import OPTIONS, Option
-from edge_fer.settings import Settings
+from edge_fer.config.options import OPTIONS, Option
+from edge_fer.config.settings import Settings
 
 _HEADER = """\
 The configuration of edge-fer: every option, what it means and what it may be.

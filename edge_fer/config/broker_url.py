@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from edge_fer.config.settings import Mqtt
 from edge_fer.errors import ConfigError
-from edge_fer.settings import Mqtt
 
 PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 DEFAULT_PORT = PORTS["mqtt"]
