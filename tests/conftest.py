@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge_fer.errors import ModelError
-from edge_fer.vision.detect import find_landmarks
+from edge_fer.vision.landmarks import find_landmarks
 from tools import ports
 
 STARTED_WITHIN_S = 10.0

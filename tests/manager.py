@@ -21,7 +21,7 @@ from talk import DEADLINE_S
 from tiny_model import write_tiny_model
 
 from edge_fer.errors import ModelError
-from edge_fer.vision.detect import find_landmarks
+from edge_fer.vision.landmarks import find_landmarks
 
 LAUNCH = """
 import sys

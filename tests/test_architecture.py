@@ -24,7 +24,7 @@ HOMES = {
         "cameras/v4l2.py",
         "measure/annotate.py",
     },
-    "dlib": {"vision/detect.py"},
+    "dlib": {"vision/dlib_hog.py"},
     "onnxruntime": {"emotion/session.py"},
     "paho": {"delivery/link.py"},
     "picamera2": {"cameras/pi.py"},
@@ -88,7 +88,7 @@ def test_the_core_has_no_thread_and_no_clock():
     assert {str(file): set() for file in core} == {
         str(file): clocks.intersection(imports(file)) for file in core
     }
-    pipeline = (PACKAGE / "daemon/pipeline.py").read_text()
+    pipeline = (PACKAGE / "pipeline.py").read_text()
     stopwatch = ("perf_counter()", "process_time()")
     assert pipeline.count(" time.") == sum(pipeline.count(f" time.{name}") for name in stopwatch)
 

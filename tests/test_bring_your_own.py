@@ -16,7 +16,7 @@ from edge_fer.cli import main
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import Classifier
 from edge_fer.errors import ModelError
-from edge_fer.vision.detect import find_landmarks
+from edge_fer.vision.landmarks import find_landmarks
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "docs/examples/foreign_model.py"

@@ -8,7 +8,7 @@ import pytest
 
 from edge_fer.config.settings import Settings, Vision
 from edge_fer.types import Box
-from edge_fer.vision.detect import HogDetector
+from edge_fer.vision.dlib_hog import HogDetector
 from edge_fer.vision.search import TrackingSearch
 from edge_fer.vision.tiles import Tile, plan_tiles
 

@@ -23,7 +23,7 @@ from edge_fer.delivery.wire import schemas
 from edge_fer.emotion.card import sha256_of
 from edge_fer.errors import ModelError
 from edge_fer.measure.demo import PrivateBroker
-from edge_fer.vision.detect import find_landmarks
+from edge_fer.vision.landmarks import find_landmarks
 
 
 @pytest.fixture(scope="module")

@@ -18,13 +18,13 @@ from edge_fer.config.settings import Quality, Settings
 from edge_fer.daemon.health import BLACK_S, STEADY_S, Darkness, Outage, is_black
 from edge_fer.daemon.lookout import Lookout, look_out
 from edge_fer.daemon.parts import Parts
-from edge_fer.daemon.pipeline import Pipeline
 from edge_fer.daemon.pressure import Pace
 from edge_fer.daemon.stats import Stats
 from edge_fer.daemon.systemd import Notifier
 from edge_fer.daemon.watch import Watch
 from edge_fer.emotion.card import Framing
 from edge_fer.errors import CameraError
+from edge_fer.pipeline import Pipeline
 from edge_fer.types import Box, Frame
 from edge_fer.vision.align import Aligner
 from edge_fer.vision.search import EveryFrame

@@ -7,8 +7,7 @@ import pytest
 from faces import portrait  # noqa: F401  fixtures
 
 from edge_fer.types import Box
-from edge_fer.vision.detect import HogDetector
-from edge_fer.vision.hog_box import SHIFT, STEP, brought_back, settled
+from edge_fer.vision.dlib_hog import SHIFT, STEP, HogDetector, brought_back, settled
 
 LEVELS = range(9)
 

@@ -12,13 +12,9 @@ from edge_fer.errors import ModelError
 from edge_fer.measure.landmark_training import train
 from edge_fer.measure.landmarks import MIN_FACE_PX, drawn_face, faces_of, percent_of_ipd, shrink
 from edge_fer.types import Box
-from edge_fer.vision.detect import (
-    Example,
-    HogDetector,
-    Landmarker,
-    train_landmarks,
-)  # fmt: skip
+from edge_fer.vision.dlib_hog import HogDetector
 from edge_fer.vision.landmark_file import LandmarkFile, Recipe, whole_file
+from edge_fer.vision.landmarks import Example, Landmarker, train_landmarks
 
 TINY = Recipe(cascades=3, trees=4, depth=2)
 

@@ -103,7 +103,7 @@ def test_the_watchdog_starves_when_a_stage_hangs(rig):  # noqa: F811
     """From some moment on landmarks never come; no timer feeds the watchdog meanwhile."""
     flag = rig.folder / "hang"
     hang = (
-        "import os, time, edge_fer.vision.detect as d\n"
+        "import os, time, edge_fer.vision.dlib_hog as d\n"
         "locate = d.Landmarker.locate\n"
         "def hang(*a):\n"
         f"    if os.path.exists({str(flag)!r}):\n"
@@ -125,7 +125,7 @@ def test_the_watchdog_starves_when_a_stage_hangs(rig):  # noqa: F811
 
 def test_a_live_camera_that_is_too_fast_for_the_device_is_looked_at_less(rig):  # noqa: F811
     slow = (
-        "import time, edge_fer.vision.detect as d\n"
+        "import time, edge_fer.vision.dlib_hog as d\n"
         "find = d.HogDetector.find\n"
         "d.HogDetector.find = lambda *a: (time.sleep(0.15), find(*a))[1]"
     )

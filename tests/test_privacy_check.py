@@ -14,7 +14,7 @@ from talk import ME
 from edge_fer.delivery import payload
 from edge_fer.errors import ModelError
 from edge_fer.types import Box, Event, Phase
-from edge_fer.vision.detect import find_landmarks
+from edge_fer.vision.landmarks import find_landmarks
 from tools.privacy import trace
 from tools.privacy.contents import Contents, Pixels
 from tools.privacy.judge import Sinks

@@ -14,7 +14,8 @@ from edge_fer.emotion.card import Framing
 from edge_fer.errors import ModelError
 from edge_fer.types import Outcome, Quality
 from edge_fer.vision.align import Aligner
-from edge_fer.vision.detect import HogDetector, Landmarker
+from edge_fer.vision.dlib_hog import HogDetector
+from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.quality import assess, refuse
 
 FRAMING = Framing().points

@@ -13,7 +13,7 @@ from edge_fer.measure.dataset import Dataset, load
 from edge_fer.measure.evaluate import evaluate
 from edge_fer.measure.ferplus import by_majority
 from edge_fer.measure.robustness import DISTURBANCES, alignment, robustness
-from edge_fer.vision.detect import find_landmarks
+from edge_fer.vision.landmarks import find_landmarks
 
 GREYS = np.stack([np.full((48, 48), value, np.uint8) for value in (60, 120, 180, 240)])
 

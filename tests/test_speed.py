@@ -92,7 +92,7 @@ def test_bench_gives_the_advice(capsys, tmp_path, pair):
     import cv2
 
     from edge_fer.errors import ModelError
-    from edge_fer.vision.detect import find_landmarks
+    from edge_fer.vision.landmarks import find_landmarks
 
     try:
         find_landmarks()

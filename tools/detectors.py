@@ -24,8 +24,9 @@ from edge_fer.errors import EdgeFerError
 from edge_fer.measure.landmarks import percent_of_ipd
 from edge_fer.measure.speed import ratio
 from edge_fer.types import Box, Luma
-from edge_fer.vision.detect import HogDetector, Landmarker
 from edge_fer.vision.detector import Detector, find_whole
+from edge_fer.vision.dlib_hog import HogDetector
+from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.pixels import rescale
 from edge_fer.vision.search import NEAR
 from edge_fer.vision.tiles import scaled_box

@@ -28,8 +28,9 @@ from edge_fer.measure.dataset import Dataset, load
 from edge_fer.measure.ferplus import by_majority
 from edge_fer.types import Luma, Outcome, Points, Quality
 from edge_fer.vision.align import Aligner
-from edge_fer.vision.detect import HogDetector, Landmarker
 from edge_fer.vision.detector import Detector, find_whole
+from edge_fer.vision.dlib_hog import HogDetector
+from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.pixels import resize_square
 from edge_fer.vision.quality import assess, refuse
 from edge_fer.vision.yunet import YuNetDetector

@@ -125,7 +125,7 @@ def _print(figures: dict[str, Any]) -> None:
 
 
 def _source(arguments: argparse.Namespace) -> Path:
-    from edge_fer.vision.detect import find_landmarks
+    from edge_fer.vision.landmarks import find_landmarks
 
     return _existing(arguments.source) if arguments.source else find_landmarks()
 

@@ -11,7 +11,6 @@ from edge_fer.cameras import open_camera
 from edge_fer.config.load import device_name, require_acknowledged
 from edge_fer.config.settings import Quality, Settings
 from edge_fer.daemon.parts import Parts
-from edge_fer.daemon.pipeline import Pipeline
 from edge_fer.daemon.pressure import Pace, PacedSearch, temperature
 from edge_fer.daemon.service import Service
 from edge_fer.daemon.sizing import pick_size, time_sizes
@@ -24,9 +23,11 @@ from edge_fer.delivery.publisher import Publisher
 from edge_fer.emotion.card import Card, find_model
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.compiled import cache_folder
+from edge_fer.pipeline import Pipeline
 from edge_fer.vision.align import Aligner
-from edge_fer.vision.detect import HogDetector, Landmarker
-from edge_fer.vision.detectors import build_detector
+from edge_fer.vision.detector import build_detector
+from edge_fer.vision.dlib_hog import HogDetector
+from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.search import EveryFrame, Search, TrackingSearch
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from edge_fer.daemon.build import build_classifier
 from edge_fer.daemon.installing import CREDENTIAL
 from edge_fer.delivery.mqtt import probe
 from edge_fer.errors import EdgeFerError
-from edge_fer.vision.detect import Landmarker
-from edge_fer.vision.detectors import build_detector
+from edge_fer.vision.detector import build_detector
+from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.scan import round_s
 from edge_fer.vision.tiles import plan_tiles
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from edge_fer.cameras import Camera
 from edge_fer.config.settings import Settings
-from edge_fer.daemon.pipeline import Pipeline
 from edge_fer.daemon.pressure import Pace
 from edge_fer.daemon.stats import Stats
 from edge_fer.daemon.telling import Teller
@@ -14,6 +13,7 @@ from edge_fer.daemon.watch import Watch
 from edge_fer.delivery.publisher import Publisher
 from edge_fer.emotion.card import Card
 from edge_fer.errors import EdgeFerError
+from edge_fer.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 

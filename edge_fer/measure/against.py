@@ -33,7 +33,7 @@ NONE = "none"
 
 
 class Processes(Protocol):
-    """A pipeline: `edge_fer.daemon.pipeline.Pipeline`, or a script of a test."""
+    """A pipeline: `edge_fer.pipeline.Pipeline`, or a script of a test."""
 
     def process(self, frame: Frame) -> Report:
         """Look at one frame."""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from edge_fer.emotion.card import Framing
 from edge_fer.types import Box, Luma, Points
 from edge_fer.vision.align import Aligner, five_points
-from edge_fer.vision.detect import HogDetector, Landmarker
+from edge_fer.vision.dlib_hog import HogDetector
+from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.pixels import resize_square
 
 SIDE = 192

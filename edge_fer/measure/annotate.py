@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.cameras import Camera
-from edge_fer.daemon.pipeline import Pipeline
 from edge_fer.errors import CameraError, ConfigError
+from edge_fer.pipeline import Pipeline
 from edge_fer.types import Frame, Report, Verdict
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}

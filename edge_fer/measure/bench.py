@@ -17,7 +17,6 @@ from edge_fer import __version__
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.config.settings import Settings
 from edge_fer.daemon.build import build_classifier, build_naive, build_pipeline
-from edge_fer.daemon.pipeline import STAGES, Pipeline
 from edge_fer.emotion.classify import Classifier
 from edge_fer.errors import BrokerError
 from edge_fer.measure.acks import Link, find_broker, measure_acks
@@ -30,6 +29,7 @@ from edge_fer.measure.speed import compare_precision
 from edge_fer.measure.steady import Strain, reasons
 from edge_fer.measure.usage import memory_mb, switches
 from edge_fer.measure.versus import check_models, compare_models
+from edge_fer.pipeline import STAGES, Pipeline
 
 SHOWN = (50, 95, 99)
 """Percentiles."""

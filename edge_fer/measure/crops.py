@@ -10,8 +10,9 @@ from edge_fer.emotion.card import Framing
 from edge_fer.measure.aligned import StillAligner
 from edge_fer.types import Luma
 from edge_fer.vision.align import Aligner
-from edge_fer.vision.detect import HogDetector, Landmarker
 from edge_fer.vision.detector import find_whole
+from edge_fer.vision.dlib_hog import HogDetector
+from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.pixels import rescale, resize_square
 
 Kind = Literal["chips", "crops", "photos"]

@@ -15,8 +15,9 @@ from edge_fer.measure import dataset
 from edge_fer.measure.aligned import BORDER, SIDE
 from edge_fer.measure.landmarks import faces_of, refuse_same
 from edge_fer.types import Box, Luma
-from edge_fer.vision.detect import Example, HogDetector, Landmarker, train_landmarks
+from edge_fer.vision.dlib_hog import HogDetector
 from edge_fer.vision.landmark_file import Recipe, whole_file
+from edge_fer.vision.landmarks import Example, Landmarker, train_landmarks
 from edge_fer.vision.pixels import rescale, resize_square
 
 BOXES = 2

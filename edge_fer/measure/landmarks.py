@@ -24,9 +24,10 @@ from edge_fer.errors import DataError, ModelError
 from edge_fer.measure.speed import ratio
 from edge_fer.types import Box, Luma, Points
 from edge_fer.vision.align import five_points
-from edge_fer.vision.detect import SMALLEST_PX, HogDetector, Landmarker
 from edge_fer.vision.detector import find_whole
+from edge_fer.vision.dlib_hog import SMALLEST_PX, HogDetector
 from edge_fer.vision.landmark_file import LandmarkFile, whole_file
+from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.pixels import rescale
 
 MIN_FACE_PX = SMALLEST_PX // 2
@@ -42,7 +43,7 @@ _RESIDENT = """
 import sys
 from pathlib import Path
 from edge_fer.daemon.memory import rss_mb
-from edge_fer.vision.detect import Landmarker
+from edge_fer.vision.landmarks import Landmarker
 before = rss_mb()
 kept = Landmarker(sys.argv[1])
 print(rss_mb() - before)

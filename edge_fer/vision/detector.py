@@ -1,7 +1,11 @@
-"""What a detector is, and how to have one look at a whole picture."""
+"""What a detector is, and how to have one look at a whole picture.
+
+The detector that vision.detector names; a library is imported only where it is used.
+"""
 
 from typing import Protocol
 
+from edge_fer.config.settings import Vision
 from edge_fer.types import Box, Detection, Luma
 from edge_fer.vision.tiles import Tile
 
@@ -31,3 +35,18 @@ def find_whole(
     tile = Tile(Box(0, 0, width, height), detector.smallest_px / min_face_px, min_face_px)
     found = detector.find(tile.cut(luma), threshold)
     return [Detection(tile.to_frame(one.box), one.score) for one in found]
+
+
+def build_detector(vision: Vision) -> Detector:
+    """The detector, ready to run.
+
+    Raises:
+        ModelError: YuNet's file is missing, damaged, another one than vision.detector_sha256 says.
+    """
+    if vision.detector == "yunet":
+        from edge_fer.vision.yunet import YuNetDetector
+
+        return YuNetDetector(vision.detector_model, vision.detector_sha256)
+    from edge_fer.vision.dlib_hog import HogDetector
+
+    return HogDetector()

@@ -22,8 +22,8 @@ from edge_fer.config.load import load
 from edge_fer.daemon.build import build_classifier
 from edge_fer.types import Box, Detection, Frame, Luma
 from edge_fer.vision.align import Aligner
-from edge_fer.vision.detect import Landmarker
-from edge_fer.vision.detectors import build_detector
+from edge_fer.vision.detector import build_detector
+from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.pixels import rescale
 from edge_fer.vision.search import LENIENT, TrackingSearch
 

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from edge_fer.config.load import load
 from edge_fer.config.settings import Settings
 from edge_fer.daemon.build import build_classifier, build_naive, build_pipeline
-from edge_fer.daemon.pipeline import Pipeline
 from edge_fer.emotion.classify import Classifier
+from edge_fer.pipeline import Pipeline
 from edge_fer.types import Frame
 
 FPS = 30.0

@@ -24,9 +24,9 @@ from edge_fer.cameras.pi import PiCamera
 from edge_fer.config.load import load
 from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.daemon.build import build_classifier, build_pipeline
-from edge_fer.daemon.pipeline import Pipeline
+from edge_fer.pipeline import Pipeline
 from edge_fer.types import Box, Event, Frame
-from edge_fer.vision.detect import HogDetector
+from edge_fer.vision.dlib_hog import HogDetector
 from edge_fer.vision.tiles import plan_tiles
 from tools.picamera import virtual
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edge_fer.daemon.pipeline import Pipeline
 from edge_fer.errors import DataError
 from edge_fer.measure.dataset import load
+from edge_fer.pipeline import Pipeline
 from edge_fer.types import Box
 from tools.results.latency import Trial
 from tools.results.media import CARPHONE, Head, backgrounds, clip, find_data

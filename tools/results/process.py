@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from edge_fer.errors import DataError
-from edge_fer.vision.detect import find_landmarks
+from edge_fer.vision.landmarks import find_landmarks
 from tools.results.figures import Figure
 from tools.results.media import CACHE, ROOT, TALKING, clip, find, find_data
 

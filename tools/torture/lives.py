@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from edge_fer.measure.landmarks import shrink
-from edge_fer.vision.detect import find_landmarks
+from edge_fer.vision.landmarks import find_landmarks
 from tools.torture.victim import MAX_QUEUED, MAX_UNACKED, SPILL_AFTER_S, publish
 
 STUCK_S = 120.0

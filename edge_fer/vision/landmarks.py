@@ -1,8 +1,6 @@
-"""Finding faces and their 68 landmarks with dlib; the only file that imports dlib.
+"""The 68 landmarks of a face with a dlib shape predictor (Kazemi and Sullivan 2014).
 
-The detector is dlib's frontal HOG one (Dalal and Triggs 2005; King 2009). It finds faces from
-80 px on, and its cost grows with the pixels scanned: `search.py` decides which those are.
-The landmarks are those of Kazemi and Sullivan 2014 in iBUG 300-W's numbering.
+The points are numbered as in iBUG 300-W.
 """
 
 import dataclasses
@@ -14,12 +12,8 @@ import dlib
 import numpy as np
 
 from edge_fer.errors import ModelError
-from edge_fer.types import Box, Detection, Luma, Points
-from edge_fer.vision.hog_box import settled
+from edge_fer.types import Box, Luma, Points
 from edge_fer.vision.landmark_file import Recipe
-
-SMALLEST_PX = 80
-"""Side of the smallest face the HOG detector can find."""
 
 LANDMARK_PLACES = (
     Path("/usr/share/dlib/shape_predictor_68_face_landmarks.dat"),
@@ -29,26 +23,6 @@ LANDMARK_PLACES = (
 
 _HEADER = bytes([1, 1, 0x81, 2 * 68, 0x81, 1])
 """Version 1, 136 rows, 1 column."""
-
-
-class HogDetector:
-    """dlib's frontal face detector: five linear filters over HOG cells of 8 px.
-
-    Each of ``upsample`` times it doubles the picture first, and finds faces half as large.
-    """
-
-    def __init__(self, *, upsample: int = 0) -> None:
-        self.smallest_px, self.zoom = SMALLEST_PX >> upsample, 1.1
-        self._upsample = upsample
-        self._detector = dlib.get_frontal_face_detector()
-
-    def find(self, luma: Luma, threshold: float) -> list[Detection]:
-        """Faces of `smallest_px` or more in a picture (H, W), the best score first."""
-        boxes, scores, _ = self._detector.run(np.ascontiguousarray(luma), self._upsample, threshold)
-        found = [Box(box.left(), box.top(), box.width(), box.height()) for box in boxes]
-        if not self._upsample:
-            found = [settled(box) for box in found]
-        return [Detection(box, float(score)) for box, score in zip(found, scores, strict=True)]
 
 
 class Landmarker:
