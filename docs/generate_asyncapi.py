@@ -3,7 +3,7 @@
     python -m docs.generate_asyncapi
 
 AsyncAPI 3.0 (https://www.asyncapi.com/docs/reference/specification/v3.0.0), made of the types
-in edge_fer/delivery/wire.py and of the examples in docs/mqtt.md. `make asyncapi` holds it
+in edge_fer/mqtt/schema.py and of the examples in docs/mqtt.md. `make asyncapi` holds it
 against AsyncAPI's own parser.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from docs.generate_mqtt import examples
 from edge_fer import __version__
-from edge_fer.delivery import wire
+from edge_fer.mqtt import schema
 
 PAGE = Path(__file__).with_name("asyncapi.json")
 
@@ -42,7 +42,7 @@ SWITCH = {"type": "string", "enum": ["ON", "OFF"]}
 
 def document() -> dict[str, Any]:
     """The whole of it."""
-    schemas = json.loads(json.dumps(wire.schemas()).replace("#/$defs/", "#/components/schemas/"))
+    schemas = json.loads(json.dumps(schema.schemas()).replace("#/$defs/", "#/components/schemas/"))
     made = examples()
     messages = {name: _message(name, schemas, made[name].payload) for name in WHAT}
     messages["command"] = {"contentType": "text/plain", "payload": SWITCH}

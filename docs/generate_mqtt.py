@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge_fer.delivery import commands, payload, wire
-from edge_fer.delivery.aggregate import Summary
-from edge_fer.delivery.leaves import leaves
+from edge_fer.mqtt import commands, messages, schema
+from edge_fer.mqtt.aggregate import Summary
+from edge_fer.mqtt.data_inventory import leaves
 from edge_fer.types import Box, Event, Phase, Presence
 
 ROOT = Path(__file__).parents[1]
@@ -22,9 +22,9 @@ SCHEMAS = ROOT / "edge_fer" / "delivery" / "schema.json"
 LEAVES = ROOT / "docs" / "leaves.json"
 
 
-def examples() -> Mapping[str, payload.Message]:
+def examples() -> Mapping[str, messages.Message]:
     """Return one message per topic, from fixed inputs."""
-    me = payload.Identity(
+    me = messages.Identity(
         prefix="edge-fer",
         device="porch",
         camera="cam0",
@@ -42,13 +42,13 @@ def examples() -> Mapping[str, payload.Message]:
     event = Event("5b1c", Phase.CHANGE, "happy", "neutral", 0.87654, scores, box, stamp)
     numbers = {"frames": 150, "fps": 14.98, "events": 3, "queued": 3, "acked": 3, "waiting": 0}
     return {
-        "status": payload.status_message(me, "online"),
-        "event": payload.event_message(me, event, size, 7),
-        "state": payload.state_message(me, [Presence("5b1c", "happy", 0.87654, box)], size, stamp),
-        "stats": payload.stats_message(me, numbers, stamp),
-        "aggregate": payload.aggregate_message(me, Summary(stamp, 60.0, 15, shares), 7),
-        "enabled": payload.enabled_message(me, True),
-        "response": payload.response_message(me, "enabled", commands.NO_SWITCH, "on"),
+        "status": messages.status_message(me, "online"),
+        "event": messages.event_message(me, event, size, 7),
+        "state": messages.state_message(me, [Presence("5b1c", "happy", 0.87654, box)], size, stamp),
+        "stats": messages.stats_message(me, numbers, stamp),
+        "aggregate": messages.aggregate_message(me, Summary(stamp, 60.0, 15, shares), 7),
+        "enabled": messages.enabled_message(me, True),
+        "response": messages.response_message(me, "enabled", commands.NO_SWITCH, "on"),
     }
 
 
@@ -69,7 +69,7 @@ def render(page: str) -> str:
 def main() -> None:
     """Bring the files up to date."""
     PAGE.write_text(render(PAGE.read_text()))
-    SCHEMAS.write_text(json.dumps(wire.schemas(), indent=2) + "\n")
+    SCHEMAS.write_text(json.dumps(schema.schemas(), indent=2) + "\n")
     LEAVES.write_text(json.dumps(leaves(), indent=1, ensure_ascii=False) + "\n")
 
 

@@ -21,14 +21,14 @@ import msgspec
 
 from edge_fer.config.broker_url import Broker, parse_broker, read_password, tls_context
 from edge_fer.config.settings import Mqtt
-from edge_fer.delivery.faults import Faults
-from edge_fer.delivery.message import Message
-from edge_fer.delivery.mqtt import Caller
-from edge_fer.delivery.subscriber import subscribe as _listen
-from edge_fer.delivery.wire import AggregatePayload as Aggregate
-from edge_fer.delivery.wire import EventPayload as Event
-from edge_fer.delivery.wire import StatePayload as State
 from edge_fer.errors import ConfigError
+from edge_fer.mqtt.connection import Caller
+from edge_fer.mqtt.log_once import Faults
+from edge_fer.mqtt.message import Message
+from edge_fer.mqtt.schema import AggregatePayload as Aggregate
+from edge_fer.mqtt.schema import EventPayload as Event
+from edge_fer.mqtt.schema import StatePayload as State
+from edge_fer.mqtt.subscriber import subscribe as _listen
 
 __all__ = ["Aggregate", "Event", "State", "Subscription", "subscribe"]
 

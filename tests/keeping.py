@@ -10,12 +10,11 @@ from typing import Any
 from talk import DEADLINE_S, ME, send
 
 from edge_fer.config.settings import Mqtt
-from edge_fer.delivery.keeper import Keeper
-from edge_fer.delivery.limits import Bounds
-from edge_fer.delivery.message import Message
-from edge_fer.delivery.outbox import Outbox
-from edge_fer.delivery.publisher import Publisher
-from edge_fer.delivery.store import Store
+from edge_fer.mqtt.message import Message
+from edge_fer.mqtt.outbox import Bounds, Outbox
+from edge_fer.mqtt.outbox_db import Store
+from edge_fer.mqtt.outbox_writer import Keeper
+from edge_fer.mqtt.publisher import Publisher
 
 NOWHERE = "mqtt://127.0.0.1:9"
 

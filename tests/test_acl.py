@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from talk import DEADLINE_S, EVENT, ME, SIZE, until
 
 from edge_fer.config.settings import Mqtt
-from edge_fer.delivery.publisher import Publisher
+from edge_fer.mqtt.publisher import Publisher
 
 FILES = Path(__file__).parent.parent / "deploy" / "mosquitto"
 NOT_AUTHORIZED = 135

@@ -15,9 +15,9 @@ from talk import DEADLINE_S, EVENT, FACE, ME, SIZE, listening, until, until_acke
 
 from edge_fer.config.settings import Mqtt, Privacy
 from edge_fer.daemon.telling import build_teller
-from edge_fer.delivery import wire
-from edge_fer.delivery.aggregate import RETURN_S, Aggregate, Summary
-from edge_fer.delivery.publisher import Publisher
+from edge_fer.mqtt import schema
+from edge_fer.mqtt.aggregate import RETURN_S, Aggregate, Summary
+from edge_fer.mqtt.publisher import Publisher
 from edge_fer.types import Box, Presence
 
 APART = 1000
@@ -164,7 +164,7 @@ def test_an_interval_goes_out_like_an_event_and_says_what_the_contract_promises(
         out.publish_aggregate(Summary(0, 60, None, None))
         until_acked(out, 2)
         told, withheld = (json.loads(inbox.get(timeout=DEADLINE_S).payload) for _ in range(2))
-    published = wire.schemas()
+    published = schema.schemas()
     validator = jsonschema.Draft202012Validator({**published, **published["aggregate"]})
     validator.validate(told)
     validator.validate(withheld)

@@ -26,7 +26,7 @@ HOMES = {
     },
     "dlib": {"vision/dlib_hog.py"},
     "onnxruntime": {"emotion/session.py"},
-    "paho": {"delivery/link.py"},
+    "paho": {"mqtt/client.py"},
     "picamera2": {"cameras/pi.py"},
     "systemd": {"daemon/systemd.py"},
     "matplotlib": {"measure/picture.py"},

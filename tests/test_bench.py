@@ -17,11 +17,11 @@ from edge_fer.cli import main
 from edge_fer.cli.bench import add_arguments
 from edge_fer.cli.bench_tables import print_bench
 from edge_fer.config.broker_url import parse_broker
-from edge_fer.delivery.subscriber import subscribe
 from edge_fer.errors import UnsteadyError
 from edge_fer.measure import steady
 from edge_fer.measure.passes import WARM_UP
 from edge_fer.measure.usage import memory_mb
+from edge_fer.mqtt.subscriber import subscribe
 from edge_fer.pipeline import STAGES
 
 FRAMES = 41

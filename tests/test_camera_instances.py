@@ -13,8 +13,8 @@ from faces import carphone  # noqa: F401  a fixture
 from tiny_model import write_tiny_model
 
 from edge_fer.config.broker_url import parse_broker
-from edge_fer.delivery.subscriber import subscribe
 from edge_fer.measure.demo import PrivateBroker
+from edge_fer.mqtt.subscriber import subscribe
 
 FOLDER = Path(__file__).parents[1] / "deploy" / "systemd"
 UNIT, TEMPLATE = (FOLDER / name for name in ("edge-fer.service", "edge-fer@.service"))

@@ -13,11 +13,11 @@ from talk import EVENT, FACE, ME, SIZE, Cable, send, until, warnings
 
 from edge_fer.client import Aggregate, Event, State, subscribe
 from edge_fer.config.settings import Mqtt
-from edge_fer.delivery import payload
-from edge_fer.delivery.aggregate import Summary
-from edge_fer.delivery.payload import Message
-from edge_fer.delivery.publisher import Publisher
 from edge_fer.errors import BrokerError, ConfigError
+from edge_fer.mqtt import messages
+from edge_fer.mqtt.aggregate import Summary
+from edge_fer.mqtt.messages import Message
+from edge_fer.mqtt.publisher import Publisher
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "client.md"
@@ -40,7 +40,7 @@ def say(broker: Any, *messages: Message) -> None:
 
 
 def events(*numbers: int) -> list[Message]:
-    return [payload.event_message(ME, EVENT, SIZE, number) for number in numbers]
+    return [messages.event_message(ME, EVENT, SIZE, number) for number in numbers]
 
 
 def test_the_documented_lines_print_what_a_device_says(broker: Any) -> None:
@@ -71,16 +71,16 @@ def test_events_come_typed_once_each_and_in_order(broker: Any) -> None:
 
 
 def test_the_last_state_comes_at_once(broker: Any) -> None:
-    say(broker, payload.state_message(ME, [FACE], SIZE, 0))
+    say(broker, messages.state_message(ME, [FACE], SIZE, 0))
     with subscribe(broker.url, State, device="porch") as heard:
         assert ["happy"] == [face.emotion for face in next(heard).faces]
 
 
 def test_a_device_that_tells_no_more_of_faces_gives_its_aggregates(broker: Any) -> None:
     with subscribe(broker.url, State) as states, subscribe(broker.url, Aggregate) as heard:
-        say(broker, payload.no_state_message(ME), payload.state_message(ME, [FACE], SIZE, 0))
+        say(broker, messages.no_state_message(ME), messages.state_message(ME, [FACE], SIZE, 0))
         assert 1 == len(next(states).faces)
-        say(broker, payload.aggregate_message(ME, Summary(0, 60, 5, {"happy": 1.0}), 1))
+        say(broker, messages.aggregate_message(ME, Summary(0, 60, 5, {"happy": 1.0}), 1))
         assert {"happy": 1.0} == next(heard).shares
 
 
@@ -125,7 +125,7 @@ def _repeat(broker: Any, messages: list[Message], enough: threading.Event) -> No
 
 
 def test_nobody_holding_it_hangs_up(broker: Any) -> None:
-    say(broker, payload.state_message(ME, [FACE], SIZE, 0))
+    say(broker, messages.state_message(ME, [FACE], SIZE, 0))
     for state in subscribe(broker.url, State):
         assert "porch" == state.device
         break

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from talk import DEADLINE_S, ME, listening, publisher, until
 
-from edge_fer.delivery import commands, wire
-from edge_fer.delivery.commands import Commands
-from edge_fer.delivery.message import Message
+from edge_fer.mqtt import commands, schema
+from edge_fer.mqtt.commands import Commands
+from edge_fer.mqtt.message import Message
 
 OWN = "edge-fer/porch/response"
 
@@ -44,7 +44,7 @@ class Desk:
         if len(self.answers) == before:
             return None
         said = json.loads(self.answers[-1].payload)
-        published = wire.schemas()
+        published = schema.schemas()
         jsonschema.Draft202012Validator({**published, **published["response"]}).validate(said)
         return said
 

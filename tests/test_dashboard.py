@@ -23,7 +23,7 @@ from browser import (
 from faces import carphone
 from talk import until
 
-from edge_fer.delivery.wire import EMOTIONS
+from edge_fer.mqtt.schema import EMOTIONS
 from tools import dashboard
 
 HERE = Path(__file__).parent

@@ -17,8 +17,8 @@ import pytest
 from keeping import NOWHERE, durable, fill, ids, keep, kept_outbox, names
 from talk import collect, listening, send, until, until_acked, warnings
 
-from edge_fer.delivery.limits import Bounds
-from edge_fer.delivery.store import Store, StoreError
+from edge_fer.mqtt.outbox import Bounds
+from edge_fer.mqtt.outbox_db import Store, StoreError
 from tools.torture.spoilt import age, open_spoilt
 
 
@@ -84,7 +84,7 @@ def test_a_folder_that_may_not_be_written_leaves_live_events_alone(
 def test_a_file_that_could_be_used_only_later_is_taken_in_then(
     broker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_fer.delivery.keeper.RETRY_S", 0.05)
+    monkeypatch.setattr("edge_fer.mqtt.outbox_writer.RETRY_S", 0.05)
     keep(tmp_path, 700, max_unacked=700)
     path = tmp_path / "edge-fer-porch.db"
     away = path.rename(tmp_path / "away")
@@ -236,7 +236,7 @@ def test_a_full_disk_is_counted_and_live_events_go_on(
 def test_when_a_full_disk_has_room_again_the_rows_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_fer.delivery.keeper.RETRY_S", 0.1)
+    monkeypatch.setattr("edge_fer.mqtt.outbox_writer.RETRY_S", 0.1)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     bounds = Bounds(rows=1000, unacked=50, spill_after_s=0.05)
     with kept_outbox(tmp_path / "a.db", bounds) as (outbox, keeper):

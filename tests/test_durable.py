@@ -14,10 +14,9 @@ from keeping import NOWHERE, durable, fill, ids, keep, kept_outbox, names
 from talk import collect, listening, send, until, until_acked, warnings
 
 from edge_fer.config.settings import Mqtt
-from edge_fer.delivery.limits import Bounds, outbox_folder
-from edge_fer.delivery.message import Message
-from edge_fer.delivery.outbox import Outbox
-from edge_fer.delivery.store import Row, Store
+from edge_fer.mqtt.message import Message
+from edge_fer.mqtt.outbox import Bounds, Outbox, outbox_folder
+from edge_fer.mqtt.outbox_db import Row, Store
 from tools.torture.kills import Torture, publisher_round
 from tools.torture.victim import MAX_UNACKED
 
@@ -114,9 +113,9 @@ def balance(outbox: Outbox) -> tuple[int, int]:
 def test_every_event_is_waiting_acknowledged_or_counted_as_dropped(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_fer.delivery.outbox.CACHED_ROWS", 6)
-    monkeypatch.setattr("edge_fer.delivery.keeper.CACHED_ROWS", 6)
-    monkeypatch.setattr("edge_fer.delivery.keeper.PAGE", 3)
+    monkeypatch.setattr("edge_fer.mqtt.outbox.CACHED_ROWS", 6)
+    monkeypatch.setattr("edge_fer.mqtt.outbox_writer.CACHED_ROWS", 6)
+    monkeypatch.setattr("edge_fer.mqtt.outbox_writer.PAGE", 3)
     dice = random.Random(seed)
     bounds = Bounds(rows=40, unacked=3, spill_after_s=0.05)
     for _ in range(3):

@@ -27,9 +27,9 @@ from talk import (
 )
 
 from edge_fer.config.broker_url import Broker, parse_broker
-from edge_fer.delivery.link import Link
-from edge_fer.delivery.mqtt import RETRY_MAX_S, RETRY_MIN_S, pause_s, probe
 from edge_fer.errors import BrokerError, ConfigError
+from edge_fer.mqtt.client import Link
+from edge_fer.mqtt.connection import RETRY_MAX_S, RETRY_MIN_S, pause_s, probe
 from edge_fer.types import Box, Presence
 
 

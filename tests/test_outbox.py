@@ -3,9 +3,8 @@ import threading
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_fer.delivery.limits import Bounds
-from edge_fer.delivery.outbox import Outbox
-from edge_fer.delivery.payload import Message
+from edge_fer.mqtt.messages import Message
+from edge_fer.mqtt.outbox import Bounds, Outbox
 
 
 def message(number: int) -> Message:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_fer.delivery import payload, wire
-from edge_fer.delivery.payload import Identity, Message
 from edge_fer.emotion.labels import LABELS, OWN_LABEL, UNCERTAIN
+from edge_fer.mqtt import messages, schema
+from edge_fer.mqtt.messages import Identity, Message
 from edge_fer.types import Box, Event, Phase, Presence
 
 ROOT = Path(__file__).parents[1]
@@ -36,13 +36,13 @@ def event(**changes: Any) -> Event:
 def check(name: str, message: Message) -> Any:
     """Return the decoded payload, once it has passed the shipped schema."""
     value = json.loads(message.payload)
-    schemas = json.loads((ROOT / "edge_fer/delivery/schema.json").read_text())
+    schemas = json.loads((ROOT / "edge_fer/mqtt/schema.json").read_text())
     jsonschema.Draft202012Validator({**schemas, **schemas[name]}).validate(value)
     return value
 
 
 def test_an_event_says_all_the_contract_promises() -> None:
-    message = payload.event_message(ME, event(), SIZE, 7)
+    message = messages.event_message(ME, event(), SIZE, 7)
     assert {
         "schema": 1,
         "id": "9f3a61c2-7",
@@ -71,25 +71,25 @@ def test_an_event_says_all_the_contract_promises() -> None:
 def test_every_phase_and_emotion_passes_the_schema(phase: Phase, emotion: str) -> None:
     changes = {"phase": phase, "emotion": emotion, "previous": None}
     assert (
-        emotion == check("event", payload.event_message(ME, event(**changes), SIZE, 1))["emotion"]
+        emotion == check("event", messages.event_message(ME, event(**changes), SIZE, 1))["emotion"]
     )
 
 
 def test_the_schema_takes_a_models_own_label_and_nothing_that_cannot_be_one() -> None:
-    made = check("event", payload.event_message(ME, event(emotion="raised-brows"), SIZE, 1))
+    made = check("event", messages.event_message(ME, event(emotion="raised-brows"), SIZE, 1))
     assert "raised-brows" == made["emotion"]
     for emotion in ("Bored", "", "a" * 33, "so so"):
         with pytest.raises(jsonschema.ValidationError):
-            check("event", payload.event_message(ME, event(emotion=emotion), SIZE, 1))
+            check("event", messages.event_message(ME, event(emotion=emotion), SIZE, 1))
 
 
 def test_the_wire_has_the_same_emotions_as_the_models() -> None:
-    assert (*LABELS, UNCERTAIN) == wire.EMOTIONS
-    assert f"^{OWN_LABEL.pattern}$" == wire.OWN_LABEL
+    assert (*LABELS, UNCERTAIN) == schema.EMOTIONS
+    assert f"^{OWN_LABEL.pattern}$" == schema.OWN_LABEL
 
 
 def test_status_is_retained_and_names_session_and_version() -> None:
-    message = payload.status_message(ME, "offline")
+    message = messages.status_message(ME, "offline")
     assert {"state": "offline", "session": "9f3a61c2", "version": "1.2.3"} == check(
         "status", message
     )
@@ -97,20 +97,20 @@ def test_status_is_retained_and_names_session_and_version() -> None:
 
 
 def test_an_empty_room_is_a_state_too() -> None:
-    message = payload.state_message(ME, [], SIZE, 0)
+    message = messages.state_message(ME, [], SIZE, 0)
     assert [] == check("state", message)["faces"]
     assert message.retain
 
 
 def test_state_lists_the_faces_in_view() -> None:
     face = Presence("t1", "uncertain", 0.33333333, Box(1, 2, 3, 4))
-    (shown,) = check("state", payload.state_message(ME, [face], SIZE, 0))["faces"]
+    (shown,) = check("state", messages.state_message(ME, [face], SIZE, 0))["faces"]
     assert ("t1", "uncertain", 0.3333) == (shown["track"], shown["emotion"], shown["confidence"])
     assert 640 == shown["box"]["frame_width"]
 
 
 def test_stats_are_flat_numbers_and_a_time() -> None:
-    message = payload.stats_message(ME, {"fps": 14.99999, "frames": 150}, 0)
+    message = messages.stats_message(ME, {"fps": 14.99999, "frames": 150}, 0)
     assert {"time": "1970-01-01T00:00:00.000Z", "fps": 15.0, "frames": 150} == check(
         "stats", message
     )
@@ -122,13 +122,13 @@ def test_stats_are_flat_numbers_and_a_time() -> None:
     [(b"ON", True), (b"OFF", False), (b"on", None), (b"", None), (b"\xff", None)],
 )
 def test_a_command_is_on_or_off_and_nothing_else(command: bytes, wanted: bool | None) -> None:
-    assert wanted is payload.parse_enabled(command)
+    assert wanted is messages.parse_enabled(command)
 
 
 @settings(deadline=None)
 @given(st.floats(0, 4e9))
 def test_times_are_right_to_the_millisecond(stamp: float) -> None:
-    text = payload.rfc3339(stamp)
+    text = messages.rfc3339(stamp)
     assert len("2024-05-01T12:00:00.250Z") == len(text)
     read = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
     assert abs(read.timestamp() - stamp) <= 0.000501
@@ -144,12 +144,12 @@ def test_any_event_passes_the_schema(
     scores: dict[str, float], confidence: float, box: tuple[int, int, int, int]
 ) -> None:
     made = event(scores=scores, confidence=confidence, box=Box(*box))
-    check("event", payload.event_message(ME, made, SIZE, 1))
+    check("event", messages.event_message(ME, made, SIZE, 1))
 
 
 def test_the_shipped_schema_is_the_one_the_types_give() -> None:
-    shipped = (ROOT / "edge_fer/delivery/schema.json").read_text()
-    assert wire.schemas() == json.loads(shipped), "run: python docs/generate_mqtt.py"
+    shipped = (ROOT / "edge_fer/mqtt/schema.json").read_text()
+    assert schema.schemas() == json.loads(shipped), "run: python docs/generate_mqtt.py"
 
 
 def test_the_examples_in_the_docs_are_freshly_made() -> None:

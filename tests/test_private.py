@@ -15,8 +15,8 @@ from talk import DEADLINE_S, command, listening, until
 from edge_fer.cli import main
 from edge_fer.config.settings import Tracking
 from edge_fer.daemon.stats import Stats
-from edge_fer.delivery import wire
-from edge_fer.delivery.leaves import NUMBERS, TOPICS, leaves
+from edge_fer.mqtt import schema
+from edge_fer.mqtt.data_inventory import NUMBERS, TOPICS, leaves
 from edge_fer.types import Box
 from edge_fer.vision.track import Tracker
 
@@ -142,7 +142,7 @@ def test_a_tracks_name_can_be_neither_guessed_nor_found_again():
 
 def test_the_list_has_every_topic_and_field_of_the_wire():
     listed = {name for name, topic in TOPICS.items() if not topic.plain}
-    assert wire.schemas().keys() - {"$schema", "$defs"} == listed
+    assert schema.schemas().keys() - {"$schema", "$defs"} == listed
     fields = leaves()["topics"]["event"]["fields"]
     assert {"track", "box.left", "box.frame_width", "scores.*", "model.sha256"} < fields.keys()
     assert {"type": "integer", "unit": "px", "meaning": "Left edge of the face."} == (

@@ -16,9 +16,9 @@ from keeping import durable
 from talk import ME, collect, listening, publisher, send, until, until_acked, warnings
 
 from edge_fer.config.broker_url import parse_broker
-from edge_fer.delivery.message import Message
-from edge_fer.delivery.mqtt import probe
-from edge_fer.delivery.store import Row, Store
+from edge_fer.mqtt.connection import probe
+from edge_fer.mqtt.message import Message
+from edge_fer.mqtt.outbox_db import Row, Store
 from tools import ports
 
 FORMAT = r"%t|%C|%E|%P"

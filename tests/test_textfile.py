@@ -10,10 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from talk import warnings
 
 from edge_fer.config.load import load
+from edge_fer.daemon.prometheus import Textfile
 from edge_fer.daemon.stats import Stats
-from edge_fer.delivery.leaves import NUMBERS
-from edge_fer.delivery.textfile import Textfile
 from edge_fer.errors import ConfigError
+from edge_fer.mqtt.data_inventory import NUMBERS
 
 try:
     import tomllib

@@ -13,8 +13,8 @@ from talk import publisher, send, until, until_acked, warnings
 
 from edge_fer.config.broker_url import parse_broker, tls_context
 from edge_fer.config.settings import Mqtt
-from edge_fer.delivery.mqtt import probe
 from edge_fer.errors import BrokerError, ConfigError
+from edge_fer.mqtt.connection import probe
 from tools import ports
 
 UNCLOSED = "ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning"

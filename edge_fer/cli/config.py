@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigError: the settings in effect were asked for, and hold mistakes.
     """
     from edge_fer.config.render import render, schema
-    from edge_fer.delivery.leaves import leaves
+    from edge_fer.mqtt.data_inventory import leaves
 
     given = arguments.config or arguments.set
     if arguments.schema:

@@ -16,13 +16,13 @@ from edge_fer.daemon.service import Service
 from edge_fer.daemon.sizing import pick_size, time_sizes
 from edge_fer.daemon.switch import Switch
 from edge_fer.daemon.telling import build_teller
-from edge_fer.delivery.discovery import Facts, announce
-from edge_fer.delivery.limits import outbox_folder
-from edge_fer.delivery.payload import Identity
-from edge_fer.delivery.publisher import Publisher
 from edge_fer.emotion.card import Card, find_model
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.compiled import cache_folder
+from edge_fer.mqtt.homeassistant import Facts, announce
+from edge_fer.mqtt.messages import Identity
+from edge_fer.mqtt.outbox import outbox_folder
+from edge_fer.mqtt.publisher import Publisher
 from edge_fer.pipeline import Pipeline
 from edge_fer.vision.align import Aligner
 from edge_fer.vision.detector import build_detector

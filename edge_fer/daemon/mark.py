@@ -6,8 +6,8 @@ from pathlib import Path
 
 from edge_fer.config.load import device_name
 from edge_fer.config.settings import Settings
-from edge_fer.delivery.limits import outbox_folder
-from edge_fer.delivery.payload import client_id
+from edge_fer.mqtt.messages import client_id
+from edge_fer.mqtt.outbox import outbox_folder
 
 
 class Mark:

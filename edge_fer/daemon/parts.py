@@ -10,9 +10,9 @@ from edge_fer.daemon.pressure import Pace
 from edge_fer.daemon.stats import Stats
 from edge_fer.daemon.telling import Teller
 from edge_fer.daemon.watch import Watch
-from edge_fer.delivery.publisher import Publisher
 from edge_fer.emotion.card import Card
 from edge_fer.errors import EdgeFerError
+from edge_fer.mqtt.publisher import Publisher
 from edge_fer.pipeline import Pipeline
 
 log = logging.getLogger(__name__)

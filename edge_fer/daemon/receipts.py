@@ -3,7 +3,7 @@
 import math
 
 from edge_fer.daemon.watch import Watch
-from edge_fer.delivery.publisher import Publisher
+from edge_fer.mqtt.publisher import Publisher
 
 STAGE = "delivery"
 

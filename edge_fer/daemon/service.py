@@ -16,12 +16,12 @@ from edge_fer.daemon.mark import mark_of
 from edge_fer.daemon.memory import release, rss_mb
 from edge_fer.daemon.parts import Parts, reload
 from edge_fer.daemon.pressure import temperature
+from edge_fer.daemon.prometheus import Textfile
 from edge_fer.daemon.receipts import Receipts
 from edge_fer.daemon.stats import Stats
 from edge_fer.daemon.switch import Switch
 from edge_fer.daemon.systemd import Notifier
 from edge_fer.daemon.watch import Watch
-from edge_fer.delivery.textfile import Textfile
 from edge_fer.errors import BrokerError, CameraError
 from edge_fer.types import Frame, Report
 

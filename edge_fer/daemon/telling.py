@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from edge_fer.config.settings import Privacy
-from edge_fer.delivery.aggregate import Aggregate, Summary
-from edge_fer.delivery.publisher import Publisher
+from edge_fer.mqtt.aggregate import Aggregate, Summary
+from edge_fer.mqtt.publisher import Publisher
 from edge_fer.types import Event, Report
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_fer.config.broker_url import parse_broker
-from edge_fer.delivery.subscriber import subscribe
 from edge_fer.errors import BrokerError
+from edge_fer.mqtt.subscriber import subscribe
 
 START_S = 10.0
 """Longest wait for the broker's port."""

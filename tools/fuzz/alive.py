@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_fer.config.broker_url import parse_broker
-from edge_fer.delivery.message import Message
-from edge_fer.delivery.subscriber import subscribe
 from edge_fer.emotion.card import find_model
+from edge_fer.mqtt.message import Message
+from edge_fer.mqtt.subscriber import subscribe
 from tools.fuzz.files import with_card
 from tools.fuzz.mutate import mutate
 from tools.torture.mosquitto import Broker

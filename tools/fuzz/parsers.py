@@ -17,12 +17,12 @@ from edge_fer.config.broker_url import parse_broker, read_password
 from edge_fer.config.options import OPTIONS
 from edge_fer.config.render import render
 from edge_fer.config.settings import Camera
-from edge_fer.delivery.commands import Commands
-from edge_fer.delivery.message import Message
-from edge_fer.delivery.payload import Identity
 from edge_fer.emotion.card import Card, Input, find_model, read_card
 from edge_fer.emotion.labels import LABELS
 from edge_fer.measure import saved
+from edge_fer.mqtt.commands import Commands
+from edge_fer.mqtt.message import Message
+from edge_fer.mqtt.messages import Identity
 from tools.fuzz.mutate import mutate
 from tools.fuzz.verdict import judge
 

@@ -23,8 +23,8 @@ from typing import Any
 from paho.mqtt import publish
 
 from edge_fer.config.broker_url import parse_broker
-from edge_fer.delivery.subscriber import subscribe
 from edge_fer.measure.demo import PrivateBroker
+from edge_fer.mqtt.subscriber import subscribe
 from tools.daemon import ROOT, Daemon
 from tools.ports import free_port
 from tools.proofs import Proof, save

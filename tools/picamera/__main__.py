@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.config.broker_url import parse_broker
-from edge_fer.delivery.subscriber import subscribe
 from edge_fer.measure.demo import PrivateBroker
+from edge_fer.mqtt.subscriber import subscribe
 from tools import proofs
 from tools.picamera.debian import Debian
 from tools.picamera.inside import FPS, FRAMES, STALL_AT

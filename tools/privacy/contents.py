@@ -13,8 +13,8 @@ import jsonschema
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.delivery.leaves import leaves
-from edge_fer.delivery.wire import schemas
+from edge_fer.mqtt.data_inventory import leaves
+from edge_fer.mqtt.schema import schemas
 from tools.privacy.packets import Packet
 
 MOST_BYTES = 4096

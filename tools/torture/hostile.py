@@ -17,9 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_fer.config.settings import Mqtt
-from edge_fer.delivery import mqtt
-from edge_fer.delivery.payload import Identity
-from edge_fer.delivery.publisher import Publisher
+from edge_fer.mqtt.messages import Identity
+from edge_fer.mqtt.publisher import Publisher
 from tools.proofs import Proof, save
 from tools.torture import villain
 from tools.torture.mosquitto import Broker, Witness
@@ -47,14 +46,14 @@ def publisher(url: str, folder: Path) -> Publisher:
 def hurried() -> Iterator[None]:
     """Pauses and patience of hundredths of a second."""
     names = {"RETRY_MIN_S": 0.001, "RETRY_MAX_S": 0.01, "ANSWER_S": 0.1}
-    before = {name: getattr(mqtt, name) for name in names}
+    before = {name: getattr(connection, name) for name in names}
     for name, value in names.items():
-        setattr(mqtt, name, value)
+        setattr(connection, name, value)
     try:
         yield
     finally:
         for name, value in before.items():
-            setattr(mqtt, name, value)
+            setattr(connection, name, value)
 
 
 def meet(connections: int, seed: int, minutes: float = 60.0) -> dict[str, int | Villain]:

@@ -6,11 +6,10 @@ import sqlite3
 import threading
 from pathlib import Path
 
-from edge_fer.delivery.keeper import Keeper
-from edge_fer.delivery.limits import Bounds
-from edge_fer.delivery.message import Message
-from edge_fer.delivery.outbox import Outbox
-from edge_fer.delivery.store import Row, Store
+from edge_fer.mqtt.message import Message
+from edge_fer.mqtt.outbox import Bounds, Outbox
+from edge_fer.mqtt.outbox_db import Row, Store
+from edge_fer.mqtt.outbox_writer import Keeper
 from tools.torture.mosquitto import TOPIC
 
 KEPT = 50

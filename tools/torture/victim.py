@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from edge_fer.config.settings import Mqtt
-from edge_fer.delivery.payload import Identity
-from edge_fer.delivery.publisher import Publisher
+from edge_fer.mqtt.messages import Identity
+from edge_fer.mqtt.publisher import Publisher
 from edge_fer.types import Box, Event, Phase
 
 EVENT = Event("t1", Phase.BEGIN, "happy", None, 0.9, {"happy": 0.9}, Box(1, 2, 3, 4), 0)
@@ -29,7 +29,7 @@ def publish(url: str, folder: Path, session: str, output: Connection) -> None:
     """Publish until killed; with the session "none", deliver what is there and end."""
     lines = os.fdopen(os.dup(output.fileno()), "w", buffering=1)
     output.close()
-    log = logging.getLogger("edge_fer.delivery.outbox")
+    log = logging.getLogger("edge_fer.mqtt.outbox")
     log.addHandler(logging.StreamHandler(lines))
     log.setLevel(logging.DEBUG)
     logging.getLogger().addHandler(logging.NullHandler())

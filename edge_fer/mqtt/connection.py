@@ -11,13 +11,13 @@ import time
 from collections.abc import Sequence
 
 from edge_fer.config.broker_url import Broker
-from edge_fer.delivery.faults import Faults
-from edge_fer.delivery.link import ANSWERS as ANSWERS
-from edge_fer.delivery.link import V3, V5, Link, Protocol
-from edge_fer.delivery.link import Callbacks as Callbacks
-from edge_fer.delivery.link import Caller as Caller
-from edge_fer.delivery.message import Message
 from edge_fer.errors import BrokerError
+from edge_fer.mqtt.client import ANSWERS as ANSWERS
+from edge_fer.mqtt.client import V3, V5, Link, Protocol
+from edge_fer.mqtt.client import Callbacks as Callbacks
+from edge_fer.mqtt.client import Caller as Caller
+from edge_fer.mqtt.log_once import Faults
+from edge_fer.mqtt.message import Message
 
 RETRY_MIN_S = 1.0
 RETRY_MAX_S = 30.0

@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from edge_fer.delivery.faults import Faults
-from edge_fer.delivery.outbox import CACHED_ROWS, Outbox
-from edge_fer.delivery.store import Store, StoreError
+from edge_fer.mqtt.log_once import Faults
+from edge_fer.mqtt.outbox import CACHED_ROWS, Outbox
+from edge_fer.mqtt.outbox_db import Store, StoreError
 
 RETRY_S: Final = 5.0
 """Pause after the disk failed."""

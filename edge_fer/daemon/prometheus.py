@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge_fer.delivery.faults import Faults
+from edge_fer.mqtt.log_once import Faults
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from edge_fer.delivery.wire import SCHEMA, schemas
+from edge_fer.mqtt.schema import SCHEMA, schemas
 
 BOTH = ("faces", "aggregate")
 

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from edge_fer.config.broker_url import Broker
-from edge_fer.delivery.message import Message
-from edge_fer.delivery.mqtt import Callbacks, Caller, Connection, probe
 from edge_fer.errors import BrokerError
+from edge_fer.mqtt.connection import Callbacks, Caller, Connection, probe
+from edge_fer.mqtt.message import Message
 
 
 @contextlib.contextmanager

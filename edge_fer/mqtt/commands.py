@@ -8,10 +8,10 @@ import logging
 import time
 from collections.abc import Callable
 
-from edge_fer.delivery import payload
-from edge_fer.delivery.faults import Faults
-from edge_fer.delivery.message import Message
-from edge_fer.delivery.payload import Identity
+from edge_fer.mqtt import messages
+from edge_fer.mqtt.log_once import Faults
+from edge_fer.mqtt.message import Message
+from edge_fer.mqtt.messages import Identity
 
 MOST_BYTES = 256
 """Of a command's payload."""
@@ -56,7 +56,7 @@ class Commands:
         self, identity: Identity, on_enabled: Callable[[bool], None],
         answer: Callable[[Message], None], clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
-        self.topic = payload.command_topic(identity, "+")
+        self.topic = messages.command_topic(identity, "+")
         """Of all devices' commands those of this one, known or not."""
         self._identity, self._on_enabled, self._answer = identity, on_enabled, answer
         self._commands = Bucket(MOST, WITHIN_S, clock)
@@ -67,7 +67,7 @@ class Commands:
     def receive(self, message: Message) -> None:
         """Take in one message, on whatever thread."""
         name = _shown(message.topic.split("/")[-2].encode())
-        wanted = payload.parse_enabled(message.payload)
+        wanted = messages.parse_enabled(message.payload)
         reason = self._refuse(message, name, wanted)
         if reason is not None:
             self._counters["commands_refused"] += 1
@@ -102,7 +102,7 @@ class Commands:
             self._counters["commands_unanswered"] += 1
             return
         got = _shown(message.payload)
-        answer = payload.response_message(self._identity, name, reason, got)
+        answer = messages.response_message(self._identity, name, reason, got)
         self._answer(addressed(answer, message))
 
 

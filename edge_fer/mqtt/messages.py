@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 
 import msgspec
 
-from edge_fer.delivery.aggregate import Summary
-from edge_fer.delivery.message import Message as Message
-from edge_fer.delivery.wire import (
+from edge_fer.mqtt.aggregate import Summary
+from edge_fer.mqtt.message import Message as Message
+from edge_fer.mqtt.schema import (
     SCHEMA,
     AggregatePayload,
     BoxPayload,

@@ -8,13 +8,13 @@ from pathlib import Path
 from types import TracebackType
 
 from edge_fer.config.settings import Mqtt
-from edge_fer.delivery import payload
-from edge_fer.delivery.aggregate import Summary
-from edge_fer.delivery.commands import Commands
-from edge_fer.delivery.courier import Courier
-from edge_fer.delivery.discovery import Announcement
-from edge_fer.delivery.message import Message
-from edge_fer.delivery.payload import Identity
+from edge_fer.mqtt import messages
+from edge_fer.mqtt.aggregate import Summary
+from edge_fer.mqtt.commands import Commands
+from edge_fer.mqtt.homeassistant import Announcement
+from edge_fer.mqtt.message import Message
+from edge_fer.mqtt.messages import Identity
+from edge_fer.mqtt.sender import Courier
 from edge_fer.types import Event, Presence
 
 
@@ -42,10 +42,10 @@ class Publisher:
         announcement: Announcement | None = None,
         per_face: bool = True,
     ) -> None:
-        client_id = payload.client_id(identity.prefix, identity.device)
-        will = payload.status_message(identity, "offline")
+        client_id = messages.client_id(identity.prefix, identity.device)
+        will = messages.status_message(identity, "offline")
         self._identity = identity
-        barred = "" if per_face else payload.EVENTS
+        barred = "" if per_face else messages.EVENTS
         self._courier = Courier(settings, client_id, will, folder, barred)
         self._commands = Commands(identity, on_enabled, self._courier.answer)
         self._courier.listen(self._commands.topic, self._commands.receive)
@@ -57,11 +57,11 @@ class Publisher:
         self._in_view: list[tuple[str, str]] | None = None
 
     def __enter__(self) -> "Publisher":
-        self._courier.show(payload.status_message(self._identity, "online"))
+        self._courier.show(messages.status_message(self._identity, "online"))
         if self._announcement is not None:
             self._courier.show(self._announcement.message)
         if not self._per_face:
-            self._courier.show(payload.no_state_message(self._identity))
+            self._courier.show(messages.no_state_message(self._identity))
         self._courier.open()
         return self
 
@@ -71,7 +71,7 @@ class Publisher:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._courier.close(payload.status_message(self._identity, "stopped"))
+        self._courier.close(messages.status_message(self._identity, "stopped"))
 
     @property
     def undelivered(self) -> int:
@@ -91,11 +91,11 @@ class Publisher:
     def publish_event(self, event: Event, size: tuple[int, int]) -> None:
         """Queue an event for delivery; ``size`` is the frame's width and height in px."""
         assert self._per_face
-        self._deliver(payload.event_message(self._identity, event, size, self._made + 1))
+        self._deliver(messages.event_message(self._identity, event, size, self._made + 1))
 
     def publish_aggregate(self, summary: Summary) -> None:
         """Queue the shares of an interval for delivery."""
-        self._deliver(payload.aggregate_message(self._identity, summary, self._made + 1))
+        self._deliver(messages.aggregate_message(self._identity, summary, self._made + 1))
 
     def publish_state(
         self, present: Sequence[Presence], size: tuple[int, int], stamp: float
@@ -105,15 +105,15 @@ class Publisher:
         in_view = [(face.track, face.emotion) for face in present]
         if in_view != self._in_view:
             self._in_view = in_view
-            self._courier.show(payload.state_message(self._identity, present, size, stamp))
+            self._courier.show(messages.state_message(self._identity, present, size, stamp))
 
     def publish_stats(self, numbers: Mapping[str, float], stamp: float) -> None:
         """Send numbers, the latest only; none are kept while no broker is there."""
-        self._courier.offer(payload.stats_message(self._identity, numbers, stamp))
+        self._courier.offer(messages.stats_message(self._identity, numbers, stamp))
 
     def publish_enabled(self, enabled: bool) -> None:
         """Show whether the camera is open."""
-        self._courier.show(payload.enabled_message(self._identity, enabled))
+        self._courier.show(messages.enabled_message(self._identity, enabled))
 
     def counters(self) -> dict[str, int]:
         """What became of messages and commands since the start; ``waiting`` alone can fall."""

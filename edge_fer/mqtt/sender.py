@@ -1,9 +1,9 @@
-"""Messages to the broker, and what became of them; it does not care what they say.
+"""Send messages to the broker and account for each of them, whatever they contain.
 
-Those that are to be delivered (`deliver`) are kept in the outbox until the broker's receipt, over
-restarts too. Of those that are shown (`show`) only the latest of each topic counts: a newer one
-replaces it, and all are sent again on every connect. The main thread waits for the broker only
-at the end, `mqtt.drain_s` at most.
+Queued messages stay in the outbox until the broker acknowledges them, over restarts too. Of
+retained messages only the latest of each topic counts: a newer one replaces it, and all are sent
+again on every connect. The main thread waits for the broker only at the end, `mqtt.drain_s` at
+most.
 """
 
 import collections
@@ -15,15 +15,111 @@ from pathlib import Path
 
 from edge_fer.config.broker_url import parse_brokers, password_path, read_password, tls_context
 from edge_fer.config.settings import Mqtt
-from edge_fer.delivery.faults import Faults
-from edge_fer.delivery.keeper import Keeper
-from edge_fer.delivery.latest import Latest
-from edge_fer.delivery.limits import bounds
-from edge_fer.delivery.message import Message
-from edge_fer.delivery.mqtt import ANSWERS, Callbacks, Caller, Connection
-from edge_fer.delivery.outbox import Outbox
-from edge_fer.delivery.turns import Turns
 from edge_fer.errors import ConfigError
+from edge_fer.mqtt.connection import ANSWERS, Callbacks, Caller, Connection
+from edge_fer.mqtt.log_once import Faults
+from edge_fer.mqtt.message import Message
+from edge_fer.mqtt.outbox import Outbox, bounds
+from edge_fer.mqtt.outbox_writer import Keeper
+
+
+class Turns:
+    """Runs jobs in the order they came, on whichever thread finds nobody else at it.
+
+    A plain lock would not do between the main loop and paho: paho calls back with its own lock
+    held and takes that lock again in `publish`, so the two threads could wait for each other.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: collections.deque[Callable[[], None]] = collections.deque()
+        self._turn = threading.Lock()
+
+    def post(self, job: Callable[[], None]) -> None:
+        """Run ``job`` now, or leave it to the thread whose turn it is."""
+        self._jobs.append(job)
+        # Whoever gives the turn back looks again, so a job left in between is never forgotten.
+        while self._jobs and self._turn.acquire(blocking=False):
+            try:
+                while self._jobs:
+                    self._jobs.popleft()()
+            finally:
+                self._turn.release()
+
+
+Send = Callable[[Message, Callable[[], None]], object]
+"""Hands a message on; the callable is for its receipt."""
+
+
+class Latest:
+    """One message per topic, sent again on every connect. To be touched in turns only."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._up = False
+        self._latest: dict[str, Message] = {}
+        self._shown: dict[str, Message] = {}
+        self._busy: set[str] = set()
+        self._fleeting: set[str] = set()
+        """Topics that are not worth sending again."""
+
+    def start(self) -> None:
+        """A broker is there: show it everything."""
+        self._up = True
+        self._busy.clear()
+        self._shown.clear()
+        for topic in self._fleeting:
+            self._latest.pop(topic, None)
+        for topic in self._latest:
+            self._show(topic)
+
+    def pause(self) -> None:
+        """The broker is gone."""
+        self._up = False
+
+    def keep(self, message: Message) -> None:
+        """Show this from now on."""
+        self._latest[message.topic] = message
+        self._show(message.topic)
+
+    def again(self, topic: str) -> None:
+        """Show what is on this topic once more."""
+        self._shown.pop(topic, None)
+        self._show(topic)
+
+    def offer(self, message: Message) -> bool:
+        """Send this once the last one has arrived; False where one is skipped for it, or it is."""
+        topic = message.topic
+        waiting = topic in self._busy and self._latest.get(topic) != self._shown.get(topic)
+        if self._up:
+            self._fleeting.add(topic)
+            self.keep(message)
+        return self._up and not waiting
+
+    def end(self, message: Message, then: Callable[[], None]) -> None:
+        """Send what still waits, then ``message`` as the last one."""
+        for topic in self._fleeting & self._latest.keys():
+            # The last numbers of a run are not worth less for coming close upon others.
+            if self._up and self._shown.get(topic) != self._latest[topic]:
+                self._send(self._latest[topic], lambda: None)
+        self._latest[message.topic] = self._shown[message.topic] = message
+        if self._up:
+            self._send(message, then)
+        else:
+            then()
+
+    def _show(self, topic: str) -> None:
+        message = self._latest.get(topic)
+        # One at a time, so that a slow broker gets fewer states, not later ones.
+        if message and self._up and topic not in self._busy and self._shown.get(topic) != message:
+
+            def free() -> None:
+                self._busy.discard(topic)
+                self._show(topic)
+
+            self._shown[topic] = message
+            self._busy.add(topic)
+            self._send(message, free)
+
 
 FAREWELL_S = 0.5
 """Longest wait for the receipt of the last message; hanging up earlier could cost it."""

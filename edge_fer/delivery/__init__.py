@@ -1,1 +1,0 @@
-"""Reports to the broker: wire format, outbox and MQTT. It knows nothing of cameras or networks."""

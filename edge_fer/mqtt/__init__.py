@@ -1,0 +1,1 @@
+"""From reports to the broker: messages, their delivery and the outbox."""
