@@ -14,7 +14,7 @@ from keeping import keep, names
 from talk import DEADLINE_S, EVENT, FACE, ME, SIZE, listening, until, until_acked, warnings
 
 from edge_fer.config.settings import Mqtt, Privacy
-from edge_fer.daemon.telling import build_teller
+from edge_fer.daemon.reporting import build_teller
 from edge_fer.mqtt import schema
 from edge_fer.mqtt.aggregate import RETURN_S, Aggregate, Summary
 from edge_fer.mqtt.publisher import Publisher

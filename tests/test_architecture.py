@@ -146,7 +146,7 @@ def run_python(code, home):
 
 def test_heavy_and_hardware_libraries_stay_off_the_plain_path(tmp_path):
     code = (
-        "import sys, edge_fer.daemon.build, edge_fer.cli.run, edge_fer.daemon.checks;"
+        "import sys, edge_fer.daemon.build, edge_fer.cli.run, edge_fer.setup.checks;"
         "print([m for m in ('torch','picamera2','libcamera','systemd','matplotlib','onnx','rich')"
         " if m in sys.modules])"
     )

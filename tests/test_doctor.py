@@ -6,7 +6,7 @@ import pytest
 
 from edge_fer.cli import main
 from edge_fer.config.settings import Settings
-from edge_fer.measure import doctor
+from edge_fer.setup import doctor
 
 
 def findings(settings=None, **tree):

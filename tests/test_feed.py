@@ -10,7 +10,7 @@ from talk import until
 from edge_fer.cameras import Camera, Reading, open_camera
 from edge_fer.cameras.v4l2 import V4l2Camera
 from edge_fer.config.settings import Camera as Settings
-from edge_fer.daemon.feed import Feed, patience_s
+from edge_fer.daemon.camera_thread import Feed, patience_s
 from edge_fer.errors import CameraError
 
 

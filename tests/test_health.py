@@ -15,13 +15,20 @@ import edge_fer
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.config.settings import Quality, Settings
-from edge_fer.daemon.health import BLACK_S, STEADY_S, Darkness, Outage, is_black
-from edge_fer.daemon.lookout import Lookout, look_out
-from edge_fer.daemon.parts import Parts
-from edge_fer.daemon.pressure import Pace
+from edge_fer.daemon.camera_monitor import (
+    BLACK_S,
+    STEADY_S,
+    Darkness,
+    Lookout,
+    Outage,
+    is_black,
+    look_out,
+)
+from edge_fer.daemon.components import Parts
+from edge_fer.daemon.load_shedding import Pace
 from edge_fer.daemon.stats import Stats
 from edge_fer.daemon.systemd import Notifier
-from edge_fer.daemon.watch import Watch
+from edge_fer.daemon.watchdog import Watch
 from edge_fer.emotion.card import Framing
 from edge_fer.errors import CameraError
 from edge_fer.pipeline import Pipeline

@@ -10,9 +10,8 @@ from manager import Rig, carphone, rig  # noqa: F401  fixtures
 from talk import DEADLINE_S, command, listening, until
 
 from edge_fer.config.settings import Device, Mqtt, Settings
-from edge_fer.daemon.mark import Mark, mark_of
+from edge_fer.daemon.control import Mark, Switch, mark_of
 from edge_fer.daemon.service import PAUSED
-from edge_fer.daemon.switch import Switch
 
 
 def marks(folder: Path) -> list[str]:

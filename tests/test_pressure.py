@@ -7,7 +7,7 @@ import pytest
 from fakes.scripted import BrightDetector, scene
 
 from edge_fer.config.settings import Settings, Vision
-from edge_fer.daemon.pressure import (
+from edge_fer.daemon.load_shedding import (
     CALM_S,
     HIGH,
     HOT_HIGH,

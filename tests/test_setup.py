@@ -12,10 +12,10 @@ import pytest
 from edge_fer.cli import main
 from edge_fer.config.load import load
 from edge_fer.config.settings import Settings
-from edge_fer.daemon import nearby
-from edge_fer.daemon.installing import read_present, write_config, write_password
 from edge_fer.errors import ConfigError
 from edge_fer.measure.demo import PrivateBroker
+from edge_fer.setup import discover
+from edge_fer.setup.install import read_present, write_config, write_password
 
 
 @pytest.fixture(scope="module")
@@ -236,9 +236,10 @@ def test_cameras_are_found_in_the_order_of_their_numbers(tmp_path):
     node(tmp_path, 3, "HD Webcam", index=1)
     node(tmp_path, 19, "bcm2835-isp")
     expected = [
-        nearby.Choice("v4l2:/dev/video2", "HD Webcam"), nearby.Choice("v4l2:/dev/video10", "Other")
+        discover.Choice("v4l2:/dev/video2", "HD Webcam"),
+        discover.Choice("v4l2:/dev/video10", "Other")
     ]  # fmt: skip
-    assert expected == nearby.find_cameras(tmp_path)
+    assert expected == discover.find_cameras(tmp_path)
 
 
 def test_brokers_of_mdns_are_offered_once(tmp_path, monkeypatch):
@@ -253,8 +254,8 @@ def test_brokers_of_mdns_are_offered_once(tmp_path, monkeypatch):
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    found = [choice for choice in nearby.find_brokers() if "localhost" not in choice.value]
-    assert [nearby.Choice("mqtt://192.0.2.7:1884", "Broker one")] == found
+    found = [choice for choice in discover.find_brokers() if "localhost" not in choice.value]
+    assert [discover.Choice("mqtt://192.0.2.7:1884", "Broker one")] == found
 
 
 def test_help_names_every_flag(capsys):

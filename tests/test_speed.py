@@ -7,7 +7,7 @@ import pytest
 from tiny_model import write_tiny_model
 
 from edge_fer.cli import main
-from edge_fer.daemon.timing import interleave
+from edge_fer.daemon.sizing import interleave
 from edge_fer.emotion import card
 from edge_fer.emotion.card import find_model, shipped_models
 from edge_fer.emotion.classify import Classifier

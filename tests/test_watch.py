@@ -6,9 +6,8 @@ import socket
 import pytest
 from fakes.clock import Clock
 
-from edge_fer.daemon.receipts import AWAY, RECEIPT_S, Receipts
 from edge_fer.daemon.systemd import RELOAD_S, Notifier
-from edge_fer.daemon.watch import Watch
+from edge_fer.daemon.watchdog import AWAY, RECEIPT_S, Receipts, Watch
 
 
 class Manager:

@@ -8,9 +8,9 @@ from reading import mistakes, read
 from tiny_model import write_tiny_model
 
 from edge_fer.config.settings import Settings, Vision
-from edge_fer.daemon.checks import examine
 from edge_fer.emotion.card import sha256_of
 from edge_fer.errors import ModelError
+from edge_fer.setup.checks import examine
 from edge_fer.vision.yunet import YuNetDetector
 
 OTHER = "0" * 64

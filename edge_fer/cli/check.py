@@ -8,7 +8,7 @@ from edge_fer.cli.common import add_camera, print_json, read_settings
 from edge_fer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edge_fer.daemon.checks import Finding
+    from edge_fer.setup.checks import Finding
 
 MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
 
@@ -38,8 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigError: the configuration itself has mistakes; a report holds them instead.
     """
-    from edge_fer.daemon.checks import examine
-    from edge_fer.measure.doctor import inspect
+    from edge_fer.setup.checks import examine
+    from edge_fer.setup.doctor import inspect
 
     if arguments.report:
         return _report(arguments)
@@ -70,8 +70,8 @@ def _print_table(findings: "list[Finding]") -> None:
 
 def _report(arguments: argparse.Namespace) -> int:
     """Print one block that says everything, also where the configuration is what is wrong."""
-    from edge_fer.daemon.checks import Finding, examine
-    from edge_fer.measure.doctor import changes, inspect, masked
+    from edge_fer.setup.checks import Finding, examine
+    from edge_fer.setup.doctor import changes, inspect, masked
 
     try:
         settings = read_settings(arguments)

@@ -29,8 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edge_fer.cli import set_up_logging
     from edge_fer.config.load import device_name, require_acknowledged
     from edge_fer.daemon.build import build_service
-    from edge_fer.daemon.mark import mark_of
-    from edge_fer.daemon.switch import Switch, signals
+    from edge_fer.daemon.control import Switch, mark_of, signals
 
     settings = read_settings(arguments)
     require_acknowledged(settings)

@@ -6,12 +6,12 @@ from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_fer.cli.questions import ask, ask_password, choose, confirm
+from edge_fer.cli.prompts import ask, ask_password, choose, confirm
 from edge_fer.errors import BrokerError, CameraError, ConfigError
 
 if TYPE_CHECKING:
     from edge_fer.config.settings import Settings
-    from edge_fer.daemon.checks import Finding
+    from edge_fer.setup.checks import Finding
 
 HELP = "ask what is needed, write the configuration, start the service"
 DESCRIPTION = (
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         EdgeFerError: an answer is no good, a part does not work, or nothing may be written.
     """
     from edge_fer.config.load import SYSTEM_FILE
-    from edge_fer.daemon.installing import read_present
+    from edge_fer.setup.install import read_present
 
     target: Path = arguments.config or SYSTEM_FILE
     present = read_present(target)
@@ -111,7 +111,7 @@ def _settings(base: Path, overrides: Sequence[str]) -> "Settings":
 def _ask_use(base: Path, overrides: Sequence[str]) -> str:
     from edge_fer.config.load import PROHIBITED
     from edge_fer.config.options import OPTIONS
-    from edge_fer.daemon.installing import read_present
+    from edge_fer.setup.install import read_present
 
     uses = OPTIONS["privacy"]["acknowledge_use"].choices
     print(
@@ -130,8 +130,8 @@ def _ask_use(base: Path, overrides: Sequence[str]) -> str:
 
 def _ask_camera(base: Path, overrides: Sequence[str]) -> str:
     from edge_fer.cameras import without_password
-    from edge_fer.daemon.checks import try_camera
-    from edge_fer.daemon.nearby import find_cameras
+    from edge_fer.setup.checks import try_camera
+    from edge_fer.setup.discover import find_cameras
 
     print("\nThe camera: a number of these, v4l2:/dev/videoN, picamera2:N or file:PATH.")
     settings = _settings(base, overrides)
@@ -149,9 +149,9 @@ def _ask_broker(
 ) -> tuple[str, str | None]:
     """The brokers as an assignment, and the password where another than before is given."""
     from edge_fer.config.broker_url import parse_broker
-    from edge_fer.daemon.checks import try_broker
-    from edge_fer.daemon.installing import password_home
-    from edge_fer.daemon.nearby import find_brokers
+    from edge_fer.setup.checks import try_broker
+    from edge_fer.setup.discover import find_brokers
+    from edge_fer.setup.install import password_home
 
     print("\nThe broker: a number of these, or mqtt://[user@]host[:port], mqtts:// with TLS.")
     before = _settings(base, overrides)
@@ -192,7 +192,7 @@ def _require_working(settings: "Settings", password: str | None, asked: Set[str]
         CameraError: the camera does not work.
         BrokerError: a broker does not.
     """
-    from edge_fer.daemon.checks import try_broker, try_camera
+    from edge_fer.setup.checks import try_broker, try_camera
 
     findings = [] if CAMERA in asked else [try_camera(settings)]
     if BROKERS not in asked:
@@ -214,7 +214,7 @@ def _agree_to_replace(target: Path, *, asking: bool) -> None:
 def _write(target: Path, settings: "Settings", password: str | None) -> None:
     from msgspec.structs import replace
 
-    from edge_fer.daemon.installing import CREDENTIAL, password_home, write_config, write_password
+    from edge_fer.setup.install import CREDENTIAL, password_home, write_config, write_password
 
     if password is not None:
         home = password_home(target)
@@ -228,7 +228,7 @@ def _write(target: Path, settings: "Settings", password: str | None) -> None:
 
 def _start(target: Path, *, asking: bool) -> None:
     from edge_fer.config.load import SYSTEM_FILE
-    from edge_fer.daemon.installing import can_start, start_service
+    from edge_fer.setup.install import can_start, start_service
 
     if target != SYSTEM_FILE or not can_start():
         named = "" if target == SYSTEM_FILE else f" -c {target}"

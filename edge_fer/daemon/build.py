@@ -10,12 +10,12 @@ from edge_fer import __version__
 from edge_fer.cameras import open_camera
 from edge_fer.config.load import device_name, require_acknowledged
 from edge_fer.config.settings import Quality, Settings
-from edge_fer.daemon.parts import Parts
-from edge_fer.daemon.pressure import Pace, PacedSearch, temperature
+from edge_fer.daemon.components import Parts
+from edge_fer.daemon.control import Switch
+from edge_fer.daemon.load_shedding import Pace, PacedSearch, temperature
+from edge_fer.daemon.reporting import build_teller
 from edge_fer.daemon.service import Service
 from edge_fer.daemon.sizing import pick_size, time_sizes
-from edge_fer.daemon.switch import Switch
-from edge_fer.daemon.telling import build_teller
 from edge_fer.emotion.card import Card, find_model
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.compiled import cache_folder

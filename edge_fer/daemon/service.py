@@ -10,18 +10,16 @@ import time
 from collections.abc import Callable
 
 from edge_fer.config.load import device_name
-from edge_fer.daemon.feed import Feed, patience_s
-from edge_fer.daemon.lookout import Lookout, look_out
-from edge_fer.daemon.mark import mark_of
+from edge_fer.daemon.camera_monitor import Lookout, look_out
+from edge_fer.daemon.camera_thread import Feed, patience_s
+from edge_fer.daemon.components import Parts, reload
+from edge_fer.daemon.control import Switch, mark_of
+from edge_fer.daemon.load_shedding import temperature
 from edge_fer.daemon.memory import release, rss_mb
-from edge_fer.daemon.parts import Parts, reload
-from edge_fer.daemon.pressure import temperature
 from edge_fer.daemon.prometheus import Textfile
-from edge_fer.daemon.receipts import Receipts
 from edge_fer.daemon.stats import Stats
-from edge_fer.daemon.switch import Switch
 from edge_fer.daemon.systemd import Notifier
-from edge_fer.daemon.watch import Watch
+from edge_fer.daemon.watchdog import Receipts, Watch
 from edge_fer.errors import BrokerError, CameraError
 from edge_fer.types import Frame, Report
 

@@ -1,12 +1,16 @@
-"""Which of a model's chip sizes fits model.budget_ms on this device."""
+"""Which of a model's chip sizes fits model.budget_ms on this device.
+
+How long things take here: several sides in turn, so that whatever else runs hits them alike.
+"""
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edge_fer.daemon.timing import interleave
 from edge_fer.emotion.card import Card
 from edge_fer.emotion.classify import Classifier
 
@@ -41,3 +45,21 @@ def pick_size(card: Card, times_ms: Mapping[int, float], budget_ms: float) -> in
         "takes %.3g ms", budget_ms, card.name, fastest, times_ms[fastest],
     )  # fmt: skip
     return fastest
+
+
+def interleave(
+    sides: Sequence[Callable[[], object]],
+    *,
+    warm_ups: int,
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> NDArray[np.float64]:
+    """Call each side once a round, forwards and backwards by turns; seconds (rounds, sides)."""
+    seconds = np.zeros((warm_ups + rounds, len(sides)))
+    order = range(len(sides))
+    for number, row in enumerate(seconds):
+        for side in reversed(order) if number % 2 else order:
+            started = clock()
+            sides[side]()
+            row[side] = clock() - started
+    return seconds[warm_ups:]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge_fer.cameras import open_camera
 from edge_fer.config.settings import Camera, Vision
-from edge_fer.daemon.timing import interleave
+from edge_fer.daemon.sizing import interleave
 from edge_fer.errors import DataError, ModelError
 from edge_fer.measure.speed import ratio
 from edge_fer.types import Box, Luma, Points

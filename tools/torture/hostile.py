@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_fer.config.settings import Mqtt
+from edge_fer.mqtt import connection
 from edge_fer.mqtt.messages import Identity
 from edge_fer.mqtt.publisher import Publisher
 from tools.proofs import Proof, save

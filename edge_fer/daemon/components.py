@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from edge_fer.cameras import Camera
 from edge_fer.config.settings import Settings
-from edge_fer.daemon.pressure import Pace
+from edge_fer.daemon.load_shedding import Pace
+from edge_fer.daemon.reporting import Teller
 from edge_fer.daemon.stats import Stats
-from edge_fer.daemon.telling import Teller
-from edge_fer.daemon.watch import Watch
+from edge_fer.daemon.watchdog import Watch
 from edge_fer.emotion.card import Card
 from edge_fer.errors import EdgeFerError
 from edge_fer.mqtt.publisher import Publisher

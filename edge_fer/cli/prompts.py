@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edge_fer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edge_fer.daemon.nearby import Choice
+    from edge_fer.setup.discover import Choice
 
 
 def ask(question: str, default: str = "") -> str:

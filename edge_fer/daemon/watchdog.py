@@ -3,6 +3,8 @@
 A stage is in order while it has made a step within its limit, or is in a named wait that has
 not outlasted its bound. Only then is the watchdog fed, and only from the main loop, so a stage
 that hangs the loop itself is not covered up either (docs/adr/0014-watchdog-by-progress.md).
+
+Whether delivery gets on: the broker's receipts come, or it is known to be away.
 """
 
 import math
@@ -10,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from edge_fer.daemon.systemd import Notifier
+from edge_fer.mqtt.publisher import Publisher
 
 WORKING = "watching"
 """The status without any wait or note."""
@@ -88,3 +91,36 @@ class Watch:
     def stopping(self) -> None:
         """The service is about to end."""
         self._notifier.stopping()
+
+
+STAGE = "delivery"
+
+AWAY = "no broker answers; events are kept"
+
+RECEIPT_S = 180.0
+"""With a broker there and events waiting, the longest time without a receipt."""
+
+_LOOK_S = 1.0
+
+
+class Receipts:
+    """Tells the watch what became of the events."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._due = -math.inf
+        self._before = (False, -1)
+
+    def look(self, publisher: Publisher, now: float) -> None:
+        """Look at the counters, once a second at most; ``now`` is monotonic."""
+        if now < self._due:
+            return
+        self._due = now + _LOOK_S
+        numbers = publisher.counters()
+        state = (publisher.connected, numbers["acked"])
+        if not publisher.connected:
+            # The outbox takes what comes and bounds what it keeps, however long this lasts.
+            self._watch.wait(STAGE, AWAY, math.inf)
+        elif state != self._before or not numbers["waiting"]:
+            self._watch.step(STAGE, within_s=RECEIPT_S)
+        self._before = state

@@ -10,9 +10,9 @@ from edge_fer.config.broker_url import parse_broker, read_password, tls_context
 from edge_fer.config.load import require_acknowledged
 from edge_fer.config.settings import Settings, Vision
 from edge_fer.daemon.build import build_classifier
-from edge_fer.daemon.installing import CREDENTIAL
 from edge_fer.errors import EdgeFerError
 from edge_fer.mqtt.connection import probe
+from edge_fer.setup.install import CREDENTIAL
 from edge_fer.vision.detector import build_detector
 from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.scan import round_s

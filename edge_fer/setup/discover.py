@@ -1,6 +1,6 @@
 """What is there to choose from at a first start: cameras on this machine, brokers around it.
 
-Opens no camera and calls no broker; whether they work is for `edge_fer.daemon.checks` to say.
+Opens no camera and calls no broker; whether they work is for `edge_fer.setup.checks` to say.
 """
 
 import dataclasses

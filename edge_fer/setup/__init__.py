@@ -1,0 +1,1 @@
+"""The first start and the check of a device: discovery, installation, diagnosis."""
