@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 
 from edge_fer.config.load import load
+from edge_fer.demo.demo import PrivateBroker, run_daemon
+from edge_fer.demo.plot import draw_run
 from edge_fer.emotion.card import TRUTHS, Card, read_card, shipped_models
-from edge_fer.measure.demo import PrivateBroker, run_daemon
-from edge_fer.measure.picture import draw_run
 from tools.pages import fill
 from tools.results.figures import GOALS
 

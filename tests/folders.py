@@ -5,7 +5,7 @@ import csv
 import cv2
 import numpy as np
 
-from edge_fer.measure.layouts import AFFECTNET, RAF_DB
+from edge_fer.evaluation.layouts import AFFECTNET, RAF_DB
 
 BORDER = 32
 """Px around a face in the lists' pictures: whole JPEG blocks, so that none mixes both."""

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from fakes.scripted import frames
 
+from edge_fer.bench.naive import Run, against, play, pooled
 from edge_fer.cameras import Camera, Reading
 from edge_fer.errors import CameraError
-from edge_fer.measure.against import Run, against, play, pooled
-from edge_fer.measure.truth import Fit
 from edge_fer.types import Box, Outcome, Presence, Report, Verdict
+from research.annotations import Fit
 from tools.against import table
 
 FACE = Box(100, 100, 80, 80)

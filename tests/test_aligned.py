@@ -5,7 +5,7 @@ import pytest
 from faces import portrait  # noqa: F401  a fixture
 
 from edge_fer.emotion.card import Framing
-from edge_fer.measure.aligned import SIDE, How, StillAligner, box_of, plausible
+from edge_fer.evaluation.chips import SIDE, How, StillAligner, box_of, plausible
 from edge_fer.types import Box
 from edge_fer.vision.align import five_points
 from edge_fer.vision.dlib_hog import HogDetector

@@ -9,8 +9,8 @@ from faces import carphone, portrait  # noqa: F401  fixtures
 
 from edge_fer.cameras import Camera
 from edge_fer.cli import main
+from edge_fer.demo.annotate import annotate
 from edge_fer.errors import ConfigError
-from edge_fer.measure.annotate import annotate
 
 SMALL_FACES = "vision.min_face_px=40"
 

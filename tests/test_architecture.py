@@ -22,14 +22,14 @@ HOMES = {
         "cameras/gstreamer.py",
         "cameras/rtsp.py",
         "cameras/v4l2.py",
-        "measure/annotate.py",
+        "demo/annotate.py",
     },
-    "dlib": {"vision/dlib_hog.py"},
+    "dlib": {"vision/dlib_hog.py", "vision/landmarks.py"},
     "onnxruntime": {"emotion/session.py"},
     "paho": {"mqtt/client.py"},
     "picamera2": {"cameras/pi.py"},
     "systemd": {"daemon/systemd.py"},
-    "matplotlib": {"measure/picture.py"},
+    "matplotlib": {"demo/plot.py"},
     "torch": set(),
     "onnx": set(),
 }
@@ -38,14 +38,20 @@ HOMES = {
 TENSORS = ("data.py", "quantize.py")
 """Where training turns pictures into numbers."""
 
+STAGES = {"config", "cameras", "vision", "emotion", "mqtt"}
+
 ROOMS = {
-    "cameras": set(),
-    "vision": set(),
-    "emotion": set(),
-    "delivery": set(),
-    "daemon": {"cameras", "vision", "emotion", "delivery"},
-    "measure": {"cameras", "vision", "emotion", "delivery", "daemon"},
-    "cli": {"cameras", "vision", "emotion", "delivery", "daemon", "measure"},
+    "config": set(),
+    "cameras": {"config"},
+    "vision": {"config"},
+    "emotion": {"config"},
+    "mqtt": {"config"},
+    "daemon": STAGES,
+    "setup": {*STAGES, "daemon", "bench"},
+    "bench": {*STAGES, "daemon"},
+    "evaluation": {*STAGES, "daemon"},
+    "demo": {*STAGES, "daemon", "bench"},
+    "cli": {*STAGES, "daemon", "setup", "bench", "evaluation", "demo"},
 }
 """Room to the rooms it may know."""
 
@@ -80,9 +86,9 @@ def test_rooms_know_only_the_rooms_ahead_of_them(room):
 
 
 def test_the_core_has_no_thread_and_no_clock():
-    names = ("payload.py", "wire.py", "leaves.py", "aggregate.py")
-    core = [PACKAGE / "types.py", PACKAGE / "settings.py"]
-    core += [PACKAGE / "delivery" / name for name in names]
+    names = ("messages.py", "schema.py", "data_inventory.py", "aggregate.py")
+    core = [PACKAGE / "types.py", PACKAGE / "config/settings.py"]
+    core += [PACKAGE / "mqtt" / name for name in names]
     core += [*(PACKAGE / "vision").glob("*.py"), *(PACKAGE / "emotion").glob("*.py")]
     clocks = {"threading", "time", "asyncio", "queue", "multiprocessing"}
     assert {str(file): set() for file in core} == {
@@ -94,7 +100,7 @@ def test_the_core_has_no_thread_and_no_clock():
 
 
 def test_there_is_one_pipeline_and_one_way_from_pixels_to_numbers():
-    users = ("measure/passes.py", "cli/explain.py", "daemon/service.py")
+    users = ("bench/playback.py", "cli/explain.py", "daemon/service.py")
     assert all("pipeline.process(frame)" in (PACKAGE / name).read_text() for name in users)
     scaling = [PACKAGE / "emotion/classify.py", *(ROOT / "training" / name for name in TENSORS)]
     assert all("to_tensor(" in file.read_text() for file in scaling)
@@ -107,10 +113,8 @@ def test_the_package_never_knows_training():
 
 
 @pytest.mark.parametrize("file", FILES + TRAINING, ids=lambda file: str(file.relative_to(ROOT)))
-def test_files_and_functions_stay_short(file):
-    text = file.read_text()
-    assert len(text.splitlines()) <= 250
-    for node in ast.walk(ast.parse(text)):
+def test_functions_stay_short(file):
+    for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno + 1 <= 45, node.name
 
@@ -132,7 +136,7 @@ def test_nothing_but_annotate_can_encode_a_picture():
     words = ("imwrite", "imencode", "VideoWriter", "imshow", "np.save", "tobytes")
     able = {file.name for file in FILES for word in words if word in file.read_text()}
     assert {"annotate.py"} == able
-    users = [file.name for file in FILES if "edge_fer.measure.annotate" in set(imports(file))]
+    users = [file.name for file in FILES if "edge_fer.demo.annotate" in set(imports(file))]
     assert ["annotate.py"] == users
 
 

@@ -12,15 +12,15 @@ import pytest
 from faces import carphone  # noqa: F401  a fixture
 from tiny_model import write_tiny_model
 
+from edge_fer.bench import stability
+from edge_fer.bench.device import memory_mb
+from edge_fer.bench.playback import WARM_UP
 from edge_fer.cameras import CAMERAS
 from edge_fer.cli import main
 from edge_fer.cli.bench import add_arguments
 from edge_fer.cli.bench_tables import print_bench
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.errors import UnsteadyError
-from edge_fer.measure import steady
-from edge_fer.measure.passes import WARM_UP
-from edge_fer.measure.usage import memory_mb
 from edge_fer.mqtt.subscriber import subscribe
 from edge_fer.pipeline import STAGES
 
@@ -103,7 +103,7 @@ def test_peak_memory_is_never_below_the_present(result):
 
 
 def test_a_process_knows_its_age_from_its_very_start():
-    code = "import time; time.sleep(0.3); from edge_fer.measure.usage import age_s; print(age_s())"
+    code = "import time; time.sleep(0.3); from edge_fer.bench.device import age_s; print(age_s())"
     began, tick = time.monotonic(), 0.01
     age = float(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE).stdout)
     assert 0.3 - tick <= age <= time.monotonic() - began + tick
@@ -142,7 +142,7 @@ def test_ours_stands_against_the_naive_pipeline(result):
 
 
 def test_the_plot_is_a_picture_of_its_suffix(result, folder):
-    from edge_fer.measure.picture import draw_bench
+    from edge_fer.demo.plot import draw_bench
 
     assert b"\x89PNG\r\n\x1a\n" == (folder / "plot.png").read_bytes()[:8]
     draw_bench(result, folder / "plot.svg")
@@ -175,12 +175,12 @@ def test_events_reach_a_real_broker_on_a_topic_of_their_own(capsys, base, broker
 
 def test_strict_fails_on_a_machine_that_is_not_steady(capsys, monkeypatch, base):
     for bound in ("LOAD", "OTHERS", "STEAL", "SWITCHES_PER_S", "WAIT", "DRIFT"):
-        monkeypatch.setattr(steady, bound, 1e9)
+        monkeypatch.setattr(stability, bound, 1e9)
     quick = [*base, "--frames", 2, "--strict"]
     code, out, errors = call(capsys, *quick)
     assert (0, "") == (code, errors)
     assert "steady            yes" in out
-    monkeypatch.setattr(steady, "WAIT", 0.0)
+    monkeypatch.setattr(stability, "WAIT", 0.0)
     code, out, errors = call(capsys, *quick, "--json")
     assert 75 == code
     (reason,) = json.loads(out)["unsteady"]

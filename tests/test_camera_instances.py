@@ -13,7 +13,7 @@ from faces import carphone  # noqa: F401  a fixture
 from tiny_model import write_tiny_model
 
 from edge_fer.config.broker_url import parse_broker
-from edge_fer.measure.demo import PrivateBroker
+from edge_fer.demo.demo import PrivateBroker
 from edge_fer.mqtt.subscriber import subscribe
 
 FOLDER = Path(__file__).parents[1] / "deploy" / "systemd"

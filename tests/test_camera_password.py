@@ -13,8 +13,8 @@ from fakes.rtsp import needs_server, serving
 from edge_fer.cameras import open_camera, without_password
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.config.settings import Camera as Settings
+from edge_fer.demo.demo import PrivateBroker
 from edge_fer.errors import CameraError, ConfigError
-from edge_fer.measure.demo import PrivateBroker
 from edge_fer.mqtt.subscriber import subscribe
 from tools import ports
 

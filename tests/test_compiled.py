@@ -9,6 +9,7 @@ import pytest
 from onnx import numpy_helper
 from tiny_model import write_tiny_model
 
+from edge_fer.bench.speed import compile_and_compare
 from edge_fer.cli import main
 from edge_fer.config.load import load
 from edge_fer.daemon.build import build_classifier
@@ -18,7 +19,6 @@ from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.compiled import cache_folder, compile_model, find_copy, processor
 from edge_fer.emotion.tensor import drawn_chip
 from edge_fer.errors import ModelError
-from edge_fer.measure.speed import compile_and_compare
 
 BLACK = (0, 0, 0)
 CHIP = drawn_chip(BLACK, 48)

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from edge_fer.errors import DataError
-from edge_fer.measure.dataset import FERPLUS_COLUMNS, load
-from edge_fer.measure.duplicates import copies
+from edge_fer.evaluation.dataset import FERPLUS_COLUMNS, copies, load
 
 IMAGES = np.random.RandomState(0).randint(0, 256, (6, 48, 48), np.uint8)
 LABELS = np.array([3, 0, 6, 3, 1, 2], np.uint8)

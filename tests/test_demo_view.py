@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from faces import carphone  # noqa: F401  a fixture
 
+from edge_fer.demo.webview import view_folder
 from edge_fer.errors import DataError
-from edge_fer.measure.view import view_folder
 
 BROWSER = """\
 import http.client, sys, urllib.request

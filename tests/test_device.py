@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from edge_fer.measure.conditions import conditions, throttle_names
-from edge_fer.measure.device import device_facts
+from edge_fer.bench.device import conditions, device_facts, throttle_names
 
 PI_CPUINFO = """processor	: 0
 BogoMIPS	: 108.00

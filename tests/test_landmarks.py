@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from faces import carphone, portrait  # noqa: F401  fixtures
 
-from edge_fer.cli import main
 from edge_fer.errors import ModelError
-from edge_fer.measure.landmark_training import train
-from edge_fer.measure.landmarks import MIN_FACE_PX, drawn_face, faces_of, percent_of_ipd, shrink
 from edge_fer.types import Box
 from edge_fer.vision.dlib_hog import HogDetector
-from edge_fer.vision.landmark_file import LandmarkFile, Recipe, whole_file
-from edge_fer.vision.landmarks import Example, Landmarker, train_landmarks
+from edge_fer.vision.landmarks import Landmarker
+from training.landmarks.__main__ import main
+from training.landmarks.compare import MIN_FACE_PX, drawn_face, faces_of, percent_of_ipd, shrink
+from training.landmarks.file import LandmarkFile, Recipe, whole_file
+from training.landmarks.train import Example, train, train_landmarks
 
 TINY = Recipe(cascades=3, trees=4, depth=2)
 
@@ -50,7 +50,7 @@ def faces(tmp_path, portrait):  # noqa: F811
 
 
 def call(capsys, *arguments):
-    code = main(["landmarks", *(str(argument) for argument in arguments)])
+    code = main([*(str(argument) for argument in arguments)])
     captured = capsys.readouterr()
     assert "Traceback" not in captured.err
     return code, captured.out, captured.err
@@ -192,7 +192,7 @@ def test_media_without_a_face_cannot_compare(tiny, tmp_path, capsys):
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((100, 100), 128, np.uint8))
     code, _, errors = call(capsys, "compare", tiny, tmp_path / "grey.png", "--with", tiny)
     assert 65 == code
-    assert f"edge-fer: no face of {MIN_FACE_PX} px or more in" in errors
+    assert f"landmarks: no face of {MIN_FACE_PX} px or more in" in errors
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_too_few_faces_are_not_trained_on(tiny, tmp_path, portrait, capsys):  # 
 @pytest.mark.parametrize("option", ["--cascades=0", "--trees=x", "--depth=9", "--faces=99"])
 def test_a_number_out_of_bounds_is_a_usage_error(capsys, option):
     with pytest.raises(SystemExit) as caught:
-        main(["landmarks", "train", "new.dat", "faces", option])
+        main(["train", "new.dat", "faces", option])
     assert 2 == caught.value.code
     assert "must be " in capsys.readouterr().err
 

@@ -8,7 +8,7 @@ from tiny_model import write_tiny_model
 from edge_fer.cli import main
 from edge_fer.emotion.labels import LABELS
 from edge_fer.errors import DataError
-from edge_fer.measure.dataset import load, splits_in
+from edge_fer.evaluation.dataset import load, splits_in
 
 PICTURES = [
     ("happy", np.full((64, 64), 200, np.uint8)),

@@ -5,8 +5,8 @@ import pytest
 from tiny_model import write_tiny_model
 
 from edge_fer.emotion.labels import FER2013_LABELS, LABELS
-from edge_fer.measure.evaluate import evaluate, spread
-from edge_fer.measure.metrics import (
+from edge_fer.evaluation.evaluate import evaluate, spread
+from edge_fer.evaluation.metrics import (
     confusion,
     ece,
     macro_f1,

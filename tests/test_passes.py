@@ -5,11 +5,11 @@ import time
 import numpy as np
 import pytest
 
+from edge_fer.bench.models import OWN
+from edge_fer.bench.playback import WARM_UP, Paced, Samples, at_full_speed, at_pace, endless
+from edge_fer.bench.speed import share, totals_interval
 from edge_fer.cameras import Camera, Reading
 from edge_fer.errors import CameraError
-from edge_fer.measure.passes import WARM_UP, Paced, Samples, at_full_speed, at_pace, endless
-from edge_fer.measure.speed import share, totals_interval
-from edge_fer.measure.versus import OWN
 from edge_fer.pipeline import STAGES
 from edge_fer.types import Report
 

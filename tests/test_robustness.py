@@ -8,11 +8,11 @@ import pytest
 from tiny_model import write_tiny_model
 
 from edge_fer.errors import DataError, ModelError
-from edge_fer.measure.aligned import How
-from edge_fer.measure.dataset import Dataset, load
-from edge_fer.measure.evaluate import evaluate
-from edge_fer.measure.ferplus import by_majority
-from edge_fer.measure.robustness import DISTURBANCES, alignment, robustness
+from edge_fer.evaluation.chips import How
+from edge_fer.evaluation.dataset import Dataset, load
+from edge_fer.evaluation.evaluate import evaluate
+from edge_fer.evaluation.ferplus import by_majority
+from edge_fer.evaluation.robustness import DISTURBANCES, alignment, robustness
 from edge_fer.vision.landmarks import find_landmarks
 
 GREYS = np.stack([np.full((48, 48), value, np.uint8) for value in (60, 120, 180, 240)])

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
+from edge_fer.bench.results_file import compare, read, save
 from edge_fer.cli import main
 from edge_fer.errors import DataError
-from edge_fer.measure.saved import compare, read, save
 
 ROW = {"p50_ms": 2.0, "p95_ms": 4.0, "cpu_p50_ms": 1.0}
 RESULT = {

@@ -12,8 +12,8 @@ import pytest
 from edge_fer.cli import main
 from edge_fer.config.load import load
 from edge_fer.config.settings import Settings
+from edge_fer.demo.demo import PrivateBroker
 from edge_fer.errors import ConfigError
-from edge_fer.measure.demo import PrivateBroker
 from edge_fer.setup import discover
 from edge_fer.setup.install import read_present, write_config, write_password
 

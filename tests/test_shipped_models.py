@@ -13,8 +13,8 @@ from shipped import SHIPPED
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.labels import FER2013_LABELS
-from edge_fer.measure.evaluate import evaluate
-from edge_fer.measure.ferplus import EMOTIONS
+from edge_fer.evaluation.evaluate import evaluate
+from edge_fer.evaluation.ferplus import EMOTIONS
 
 LARGEST_BYTES = {"ultralight": 1_000_000, "xception": 3_000_000}
 """Of an INT8 file; its fp32 twin, where there is one, is as large as its card says."""

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from tiny_model import write_tiny_model
 
+from edge_fer.bench import speed
+from edge_fer.bench.speed import Ratio, compare_precision, ratio
 from edge_fer.cli import main
 from edge_fer.daemon.sizing import interleave
 from edge_fer.emotion import card
 from edge_fer.emotion.card import find_model, shipped_models
 from edge_fer.emotion.classify import Classifier
-from edge_fer.measure import speed
-from edge_fer.measure.speed import Ratio, compare_precision, ratio
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from edge_fer.measure import steady
-from edge_fer.measure.conditions import Conditions
-from edge_fer.measure.steady import Strain, reasons
+from edge_fer.bench import stability
+from edge_fer.bench.device import Conditions
+from edge_fer.bench.stability import Strain, reasons
 
 QUIET = Conditions(
     load=0.1, busy_s=100.0, steal_s=1.0, mhz=1500.0, celsius={"cpu-thermal": 55.0},
@@ -68,8 +68,8 @@ def test_each_disturbance_is_a_reason_of_its_own(changes, reason):
 
 def test_a_bound_itself_is_steady():
     edge = strain(
-        before={"load": steady.LOAD}, wait=steady.WAIT, drift=steady.DRIFT,
-        mhz=(1000.0, 1000 * steady.SLOWER),
+        before={"load": stability.LOAD}, wait=stability.WAIT, drift=stability.DRIFT,
+        mhz=(1000.0, 1000 * stability.SLOWER),
     )  # fmt: skip
     assert [] == reasons(edge)
 

@@ -7,8 +7,8 @@ import pytest
 from edge_fer.cameras import open_camera
 from edge_fer.config.settings import Camera
 from edge_fer.errors import DataError
-from edge_fer.measure.truth import Fit, fit, read_truth, total
 from edge_fer.types import Box, Outcome, Report, Verdict
+from research.annotations import Fit, fit, read_truth, total
 from tools.against import BOXES, find_clips
 
 FILES = sorted(BOXES.glob("*.json"))

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import msgspec
 
+from edge_fer.bench.naive import Run, play, pooled
 from edge_fer.cameras import open_camera
 from edge_fer.config.load import load
 from edge_fer.config.settings import Settings
 from edge_fer.daemon.build import build_classifier, build_naive, build_pipeline
 from edge_fer.errors import DataError, EdgeFerError
-from edge_fer.measure.against import Run, play, pooled
-from edge_fer.measure.truth import Fit, Truth, fit, read_truth, total
+from research.annotations import Fit, Truth, fit, read_truth, total
 
 ROOT = Path(__file__).resolve().parents[1]
 BOXES = Path(__file__).with_name("boxes")

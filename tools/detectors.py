@@ -17,12 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from edge_fer.bench.speed import ratio
 from edge_fer.cameras import open_camera
 from edge_fer.config.settings import Camera, Vision
 from edge_fer.emotion.card import sha256_of
 from edge_fer.errors import EdgeFerError
-from edge_fer.measure.landmarks import percent_of_ipd
-from edge_fer.measure.speed import ratio
 from edge_fer.types import Box, Luma
 from edge_fer.vision.detector import Detector, find_whole
 from edge_fer.vision.dlib_hog import HogDetector
@@ -32,6 +31,7 @@ from edge_fer.vision.search import NEAR
 from edge_fer.vision.tiles import scaled_box
 from edge_fer.vision.yunet import YuNetDetector
 from tools.pages import fill, media_clips, table
+from training.landmarks.compare import percent_of_ipd
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "detectors.md"
 

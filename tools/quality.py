@@ -3,7 +3,7 @@
     python -m tools.quality FER2013.npz [--yunet YUNET.onnx] [CLIP ...]
 
 Prints the tables of docs/quality.md and renews them there. Clips: by default $EDGE_FER_MEDIA's.
-Crops are enlarged as in `edge_fer/measure/aligned.py`; options are the daemon's defaults.
+Crops are enlarged as in `edge_fer/evaluation/chips.py`; options are the daemon's defaults.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from edge_fer.config.settings import Camera, Settings
 from edge_fer.emotion.card import Framing, sha256_of
 from edge_fer.emotion.classify import Classifier
 from edge_fer.errors import EdgeFerError
-from edge_fer.measure.aligned import BORDER, SIDE
-from edge_fer.measure.dataset import Dataset, load
-from edge_fer.measure.ferplus import by_majority
+from edge_fer.evaluation.chips import BORDER, SIDE
+from edge_fer.evaluation.dataset import Dataset, load
+from edge_fer.evaluation.ferplus import by_majority
 from edge_fer.types import Luma, Outcome, Points, Quality
 from edge_fer.vision.align import Aligner
 from edge_fer.vision.detector import Detector, find_whole

@@ -2,7 +2,7 @@
 
 ``python -m training.aligned`` writes runs/aligned.npz: ``train`` and ``public`` (N, 48, 48)
 uint8 in the data set's order, ``train_how`` and ``public_how`` (N,) uint8 as
-`edge_fer.measure.aligned.How` says.
+`edge_fer.evaluation.chips.How` says.
 """
 
 import argparse
@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from edge_fer.emotion.tensor import to_tensor
-from edge_fer.measure.aligned import How, StillAligner
-from edge_fer.measure.dataset import load
+from edge_fer.evaluation.chips import How, StillAligner
+from edge_fer.evaluation.dataset import load
 from training.command import answer
 from training.data import SPEC, data_path
 from training.recipe import RUNS

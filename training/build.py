@@ -15,9 +15,9 @@ import msgspec
 
 from edge_fer.emotion.card import FORMAT, Card, Framing, sha256_of
 from edge_fer.emotion.labels import FER2013_LABELS
-from edge_fer.measure.cards import golden_vectors, write_card
-from edge_fer.measure.dataset import load
-from edge_fer.measure.ferplus import EMOTIONS
+from edge_fer.evaluation.cards import golden_vectors, write_card
+from edge_fer.evaluation.dataset import load
+from edge_fer.evaluation.ferplus import EMOTIONS
 from training.budget import Kind
 from training.command import make_parser, run
 from training.data import SPEC, data_path

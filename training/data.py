@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from edge_fer.emotion.card import Input
 from edge_fer.emotion.tensor import to_tensor
 from edge_fer.errors import DataError
-from edge_fer.measure.dataset import Dataset, load
+from edge_fer.evaluation.dataset import Dataset, load
 
 SPEC = Input(sizes=[48], mean=128.0, std=64.0)
 """Input of every network of ours; with this scaling INT8 represents it without loss."""
@@ -55,7 +55,7 @@ def read_split(name: str) -> Split:
 
 
 def resize(chips: torch.Tensor, size: int) -> torch.Tensor:
-    """Chips (N, 1, S, S) at another side in px, as `edge_fer.measure.evaluate` resizes them."""
+    """Chips (N, 1, S, S) at another side in px, as `edge_fer.evaluation.evaluate` resizes them."""
     if size == chips.shape[-1]:
         return chips
     shrink = size < chips.shape[-1]

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import Classifier, softmax
 from edge_fer.errors import ModelError
-from edge_fer.measure.dataset import Dataset, load
-from edge_fer.measure.evaluate import Truth, evaluate, logits_of, predict, spread
-from edge_fer.measure.ferplus import by_majority
-from edge_fer.measure.metrics import confusion
+from edge_fer.evaluation.dataset import Dataset, load
+from edge_fer.evaluation.evaluate import Truth, evaluate, logits_of, predict, spread
+from edge_fer.evaluation.ferplus import by_majority
+from edge_fer.evaluation.metrics import confusion
 from training.budget import Kind
 from training.data import data_path
 from training.plots import plot_confusion

@@ -16,8 +16,8 @@ from torch import nn
 
 from edge_fer.emotion.labels import FER2013_LABELS, OWN_LABEL, fault_of, plain
 from edge_fer.errors import ConfigError
-from edge_fer.measure.crops import Kind
-from edge_fer.measure.dataset import FERPLUS_COLUMNS
+from edge_fer.evaluation.chips import Kind
+from edge_fer.evaluation.dataset import FERPLUS_COLUMNS
 from training.command import answer
 from training.data import SPEC, to_split
 from training.export import costs, export

@@ -11,11 +11,11 @@ from rich.table import Table
 from edge_fer.emotion.card import FORMAT, Card, sha256_of
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.labels import LABELS
-from edge_fer.measure.cards import golden_vectors, write_card
-from edge_fer.measure.crops import Kind
-from edge_fer.measure.dataset import Dataset
-from edge_fer.measure.evaluate import figures_of, predict
-from edge_fer.measure.metrics import confusion
+from edge_fer.evaluation.cards import golden_vectors, write_card
+from edge_fer.evaluation.chips import Kind
+from edge_fer.evaluation.dataset import Dataset
+from edge_fer.evaluation.evaluate import figures_of, predict
+from edge_fer.evaluation.metrics import confusion
 from training.build import DATA
 from training.data import SPEC
 from training.figures import fit_temperature

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from edge_fer.emotion.card import Framing
 from edge_fer.errors import DataError
-from edge_fer.measure.crops import Kind, cutter
-from edge_fer.measure.dataset import Dataset, load, splits_in
-from edge_fer.measure.duplicates import copies
+from edge_fer.evaluation.chips import Kind, cutter
+from edge_fer.evaluation.dataset import Dataset, copies, load, splits_in
 from training.data import SPEC
 
 HELD_OUT = 0.1

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from edge_fer.measure.evaluate import evaluate
+from edge_fer.evaluation.evaluate import evaluate
 from training.budget import Budget, Kind, budget_of
 from training.data import data_path
 from training.export import costs

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from edge_fer.errors import ConfigError
-from edge_fer.measure.dataset import load
+from edge_fer.evaluation.dataset import load
 from training.command import make_parser, run
 from training.compare.latency import instructions, ratios
 from training.compare.peers import read_peers

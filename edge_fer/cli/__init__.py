@@ -11,7 +11,7 @@ from edge_fer import __version__
 from edge_fer.errors import EdgeFerError
 
 COMMANDS = (
-    "run", "setup", "check", "config", "models", "card", "compile", "landmarks", "evaluate",
+    "run", "setup", "check", "config", "models", "card", "compile", "evaluate",
     "explain", "annotate", "bench", "demo",
 )  # fmt: skip
 

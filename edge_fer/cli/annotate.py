@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from edge_fer.cameras import open_camera
     from edge_fer.daemon.build import build_classifier, build_pipeline
+    from edge_fer.demo.annotate import annotate
     from edge_fer.errors import ConfigError
-    from edge_fer.measure.annotate import annotate
 
     arguments.camera = arguments.source
     settings = read_settings(arguments)

@@ -72,11 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
 
         print_bench(figures)
     if arguments.save:
-        from edge_fer.measure.saved import save
+        from edge_fer.bench.results_file import save
 
         save(figures, arguments.save)
     if arguments.plot:
-        from edge_fer.measure.picture import draw_bench
+        from edge_fer.demo.plot import draw_bench
 
         draw_bench(figures, arguments.plot)
     if arguments.strict and figures["unsteady"]:
@@ -85,15 +85,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    from edge_fer.bench.measure import Wish, bench
     from edge_fer.cameras import open_camera
     from edge_fer.config.load import require_acknowledged
-    from edge_fer.measure.bench import Wish, bench
 
     settings = read_settings(arguments)
     if open_camera(settings.camera).live:
         require_acknowledged(settings)
     if arguments.plot:
-        from edge_fer.measure.picture import require_drawable
+        from edge_fer.demo.plot import require_drawable
 
         require_drawable(arguments.plot)
     wish = Wish(
@@ -106,7 +106,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _diff(old: Path, new: Path, *, as_json: bool) -> int:
-    from edge_fer.measure.saved import compare, read
+    from edge_fer.bench.results_file import compare, read
 
     difference = compare(read(old), read(new))
     if as_json:

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         ModelError: model, labels and numbers do not fit each other, or there is a card already.
     """
     from edge_fer.errors import ModelError
-    from edge_fer.measure.cards import draft_card
+    from edge_fer.evaluation.cards import draft_card
 
     path = arguments.model.with_suffix(".json")
     if path.exists() and not arguments.force:

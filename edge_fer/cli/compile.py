@@ -24,9 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         EdgeFerError: a setting or the model is at fault, or the cache cannot be written.
     """
+    from edge_fer.bench.speed import compile_and_compare
     from edge_fer.emotion.card import find_model
     from edge_fer.emotion.compiled import cache_folder
-    from edge_fer.measure.speed import compile_and_compare
 
     model = read_settings(arguments).model
     figures = compile_and_compare(

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from edge_fer.cameras import open_camera, without_password
     from edge_fer.config.load import require_acknowledged
-    from edge_fer.measure.demo import PrivateBroker, run_daemon
+    from edge_fer.demo.demo import PrivateBroker, run_daemon
 
     settings = read_settings(arguments)
     require_acknowledged(settings)
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     console.print(f"{len(events)} events, daemon's exit code {code}")
     live = open_camera(settings.camera).live
     if code == 0 and arguments.picture and not live:
-        from edge_fer.measure.picture import draw_run
+        from edge_fer.demo.plot import draw_run
 
         draw_run(settings, arguments.picture, max_frames=arguments.max_frames)
         console.print(f"picture of the run: [bold]{arguments.picture}[/]")
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _view(folder: str | None, websocket: str, console: "Console") -> Iterator[bool]:
     """Serve and open the web view, if one is wanted; whether it is."""
-    from edge_fer.measure.view import ViewServer, view_folder
+    from edge_fer.demo.webview import ViewServer, view_folder
 
     if folder is None:
         yield False

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         ModelError: the model cannot be used.
     """
     from edge_fer.emotion.card import find_model
-    from edge_fer.measure.evaluate import evaluate
+    from edge_fer.evaluation.evaluate import evaluate
 
     model = find_model(arguments.model)
     figures = evaluate(
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(figures)
     else:
-        from edge_fer.cli.figures import print_figures
+        from edge_fer.cli.tables import print_figures
 
         print_figures(figures)
     return 0

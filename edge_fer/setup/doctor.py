@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import edge_fer
+from edge_fer.bench.device import Conditions, conditions, device_facts, throttle_names
 from edge_fer.config.options import OPTIONS, shown
 from edge_fer.config.settings import Settings
-from edge_fer.measure.conditions import Conditions, conditions, throttle_names
-from edge_fer.measure.device import device_facts
 from edge_fer.mqtt.outbox import outbox_folder
 from edge_fer.setup.checks import Finding
 from edge_fer.setup.discover import find_cameras

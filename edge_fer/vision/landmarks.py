@@ -3,9 +3,6 @@
 The points are numbered as in iBUG 300-W.
 """
 
-import dataclasses
-import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import dlib
@@ -13,7 +10,6 @@ import numpy as np
 
 from edge_fer.errors import ModelError
 from edge_fer.types import Box, Luma, Points
-from edge_fer.vision.landmark_file import Recipe
 
 LANDMARK_PLACES = (
     Path("/usr/share/dlib/shape_predictor_68_face_landmarks.dat"),
@@ -45,52 +41,12 @@ class Landmarker:
 
     def locate(self, luma: Luma, box: Box) -> Points:
         """(68, 2) float32 in pixels of the frame; points may lie outside it."""
-        shape = self._predictor(luma, _rectangle(box))
+        shape = self._predictor(luma, rectangle(box))
         return np.array([(point.x, point.y) for point in shape.parts()], np.float32)
 
 
-@dataclasses.dataclass(frozen=True, eq=False, slots=True)
-class Example:
-    """A face to train on."""
-
-    luma: Luma
-    boxes: Sequence[Box]
-    """Where a detector may see it."""
-    points: Points
-    """(68, 2) in px of the picture; dlib takes whole px."""
-
-
-def train_landmarks(examples: Sequence[Example], recipe: Recipe, out: Path) -> None:
-    """Train a shape_predictor with dlib and write it to ``out``; it takes minutes.
-
-    Each box counts twice: from the mean shape, as it will start on a camera, and from a drawn one.
-
-    Raises:
-        OSError: ``out`` cannot be written.
-    """
-    options = dlib.shape_predictor_training_options()
-    options.cascade_depth = recipe.cascades
-    options.num_trees_per_cascade_level = recipe.trees
-    options.tree_depth = recipe.depth
-    options.oversampling_amount = 2
-    options.random_seed = "edge-fer"
-    options.num_threads = os.cpu_count() or 1
-    shapes = [
-        [
-            dlib.full_object_detection(_rectangle(box), [dlib.point(x, y) for x, y in points])
-            for box in example.boxes
-        ]
-        for example in examples
-        for points in [np.round(example.points).astype(int).tolist()]
-    ]
-    trained = dlib.train_shape_predictor([one.luma for one in examples], shapes, options)
-    try:
-        trained.save(str(out))
-    except RuntimeError as error:
-        raise OSError(str(error).strip().splitlines()[-1]) from error
-
-
-def _rectangle(box: Box) -> dlib.rectangle:
+def rectangle(box: Box) -> dlib.rectangle:
+    """Return the box as dlib's rectangle, whose last row and column belong to it."""
     return dlib.rectangle(box.left, box.top, box.left + box.width - 1, box.top + box.height - 1)
 
 

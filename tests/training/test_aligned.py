@@ -5,8 +5,8 @@ import pytest
 from toys import write_fer2013
 
 from edge_fer.errors import DataError, ModelError
-from edge_fer.measure.aligned import StillAligner
-from edge_fer.measure.dataset import load
+from edge_fer.evaluation.chips import StillAligner
+from edge_fer.evaluation.dataset import load
 from edge_fer.vision.landmarks import find_landmarks
 from training.aligned import write_aligned
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from toys import toy_recipe
 
+from edge_fer.bench.speed import Ratio
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.labels import FER2013_LABELS
-from edge_fer.measure.evaluate import evaluate
-from edge_fer.measure.speed import Ratio
+from edge_fer.evaluation.evaluate import evaluate
 from training.budget import Budget
 from training.compare.__main__ import PAGE, fill
 from training.compare.latency import instructions, ratios

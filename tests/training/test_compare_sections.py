@@ -5,10 +5,10 @@ import json
 import pytest
 from toys import toy_pictures
 
+from edge_fer.bench.speed import Ratio
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.labels import LABELS
-from edge_fer.measure.dataset import load
-from edge_fer.measure.speed import Ratio
+from edge_fer.evaluation.dataset import load
 from edge_fer.types import Box, Outcome, Report, Verdict
 from training.compare.answers import Answers, answers
 from training.compare.draw import draw_sizes, draw_tradeoffs

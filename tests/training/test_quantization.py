@@ -15,7 +15,7 @@ from operators import (
 from toys import toy_pictures
 
 from edge_fer.emotion.classify import Classifier
-from edge_fer.measure.dataset import load
+from edge_fer.evaluation.dataset import load
 from training.export import export
 from training.nets import NETS
 from training.quantize import activation_ranges, pick_images, quantize

@@ -5,7 +5,7 @@ import pytest
 import torch
 from toys import toy_pictures
 
-from edge_fer.measure.dataset import Dataset
+from edge_fer.evaluation.dataset import Dataset
 from training.data import SPEC, data_path, to_split
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from edge_fer.measure.dataset import Dataset
+from edge_fer.evaluation.dataset import Dataset
 from training.data import Split, to_split
 from training.nets import NETS
 from training.nets.blocks import Classifier

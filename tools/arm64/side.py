@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import cv2
 
-from edge_fer.measure.demo import PrivateBroker
+from edge_fer.demo.demo import PrivateBroker
 from tools.release import ROOT, ReleaseError, Target
 from tools.release.deb import find_deb
 from tools.release.environment import HOME

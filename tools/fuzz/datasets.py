@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from edge_fer.emotion.labels import LABELS
-from edge_fer.measure.dataset import FERPLUS_COLUMNS, SPLITS, load, splits_in
-from edge_fer.measure.ferplus import by_majority
-from edge_fer.measure.layouts import BOX_COLUMNS, CSV_COLUMNS
+from edge_fer.evaluation.dataset import FERPLUS_COLUMNS, SPLITS, load, splits_in
+from edge_fer.evaluation.ferplus import by_majority
+from edge_fer.evaluation.layouts import BOX_COLUMNS, CSV_COLUMNS
 from tools.fuzz.parsers import Target
 
 PICTURE = np.arange(48 * 48, dtype=np.uint16).reshape(48, 48).astype(np.uint8)

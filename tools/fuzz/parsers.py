@@ -10,6 +10,7 @@ import cv2
 import msgspec
 import numpy as np
 
+from edge_fer.bench import results_file
 from edge_fer.cameras import open_camera
 from edge_fer.cameras.jpeg import is_cut_short
 from edge_fer.config import load
@@ -19,7 +20,6 @@ from edge_fer.config.render import render
 from edge_fer.config.settings import Camera
 from edge_fer.emotion.card import Card, Input, find_model, read_card
 from edge_fer.emotion.labels import LABELS
-from edge_fer.measure import saved
 from edge_fer.mqtt.commands import Commands
 from edge_fer.mqtt.message import Message
 from edge_fer.mqtt.messages import Identity
@@ -182,14 +182,15 @@ def card_seeds(sha256: str) -> list[bytes]:
 
 def _result(path: Path) -> Target:
     whole = {
-        "schema": saved.SCHEMA, "stages": {"scan": {"p50_ms": 1.0}}, "fps": 30.0, "frames": 9,
+        "schema": results_file.SCHEMA, "stages": {"scan": {"p50_ms": 1.0}}, "fps": 30.0,
+        "frames": 9,
         "device": {"cpu": "x"}, "settings": {"vision": {"min_face_px": 60}}, "unsteady": [],
         "model": "m", "pace": {"core_share": 0.5},
     }  # fmt: skip
     words = [json.dumps(word).encode() for word in whole]
 
     def read(path: Path) -> object:
-        figures = saved.read(path)
-        return saved.compare(figures, figures)
+        figures = results_file.read(path)
+        return results_file.compare(figures, figures)
 
     return _file(path, [json.dumps(whole).encode()], read, words)

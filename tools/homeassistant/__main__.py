@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from edge_fer.measure.demo import PrivateBroker
+from edge_fer.demo.demo import PrivateBroker
 from tools.daemon import Daemon
 from tools.homeassistant.house import VERSION, House, HouseError, prepare
 from tools.homeassistant.trial import Trial, TrialError

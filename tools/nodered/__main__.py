@@ -23,7 +23,7 @@ from typing import Any
 from paho.mqtt import publish
 
 from edge_fer.config.broker_url import parse_broker
-from edge_fer.measure.demo import PrivateBroker
+from edge_fer.demo.demo import PrivateBroker
 from edge_fer.mqtt.subscriber import subscribe
 from tools.daemon import ROOT, Daemon
 from tools.ports import free_port

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.config.broker_url import parse_broker
-from edge_fer.measure.demo import PrivateBroker
+from edge_fer.demo.demo import PrivateBroker
 from edge_fer.mqtt.subscriber import subscribe
 from tools import proofs
 from tools.picamera.debian import Debian

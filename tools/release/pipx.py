@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_fer.config.broker_url import parse_broker
-from edge_fer.measure.demo import PrivateBroker
+from edge_fer.demo.demo import PrivateBroker
 from edge_fer.mqtt.subscriber import subscribe
 from tools.progress import Progress, StepError
 from tools.proofs import Proof, save

@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from edge_fer.bench.device import device_facts
 from edge_fer.errors import ConfigError, DataError, EdgeFerError
-from edge_fer.measure.device import device_facts
 from tools import proofs
 from tools.results import costs, process, talking, timing, variants
 from tools.results.figures import Figure

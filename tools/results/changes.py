@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from edge_fer.errors import DataError
-from edge_fer.measure.dataset import load
+from edge_fer.evaluation.dataset import load
 from edge_fer.pipeline import Pipeline
 from edge_fer.types import Box
 from tools.results.latency import Trial

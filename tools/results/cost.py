@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.measure.against import Processes
+from edge_fer.bench.naive import Processes
 from edge_fer.types import Frame, Report
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 
-from edge_fer.measure.against import Processes
+from edge_fer.bench.naive import Processes
 from edge_fer.types import Box, Event, Frame, Phase
 
 SAME_FACE = 0.2

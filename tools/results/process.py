@@ -40,8 +40,8 @@ def files() -> dict[str, str]:
 
 
 def _landmarks(*arguments: str) -> None:
-    """Run `edge-fer landmarks`; what it says is shown."""
-    subprocess.run([sys.executable, "-m", "edge_fer", "landmarks", *arguments], check=True)
+    """Run `python -m training.landmarks`; what it says is shown."""
+    subprocess.run([sys.executable, "-m", "training.landmarks", *arguments], check=True)
 
 
 def memory() -> dict[str, Figure]:

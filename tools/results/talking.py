@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from edge_fer.bench.naive import Against, Run, play, pooled
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.config.settings import Camera as CameraSettings
-from edge_fer.measure.against import Against, Run, play, pooled
-from edge_fer.measure.truth import Fit, fit, read_truth, total
 from edge_fer.types import Report
+from research.annotations import Fit, fit, read_truth, total
 from tools.results.figures import Figure
 from tools.results.media import BOXES, CARPHONE, NEGATIVE, TALKING, TURNING, clip, find
 from tools.results.sides import naive, ours

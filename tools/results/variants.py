@@ -10,8 +10,8 @@ from typing import Any
 
 from edge_fer.daemon.build import build_pipeline
 from edge_fer.emotion.classify import Classifier
-from edge_fer.measure.truth import fit, read_truth, total
 from edge_fer.types import Luma, Scores
+from research.annotations import fit, read_truth, total
 from tools.results import crowd
 from tools.results.cost import Run, alike, in_turn, joined
 from tools.results.figures import Figure

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from edge_fer.demo.demo import PrivateBroker
+from edge_fer.demo.webview import ViewServer
 from edge_fer.errors import EdgeFerError
-from edge_fer.measure.demo import PrivateBroker
-from edge_fer.measure.view import ViewServer
 from tools.browser import NoBrowserError, headless
 from tools.dashboard import DashboardError, assemble
 

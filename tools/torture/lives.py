@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_fer.measure.landmarks import shrink
 from edge_fer.vision.landmarks import find_landmarks
 from tools.torture.victim import MAX_QUEUED, MAX_UNACKED, SPILL_AFTER_S, publish
+from training.landmarks.compare import shrink
 
 STUCK_S = 120.0
 """Longest wait for the first event."""

@@ -8,7 +8,7 @@ import torch
 
 from edge_fer.emotion.card import Card, find_model, read_card, shipped_models
 from edge_fer.errors import DataError, EdgeFerError
-from edge_fer.measure.dataset import load
+from edge_fer.evaluation.dataset import load
 from training.compare import page, sections
 from training.compare.answers import answers
 from training.compare.draw import draw_search, draw_shipped, draw_sizes, draw_tradeoffs

@@ -12,8 +12,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from edge_fer.bench.speed import Ratio
 from edge_fer.emotion.compiled import processor
-from edge_fer.measure.speed import Ratio
 
 ROUNDS = 100
 SLOW, SLOW_ROUNDS = 0.02, 8

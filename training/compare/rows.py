@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from edge_fer.bench.speed import Ratio
 from edge_fer.emotion.card import Card, read_card
 from edge_fer.emotion.session import optimize
-from edge_fer.measure.speed import Ratio
 from training.budget import Budget
 from training.compare.latency import ratios
 from training.compare.peers import Rebuilt

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_fer.bench.speed import Ratio
 from edge_fer.emotion.card import TRUTHS, Card
 from edge_fer.emotion.labels import LABELS
-from edge_fer.measure.robustness import DISTURBANCES
-from edge_fer.measure.speed import Ratio
+from edge_fer.evaluation.robustness import DISTURBANCES
 from training.compare.answers import Answers
 from training.compare.page import NONE, count, figure, megabytes, percent, table
 from training.compare.rows import Row

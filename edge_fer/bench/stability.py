@@ -7,7 +7,7 @@ the same work taking another time when it is done again. What is not known break
 import dataclasses
 from collections.abc import Iterator
 
-from edge_fer.measure.conditions import Conditions, throttle_names
+from edge_fer.bench.device import Conditions, throttle_names
 
 LOAD = 0.5
 """Load average ahead of the run: half a program's worth."""

@@ -11,13 +11,13 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from edge_fer.bench.playback import WARM_UP, Samples, ahead, endless
+from edge_fer.bench.speed import share, totals_interval
 from edge_fer.cameras import Camera
 from edge_fer.config.settings import Settings
 from edge_fer.daemon.build import build_classifier, build_pipeline
 from edge_fer.emotion.card import find_model, read_card
 from edge_fer.emotion.classify import Classifier
-from edge_fer.measure.passes import WARM_UP, Samples, ahead, endless
-from edge_fer.measure.speed import share, totals_interval
 
 OWN = ("align", "quality", "classify")
 """Stages that depend on the model. The others do the same work with each model; that two of them

@@ -11,10 +11,9 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
+from edge_fer.bench.device import age_s, fastest_mhz
 from edge_fer.cameras import Camera
 from edge_fer.errors import CameraError
-from edge_fer.measure.conditions import fastest_mhz
-from edge_fer.measure.usage import age_s
 from edge_fer.pipeline import STAGES
 from edge_fer.types import Event, Frame, Report
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from edge_fer.emotion.labels import LABELS
 from edge_fer.errors import DataError
-from edge_fer.measure.dataset import FERPLUS_COLUMNS, Dataset
+from edge_fer.evaluation.dataset import FERPLUS_COLUMNS, Dataset
 
 RULE = (
     "FER+ majority: single votes dropped, the label with more than half of the rest, votes for "

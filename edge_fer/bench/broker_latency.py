@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from edge_fer.bench.playback import Processes
 from edge_fer.cameras import Camera
 from edge_fer.config.broker_url import Broker, parse_broker, read_password, tls_context
 from edge_fer.config.settings import Mqtt, Settings
 from edge_fer.daemon.build import identify
 from edge_fer.emotion.card import Card
 from edge_fer.errors import BrokerError
-from edge_fer.measure.passes import Processes
 from edge_fer.mqtt.connection import Callbacks, Caller, Connection, probe
 from edge_fer.mqtt.messages import event_message
 from edge_fer.types import Event, Report

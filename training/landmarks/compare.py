@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_fer.bench.speed import ratio
 from edge_fer.cameras import open_camera
 from edge_fer.config.settings import Camera, Vision
 from edge_fer.daemon.sizing import interleave
 from edge_fer.errors import DataError, ModelError
-from edge_fer.measure.speed import ratio
 from edge_fer.types import Box, Luma, Points
 from edge_fer.vision.align import five_points
 from edge_fer.vision.detector import find_whole
 from edge_fer.vision.dlib_hog import SMALLEST_PX, HogDetector
-from edge_fer.vision.landmark_file import LandmarkFile, whole_file
 from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.pixels import rescale
+from training.landmarks.file import LandmarkFile, whole_file
 
 MIN_FACE_PX = SMALLEST_PX // 2
 """Smallest face that is compared on."""
@@ -85,7 +85,7 @@ def refuse_same(source: Path, out: Path) -> None:
 
 
 def compare(path: Path, reference: Path, sources: Iterable[Path]) -> dict[str, Any]:
-    """What `edge-fer landmarks compare` prints: ``path`` against ``reference``.
+    """What `python -m training.landmarks compare` prints: ``path`` against ``reference``.
 
     Raises:
         ModelError: a landmark file is missing or damaged.

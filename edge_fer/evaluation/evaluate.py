@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from edge_fer.emotion.classify import Classifier, softmax
 from edge_fer.emotion.labels import LABELS
 from edge_fer.errors import DataError
-from edge_fer.measure.aligned import StillAligner
-from edge_fer.measure.crops import Kind, cutter
-from edge_fer.measure.dataset import Dataset, load
-from edge_fer.measure.ferplus import RULE, by_majority
-from edge_fer.measure.metrics import summarise
-from edge_fer.measure.robustness import alignment, robustness
+from edge_fer.evaluation.chips import Kind, StillAligner, cutter
+from edge_fer.evaluation.dataset import Dataset, load
+from edge_fer.evaluation.ferplus import RULE, by_majority
+from edge_fer.evaluation.metrics import summarise
+from edge_fer.evaluation.robustness import alignment, robustness
 from edge_fer.vision.pixels import resize_square
 
 BATCH = 128

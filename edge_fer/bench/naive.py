@@ -16,10 +16,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_fer.bench.playback import ahead
+from edge_fer.bench.speed import share, totals_interval
 from edge_fer.cameras import Camera
 from edge_fer.errors import CameraError
-from edge_fer.measure.passes import ahead
-from edge_fer.measure.speed import share, totals_interval
 from edge_fer.types import Frame, Report, Verdict
 
 MIN_IOU = 0.4

@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.measure.aligned import How, StillAligner
-from edge_fer.measure.disturb import Chips, box_blur, darken, halve, jpeg_loss, move
-from edge_fer.measure.metrics import paired
+from edge_fer.evaluation.chips import How, StillAligner
+from edge_fer.evaluation.corruptions import Chips, box_blur, darken, halve, jpeg_loss, move
+from edge_fer.evaluation.metrics import paired
 from edge_fer.vision.pixels import resize_square
 
 SIDE = 48

@@ -4,21 +4,24 @@ The pictures are FER-2013's training faces or whatever the user has; nobody mark
 So the compact predictor learns what the stock one says, its mistakes too.
 """
 
+import dataclasses
 import itertools
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import dlib
 import numpy as np
 
 from edge_fer.errors import DataError
-from edge_fer.measure import dataset
-from edge_fer.measure.aligned import BORDER, SIDE
-from edge_fer.measure.landmarks import faces_of, refuse_same
-from edge_fer.types import Box, Luma
+from edge_fer.evaluation import dataset
+from edge_fer.evaluation.chips import BORDER, SIDE
+from edge_fer.types import Box, Luma, Points
 from edge_fer.vision.dlib_hog import HogDetector
-from edge_fer.vision.landmark_file import Recipe, whole_file
-from edge_fer.vision.landmarks import Example, Landmarker, train_landmarks
+from edge_fer.vision.landmarks import Landmarker, rectangle
 from edge_fer.vision.pixels import rescale, resize_square
+from training.landmarks.compare import faces_of, refuse_same
+from training.landmarks.file import Recipe, whole_file
 
 BOXES = 2
 """Boxes each face is trained with: the detector's, and another that it might have given."""
@@ -39,6 +42,47 @@ MARGIN = 0.5
 """Kept around a face's box, as a share of its side."""
 LARGEST_PX = 160
 """Larger faces are shrunk to that side: no more is seen by the predictor, and memory is short."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, slots=True)
+class Example:
+    """A face to train on."""
+
+    luma: Luma
+    boxes: Sequence[Box]
+    """Where a detector may see it."""
+    points: Points
+    """(68, 2) in px of the picture; dlib takes whole px."""
+
+
+def train_landmarks(examples: Sequence[Example], recipe: Recipe, out: Path) -> None:
+    """Train a shape_predictor with dlib and write it to ``out``; it takes minutes.
+
+    Each box counts twice: from the mean shape, as it will start on a camera, and from a drawn one.
+
+    Raises:
+        OSError: ``out`` cannot be written.
+    """
+    options = dlib.shape_predictor_training_options()
+    options.cascade_depth = recipe.cascades
+    options.num_trees_per_cascade_level = recipe.trees
+    options.tree_depth = recipe.depth
+    options.oversampling_amount = 2
+    options.random_seed = "edge-fer"
+    options.num_threads = os.cpu_count() or 1
+    shapes = [
+        [
+            dlib.full_object_detection(rectangle(box), [dlib.point(x, y) for x, y in points])
+            for box in example.boxes
+        ]
+        for example in examples
+        for points in [np.round(example.points).astype(int).tolist()]
+    ]
+    trained = dlib.train_shape_predictor([one.luma for one in examples], shapes, options)
+    try:
+        trained.save(str(out))
+    except RuntimeError as error:
+        raise OSError(str(error).strip().splitlines()[-1]) from error
 
 
 def train(source: Path, data: Path, out: Path, recipe: Recipe, most: int) -> int:

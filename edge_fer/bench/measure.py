@@ -14,21 +14,19 @@ import numpy as np
 from msgspec.structs import replace
 
 from edge_fer import __version__
+from edge_fer.bench.broker_latency import Link, find_broker, measure_acks
+from edge_fer.bench.device import Conditions, conditions, device_facts, memory_mb, switches
+from edge_fer.bench.models import check_models, compare_models
+from edge_fer.bench.naive import against
+from edge_fer.bench.playback import WARM_UP, Paced, Samples, at_full_speed, at_pace
+from edge_fer.bench.results_file import SCHEMA
+from edge_fer.bench.speed import compare_precision
+from edge_fer.bench.stability import Strain, reasons
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.config.settings import Settings
 from edge_fer.daemon.build import build_classifier, build_naive, build_pipeline
 from edge_fer.emotion.classify import Classifier
 from edge_fer.errors import BrokerError
-from edge_fer.measure.acks import Link, find_broker, measure_acks
-from edge_fer.measure.against import against
-from edge_fer.measure.conditions import Conditions, conditions
-from edge_fer.measure.device import device_facts
-from edge_fer.measure.passes import WARM_UP, Paced, Samples, at_full_speed, at_pace
-from edge_fer.measure.saved import SCHEMA
-from edge_fer.measure.speed import compare_precision
-from edge_fer.measure.steady import Strain, reasons
-from edge_fer.measure.usage import memory_mb, switches
-from edge_fer.measure.versus import check_models, compare_models
 from edge_fer.pipeline import STAGES, Pipeline
 
 SHOWN = (50, 95, 99)

@@ -1,11 +1,14 @@
-"""`edge-fer landmarks`: smaller files for the 68 landmarks, and what they cost in accuracy."""
+"""Smaller files for the 68 landmarks, and what they cost in accuracy."""
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_fer.cli.common import add_json, print_json, whole
-from edge_fer.vision.landmark_file import Recipe
+from edge_fer.errors import EdgeFerError
+from training.landmarks.file import Recipe
 
 HELP = "make a smaller landmark file, compare two"
 DESCRIPTION = (
@@ -75,7 +78,7 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
 
 
 def _shrink(arguments: argparse.Namespace) -> None:
-    from edge_fer.measure.landmarks import shrink
+    from training.landmarks.compare import shrink
 
     source = _source(arguments)
     _refuse_existing(arguments)
@@ -89,7 +92,7 @@ def _shrink(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from edge_fer.measure.landmark_training import train
+    from training.landmarks.train import train
 
     source = _source(arguments)
     _refuse_existing(arguments)
@@ -101,7 +104,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
-    from edge_fer.measure.landmarks import compare
+    from training.landmarks.compare import compare
 
     figures = compare(_existing(arguments.file), _source(arguments), arguments.media)
     if arguments.json:
@@ -143,3 +146,19 @@ def _refuse_existing(arguments: argparse.Namespace) -> None:
 
     if arguments.out.exists() and not arguments.force:
         raise ModelError(f"{arguments.out}: is there already; --force replaces it")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one action and return its exit code; an error is one line on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m training.landmarks", description=DESCRIPTION)
+    add_arguments(parser)
+    parsed = parser.parse_args(arguments)
+    try:
+        return run(parsed)
+    except EdgeFerError as error:
+        print(f"landmarks: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

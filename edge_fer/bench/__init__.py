@@ -1,0 +1,1 @@
+"""What it costs on this device: time, load, memory and the way to the broker."""

@@ -1,1 +1,0 @@
-"""What the daemon is worth: data sets, metrics, evaluation and the bench."""

@@ -1,0 +1,1 @@
+"""One-time experiments; the page each one writes is its result."""
