@@ -62,7 +62,7 @@ def main() -> int:
     progress.end()
     progress.begin("GStreamer in Debian's OpenCV")
     try:
-        progress.run(debian.test("tests/test_camera_gst.py"))
+        progress.run(debian.test("tests/unit/test_camera_gst.py"))
     except StepError as error:
         progress.show_failure(error)
         return 1

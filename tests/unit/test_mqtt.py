@@ -69,7 +69,7 @@ def test_when_the_process_is_killed_the_broker_says_offline(broker: Any) -> None
         "import sys, time; sys.path.insert(0, 'tests'); import talk\n"
         f"with talk.publisher({broker.url!r}): time.sleep(60)"
     )
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     with listening(broker, "status") as inbox:
         process = subprocess.Popen([sys.executable, "-c", code], cwd=root)
         try:

@@ -9,7 +9,7 @@ from tiny_model import write_tiny_model
 from edge_fer.emotion.labels import LABELS
 from edge_fer.errors import ModelError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EMPTY = "# Head\n<!-- models -->\nold\n<!-- /models -->\ntail\n"
 
 

@@ -15,7 +15,7 @@ from edge_fer.daemon.systemd import RELOAD_S
 from edge_fer.daemon.systemd import SEND_S as NOTIFY_S
 from edge_fer.errors import CameraError, ConfigError
 
-UNIT = Path(__file__).parent.parent / "deploy" / "systemd" / "edge-fer.service"
+UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "edge-fer.service"
 
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"

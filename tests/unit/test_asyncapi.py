@@ -21,7 +21,7 @@ from edge_fer.config.broker_url import parse_broker
 from edge_fer.mqtt.messages import Message
 from edge_fer.mqtt.subscriber import subscribe
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "asyncapi.json"
 PARSER = CACHE / "asyncapi"
 

@@ -20,7 +20,7 @@ from edge_fer.mqtt.data_inventory import NUMBERS, TOPICS, leaves
 from edge_fer.types import Box
 from edge_fer.vision.track import Tracker
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PER_FACE = ("track", "box", "confidence", "scores", "faces", "emotion")
 
 

@@ -12,7 +12,7 @@ from edge_fer.vision.dlib_hog import HogDetector
 from edge_fer.vision.search import TrackingSearch
 from edge_fer.vision.tiles import Tile, plan_tiles
 
-PORTRAIT = Path(__file__).parents[1] / ".cache" / "astronaut.png"
+PORTRAIT = Path(__file__).parents[2] / ".cache" / "astronaut.png"
 SHAPE = (960, 1280)
 
 

@@ -15,7 +15,7 @@ from talk import DEADLINE_S, EVENT, ME, SIZE, until
 from edge_fer.config.settings import Mqtt
 from edge_fer.mqtt.publisher import Publisher
 
-FILES = Path(__file__).parent.parent / "deploy" / "mosquitto"
+FILES = Path(__file__).parents[2] / "deploy" / "mosquitto"
 NOT_AUTHORIZED = 135
 USERS = ("porch", "hall", "dashboard")
 

@@ -16,7 +16,7 @@ from edge_fer.config.broker_url import parse_broker
 from edge_fer.demo.demo import PrivateBroker
 from edge_fer.mqtt.subscriber import subscribe
 
-FOLDER = Path(__file__).parents[1] / "deploy" / "systemd"
+FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
 UNIT, TEMPLATE = (FOLDER / name for name in ("edge-fer.service", "edge-fer@.service"))
 INSTANCES = ("front", "yard_2")
 

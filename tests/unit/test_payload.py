@@ -14,7 +14,7 @@ from edge_fer.mqtt import messages, schema
 from edge_fer.mqtt.messages import Identity, Message
 from edge_fer.types import Box, Event, Phase, Presence
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ME = Identity("edge-fer", "porch", "cam0", "9f3a61c2", "1.2.3", "small", "ab" * 32)
 SIZE = (640, 480)
 

@@ -14,7 +14,7 @@ pytest.importorskip("PIL", reason="the extra demo is not installed")
 
 from tools.screenshots.__main__ import IMAGES, SHOTS, ScreenshotError, shoot, take
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MOST_BYTES = 150_000
 
 

@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 
 from tools.supply import LOCK, SupplyError, locked, tool, without_doubles
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 MACHINES = ("x86_64", "aarch64")
 

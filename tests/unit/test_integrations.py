@@ -10,7 +10,7 @@ import pytest
 from edge_fer.config.load import load
 from edge_fer.config.options import OPTIONS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 

@@ -19,7 +19,7 @@ from edge_fer.mqtt.aggregate import Summary
 from edge_fer.mqtt.messages import Message
 from edge_fer.mqtt.publisher import Publisher
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "client.md"
 WITHOUT = """
 import sys

@@ -26,7 +26,7 @@ from talk import until
 from edge_fer.mqtt.schema import EMOTIONS
 from tools import dashboard
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 CLIP_OPTIONS = {
     "device.name": "porch", "privacy.acknowledge_use": "research", "camera.pace": "real",
     "vision.min_face_px": 40, "stats.interval_s": 0.3,

@@ -268,5 +268,5 @@ def test_help_names_every_flag(capsys):
 
 
 def test_the_password_goes_where_the_unit_looks_for_it():
-    unit = Path(__file__).parents[1] / "deploy/systemd/edge-fer.service"
+    unit = Path(__file__).parents[2] / "deploy/systemd/edge-fer.service"
     assert "LoadCredential=mqtt-password:edge-fer.mqtt-password\n" in unit.read_text()

@@ -1,7 +1,7 @@
 """Every command and every piece of configuration in our pages is run, read, or says why not.
 
 A block without a mark is held to what its language can be held to here. The line above a block
-may say `<!-- run by: tests/test_x.py -->` or `make x`, which runs it as it stands, or
+may say `<!-- run by: tests/unit/test_x.py -->` or `make x`, which runs it as it stands, or
 `<!-- not run here: needs … -->`. Neither excuses an option that does not exist.
 """
 

@@ -20,7 +20,7 @@ try:
 except ModuleNotFoundError:
     import tomli as tomllib
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_prometheus_own_parser_reads_every_number(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from edge_fer.config.render import render, schema
 from edge_fer.config.settings import Camera, Mqtt, Settings, Smoothing
 from edge_fer.errors import ConfigError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def parsed(directory, text):

@@ -20,7 +20,7 @@ from tools.release.environment import HOME, _forget
 from tools.release.manual import COMPLETIONS, write_manual
 from tools.release.python import _settle
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

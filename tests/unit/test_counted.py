@@ -13,7 +13,7 @@ from tools.counted.record import beyond, incomparable, per_phase, render, summed
 from tools.counted.scenes import draw_room
 from tools.counted.work import LIBRARIES, PHASES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RECORD = json.loads((ROOT / "docs/counted.json").read_text())
 LOOPS = """
 import os

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "edge_fer"
 FILES = sorted(PACKAGE.rglob("*.py"))
 TRAINING = sorted((ROOT / "training").rglob("*.py"))

@@ -14,7 +14,7 @@ from tools.agreement import FLOOR, compare, draw, kept, render, scores, table, t
 from tools.emulation import CPUS, HERE, Emulator
 from tools.progress import StepError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RECORD = json.loads((ROOT / "docs/agreement.json").read_text())
 LABELS = ["angry", "happy"]
 OURS = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]], np.float32)

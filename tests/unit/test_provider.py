@@ -16,7 +16,7 @@ from edge_fer.emotion.compiled import compile_model, engine_folder
 from edge_fer.emotion.session import built_in, chain
 from edge_fer.errors import ConfigError, ModelError
 
-PAGE = Path(__file__).parents[1] / "docs" / "jetson.md"
+PAGE = Path(__file__).parents[2] / "docs" / "jetson.md"
 
 needs_plain_build = pytest.mark.skipif(
     built_in() != ["cpu"], reason="this onnxruntime is built for more than the cpu"

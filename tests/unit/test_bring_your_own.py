@@ -18,7 +18,7 @@ from edge_fer.emotion.classify import Classifier
 from edge_fer.errors import ModelError
 from edge_fer.vision.landmarks import find_landmarks
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs/examples/foreign_model.py"
 LABELS = ["ahegao", "angry", "happy", "neutral", "sad", "surprise"]
 CARD = ["--labels", "Ahegao,Angry,Happy,Neutral,Sad,Surprise", "--own-labels", "ahegao"]
