@@ -70,12 +70,12 @@ lint-training: venv-train ## mypy --strict for training/, which needs torch
 	$(VENV_TRAIN)/bin/mypy -p training
 
 .PHONY: bench
-bench: ## measure docs/results.md anew [ARGS=]; media and data in $EDGE_FER_MEDIA and $EDGE_FER_DATA
+bench: ## measure docs/background/results.md anew [ARGS=]; media and data in $EDGE_FER_MEDIA and $EDGE_FER_DATA
 	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data --media $(notdir $(CLIP)) astronaut.png
 	@$(VENV)/bin/python -m tools.results $(ARGS)
 
 .PHONY: torture
-torture: ## kill, starve, cut off and fool the daemon; renews docs/results.md; as root [ARGS=NAME]
+torture: ## kill, starve, cut off and fool the daemon; renews docs/background/results.md; as root [ARGS=NAME]
 	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data mosquitto iproute2 --media astronaut.png
 	@$(VENV)/bin/python -m tools.torture $(ARGS)
 
@@ -85,7 +85,7 @@ model: venv-train ## train, prune and quantize NET=ultralight-ferplus|ultralight
 	$(VENV_TRAIN)/bin/python -m training.build $(NET) $(ARGS)
 
 .PHONY: compare
-compare: ## regenerate docs/models.md: ours beside everybody else's
+compare: ## regenerate docs/background/models.md: ours beside everybody else's
 	@$(PREPARE) --venv $(VENV_TRAIN) --extras dev,train,compare
 	$(VENV_TRAIN)/bin/python -m training.compare
 
@@ -95,13 +95,13 @@ train-own: venv-train ## train on your own pictures: DATA= NAME= [NET= ARGS=]
 	$(VENV_TRAIN)/bin/python -m training.own '$(DATA)' '$(NAME)' --net $(NET) $(ARGS)
 
 .PHONY: agreement
-agreement: ## whether models answer alike on emulated CPUs; renews docs/agreement.md [ARGS=]
+agreement: ## whether models answer alike on emulated CPUs; renews docs/background/agreement.md [ARGS=]
 	@$(PREPARE) --venv $(VENV) --extras demo --apt debian-archive-keyring
 	@$(VENV)/bin/python -m tools.agreement $(ARGS)
 
 .PHONY: counted
 counted: ARGS ?= --check
-counted: ## instructions a frame, which no load changes, against docs/counted.json [ARGS=--record]
+counted: ## instructions a frame, which no load changes, against docs/background/counted.json [ARGS=--record]
 	@$(PREPARE) --venv $(VENV) --extras demo --media $(notdir $(CLIP)) \
 		--apt libdlib-data valgrind gcc debian-archive-keyring
 	@$(VENV)/bin/python -m tools.counted $(ARGS)
@@ -119,12 +119,12 @@ first-start: ## as root: edge-fer setup by questions and from a file, in that co
 	@$(VENV)/bin/python -m tools.systemd.first $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## damaged input for every parser, model and video; hours; renews docs/results.md [ARGS=]
+fuzz: ## damaged input for every parser, model and video; hours; renews docs/background/results.md [ARGS=]
 	@$(PREPARE) --venv $(VENV) --extras dev --apt libdlib-data mosquitto --media $(notdir $(CLIP))
 	@$(VENV)/bin/python -m tools.fuzz $(ARGS)
 
 .PHONY: soak
-soak: ## a million frames of the daemon; about an hour; renews docs/results.md [ARGS=]
+soak: ## a million frames of the daemon; about an hour; renews docs/background/results.md [ARGS=]
 	@$(PREPARE) --venv $(VENV) --extras dev --apt libdlib-data mosquitto --media $(notdir $(CLIP))
 	@$(VENV)/bin/python -m tools.torture.soak $(ARGS)
 
@@ -140,13 +140,13 @@ conf: venv ## regenerate deploy/edge-fer.toml
 	mv deploy/edge-fer.toml.new deploy/edge-fer.toml
 
 .PHONY: privacy
-privacy: ## prove under strace what a running daemon lets out; renews docs/results.md [ARGS=]
+privacy: ## prove under strace what a running daemon lets out; renews docs/background/results.md [ARGS=]
 	@$(PREPARE) --venv $(VENV) --extras dev --apt libdlib-data mosquitto mosquitto-clients strace \
 		--media $(notdir $(CLIP))
 	@$(VENV)/bin/python -m tools.privacy $(ARGS)
 
 .PHONY: docs
-docs: venv ## regenerate what docs/mqtt.md, its JSON files and the READMEs quote
+docs: venv ## regenerate what docs/reference/topics.md, its JSON files and the READMEs quote
 	$(VENV)/bin/python docs/generate_mqtt.py
 	$(VENV)/bin/python -m docs.generate_asyncapi
 	$(VENV)/bin/python docs/generate_models.py
@@ -185,10 +185,10 @@ metrics: ## have a real node_exporter and Prometheus read what the daemon writes
 	@$(VENV)/bin/python -m tools.metrics
 
 .PHONY: asyncapi
-asyncapi: ## hold docs/asyncapi.json against AsyncAPI's own parser; needs npm the first time
+asyncapi: ## hold docs/reference/asyncapi.json against AsyncAPI's own parser; needs npm the first time
 	@test -d .cache/asyncapi/node_modules || npm install --silent --no-audit --no-fund \
 		--ignore-scripts --prefix .cache/asyncapi @asyncapi/parser@3.6.3
-	@cd .cache/asyncapi && node $(CURDIR)/tools/asyncapi/validate.mjs $(CURDIR)/docs/asyncapi.json
+	@cd .cache/asyncapi && node $(CURDIR)/tools/asyncapi/validate.mjs $(CURDIR)/docs/reference/asyncapi.json
 
 .PHONY: lock sbom audit
 lock: ## renew requirements/lock.txt from setup.cfg

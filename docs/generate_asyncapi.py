@@ -1,9 +1,9 @@
-"""Writes docs/asyncapi.json: every topic, who sends it and what is in it, for programs.
+"""Writes docs/reference/asyncapi.json: every topic, who sends it and what is in it, for programs.
 
     python -m docs.generate_asyncapi
 
 AsyncAPI 3.0 (https://www.asyncapi.com/docs/reference/specification/v3.0.0), made of the types
-in edge_fer/mqtt/schema.py and of the examples in docs/mqtt.md. `make asyncapi` holds it
+in edge_fer/mqtt/schema.py and of the examples in docs/reference/topics.md. `make asyncapi` holds it
 against AsyncAPI's own parser.
 """
 
@@ -51,7 +51,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "edge-fer",
             "version": __version__,
-            "description": "Facial expressions over MQTT. docs/mqtt.md is the page for people.",
+            "description": "Facial expressions over MQTT. docs/reference/topics.md is the page for people.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",

@@ -1,4 +1,4 @@
-"""Writes the examples into docs/mqtt.md, the schemas beside the payload types, docs/leaves.json.
+"""Writes the examples into docs/reference/topics.md, the schemas beside the payload types, docs/reference/leaves.json.
 
     python docs/generate_mqtt.py
 
@@ -17,9 +17,9 @@ from edge_fer.mqtt.data_inventory import leaves
 from edge_fer.types import Box, Event, Phase, Presence
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "mqtt.md"
+PAGE = ROOT / "docs" / "reference" / "topics.md"
 SCHEMAS = ROOT / "edge_fer" / "delivery" / "schema.json"
-LEAVES = ROOT / "docs" / "leaves.json"
+LEAVES = ROOT / "docs" / "reference" / "leaves.json"
 
 
 def examples() -> Mapping[str, messages.Message]:

@@ -35,7 +35,7 @@ HEADINGS = (
 
 
 def costs_table() -> str:
-    """A Markdown table of what docs/results.md measured last."""
+    """A Markdown table of what docs/background/results.md measured last."""
     record = msgspec.json.decode(RECORD.read_bytes())
     rows = [f"| {GOALS[key].title} | {GOALS[key].shown(record[key]['value'])} |" for key in COSTS]
     return "\n".join(["| figure | reached |", "| --- | --- |", *rows])

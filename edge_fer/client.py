@@ -5,7 +5,7 @@
     for event in subscribe("mqtt://localhost"):
         print(event.device, event.emotion, event.confidence)
 
-The types are those of the messages, told in docs/mqtt.md. Nothing here looks at a picture, so
+The types are those of the messages, told in docs/reference/topics.md. Nothing here looks at a picture, so
 neither dlib nor onnxruntime, OpenCV or numpy is imported.
 """
 
@@ -111,7 +111,7 @@ def subscribe(
     section `[mqtt]` of a device's configuration.
 
     A lost connection is made again; what is said meanwhile passes by, and a gap in ``seq`` shows
-    it. What the broker brings twice comes once. A message that is not as docs/mqtt.md says is
+    it. What the broker brings twice comes once. A message that is not as docs/reference/topics.md says is
     left out, and the log says so. Slow readers miss nothing: messages wait in memory.
 
     Raises:

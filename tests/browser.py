@@ -18,10 +18,10 @@ BLOCK = re.compile(r"<!-- (mosquitto|passwords|acl) -->\n\s*```\n(.*?)```", re.D
 
 
 class Documented(Mosquitto):
-    """A broker set up as docs/dashboard.md says, with a user camera and a user viewer."""
+    """A broker set up as docs/guides/dashboard.md says, with a user camera and a user viewer."""
 
     def _config(self):
-        blocks = dict(BLOCK.findall((dashboard.ROOT / "docs/dashboard.md").read_text()))
+        blocks = dict(BLOCK.findall((dashboard.ROOT / "docs/guides/dashboard.md").read_text()))
         passwords, acl = self.folder / "passwords", self.folder / "acl"
         for number, user in enumerate(("camera", "viewer")):
             create = ["-c"] if number == 0 else []

@@ -3,9 +3,9 @@
     python -m tools.agreement [--pictures N] [MODEL.onnx ...]
 
 Runs each model in models/ over N pictures of PublicTest here and on the emulated CPUs of
-`emulation`, writes docs/agreement.json and the table of docs/agreement.md, and ends with 1 where
+`emulation`, writes docs/background/agreement.json and the table of docs/background/agreement.md, and ends with 1 where
 too few answers are the same. A file whose rows are there already, over as many pictures, is not
-run again; delete docs/agreement.json to run all. Of other models, it prints the table and writes
+run again; delete docs/background/agreement.json to run all. Of other models, it prints the table and writes
 nothing.
 Says nothing about speed: an emulated CPU has none of its own.
 """
@@ -37,8 +37,8 @@ from tools.progress import Progress, StepError
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".cache" / "emulation"
-RECORD = ROOT / "docs" / "agreement.json"
-PAGE = ROOT / "docs" / "agreement.md"
+RECORD = ROOT / "docs" / "background" / "agreement.json"
+PAGE = ROOT / "docs" / "background" / "agreement.md"
 SCRIPT = Path(__file__).with_name("scores.py")
 
 FILES = ("fer2013.npz", "fer2013.csv")

@@ -3,7 +3,7 @@
     python -m tools.detectors YUNET.onnx [CLIP ...]
 
 Without clips, takes those of the folder $EDGE_FER_MEDIA and renews the tables of
-docs/detectors.md. CPU time is told as a ratio of the two taken in turn. No frame is kept.
+docs/background/detectors.md. CPU time is told as a ratio of the two taken in turn. No frame is kept.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from edge_fer.vision.yunet import YuNetDetector
 from tools.pages import fill, media_clips, table
 from training.landmarks.compare import percent_of_ipd
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "detectors.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "background" / "detectors.md"
 
 FRAMES = 120
 """Of a clip at most, spread evenly."""

@@ -2,7 +2,7 @@
 
     python -m tools.quality FER2013.npz [--yunet YUNET.onnx] [CLIP ...]
 
-Prints the tables of docs/quality.md and renews them there. Clips: by default $EDGE_FER_MEDIA's.
+Prints the tables of docs/background/quality.md and renews them there. Clips: by default $EDGE_FER_MEDIA's.
 Crops are enlarged as in `edge_fer/evaluation/chips.py`; options are the daemon's defaults.
 """
 
@@ -37,7 +37,7 @@ from edge_fer.vision.yunet import YuNetDetector
 from tools.hidden import KINDS
 from tools.pages import fill, media_clips, table
 
-PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "quality.md"
+PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "background" / "quality.md"
 MODEL: Final = PAGE.parents[1] / "models" / "ultralight-ferplus-p30-int8.onnx"
 
 CROPS, HARDER_FROM = 1600, 250

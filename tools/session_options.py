@@ -1,4 +1,4 @@
-"""What onnxruntime's options are worth for networks this small; renews docs/onnxruntime.md.
+"""What onnxruntime's options are worth for networks this small; renews docs/background/onnxruntime.md.
 
     python -m tools.session_options [--rounds N] [MODEL.onnx ...]
 
@@ -32,7 +32,7 @@ from edge_fer.emotion.tensor import drawn_chip, to_tensor
 from tools.pages import fill, table
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "onnxruntime.md"
+PAGE = ROOT / "docs" / "background" / "onnxruntime.md"
 
 CROWD, LOADS, WARM_UPS = 8, 15, 10
 """Chips of a large batch; rounds in which a file is loaded; rounds that are not counted."""

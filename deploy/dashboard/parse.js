@@ -1,4 +1,4 @@
-// Payloads to checked values: the only file that knows the JSON on the wire (docs/mqtt.md).
+// Payloads to checked values: the only file that knows the JSON on the wire (docs/reference/topics.md).
 // What it does not know it leaves alone; what cannot be right it refuses with a reason.
 
 export class Malformed extends Error {}
@@ -139,6 +139,6 @@ function probability(key, value) {
 }
 
 function must(right, what, value) {
-  if (!right) throw new Malformed(`${what} is not as docs/mqtt.md says`);
+  if (!right) throw new Malformed(`${what} is not as docs/reference/topics.md says`);
   return value;
 }

@@ -17,7 +17,7 @@ HELP = "measure latency, load and memory on this device"
 DESCRIPTION = (
     "Run the daemon's own pipeline on a file or a live camera, at the camera's pace and at full "
     "speed, and print what each stage takes, what the process uses, and whether the machine was "
-    "steady meanwhile. Quote ratios from one run, not single times; docs/bench.md says how."
+    "steady meanwhile. Quote ratios from one run, not single times; docs/guides/bench.md says how."
 )
 
 

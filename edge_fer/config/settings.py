@@ -225,7 +225,7 @@ class Privacy(Section, frozen=True):
         Use | Literal[""],
         Meta(
             description="What this is used for: home, research, medical, safety, public-venue or "
-            "art. Nothing runs before it is set; docs/privacy.md says why."
+            "art. Nothing runs before it is set; docs/guides/privacy.md says why."
         ),
     ] = ""
     mode: Annotated[

@@ -14,7 +14,7 @@ COUNTS = (
     "camera_losses", "camera_reopens", "camera_wrong_size", "camera_black",
     "frames_skipped", "degradations", "reloads", "reloads_refused",
 )  # fmt: skip
-"""What is counted beside the frames; docs/operations.md says what each means."""
+"""What is counted beside the frames; docs/guides/operations.md says what each means."""
 
 
 class Stats:

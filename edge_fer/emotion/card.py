@@ -17,7 +17,7 @@ from edge_fer.emotion.labels import fault_of
 from edge_fer.errors import ModelError
 
 DEFAULT = "ultralight-ferplus"
-"""Start of the default model's name: docs/models.md says why it is this one."""
+"""Start of the default model's name: docs/background/models.md says why it is this one."""
 
 FORMAT = 1
 """Version of the card's own format; a file of a newer format is refused."""

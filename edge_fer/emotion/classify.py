@@ -88,7 +88,7 @@ class Classifier:
         if wanted not in (*built, "auto"):
             log.warning(
                 "model.provider = %s: this onnxruntime is built for %s alone; the cpu is used, "
-                "docs/jetson.md says what to install", wanted, ", ".join(built),
+                "docs/guides/jetson.md says what to install", wanted, ", ".join(built),
             )  # fmt: skip
         for name in built if wanted == "auto" else [wanted]:
             if name == "cpu" or name not in built:

@@ -109,7 +109,7 @@ def optimize(model: Path, target: Path) -> None:
 
 
 def session_options(threads: int) -> Any:
-    """How networks are run: what docs/onnxruntime.md, which compares the others, leaves over.
+    """How networks are run: what docs/background/onnxruntime.md, which compares the others, leaves over.
 
     All graph optimizations, packed weights and the memory arena are onnxruntime's own choice.
     """

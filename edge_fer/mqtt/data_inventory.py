@@ -1,6 +1,6 @@
 """The list of what leaves the device, for programs: every topic, every field, every file.
 
-It is made of the types on the wire, so it cannot lack a field of theirs. docs/leaves.json is a
+It is made of the types on the wire, so it cannot lack a field of theirs. docs/reference/leaves.json is a
 copy; `make privacy` holds what a running daemon writes and sends against it.
 """
 

@@ -10,7 +10,7 @@ One retained message below Home Assistant's own prefix names every entity and sa
 our topics its state is; nothing else is published for Home Assistant alone. The form is its
 device-based MQTT discovery,
 https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload.
-docs/home-assistant.md is the page for users.
+docs/guides/home-assistant.md is the page for users.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """The types of the JSON on the wire, and the schemas made of them. `payload` fills them in.
 
-They are a contract, told in docs/mqtt.md and, for programs, in schema.json beside this file;
+They are a contract, told in docs/reference/topics.md and, for programs, in schema.json beside this file;
 `leaves` makes the list of what leaves the device of them.
 Fields may be added under the same `SCHEMA`; one that goes or changes its meaning raises the
 number.

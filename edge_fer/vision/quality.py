@@ -1,7 +1,7 @@
 """How well a face can be read: a figure for each thing that makes it hard, and a verdict.
 
 A face that is too hard keeps its track and gets an outcome; it does not become a wrong emotion.
-What the figures can and cannot tell, and how the limits were chosen: docs/quality.md.
+What the figures can and cannot tell, and how the limits were chosen: docs/background/quality.md.
 """
 
 import math

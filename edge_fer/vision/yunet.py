@@ -17,7 +17,7 @@ from edge_fer.opencv import quiet
 from edge_fer.types import Box, Detection, Luma
 
 SMALLEST_PX: Final = 32
-"""Side of the smallest face found as surely as larger ones; docs/detectors.md has the figures."""
+"""Side of the smallest face found as surely as larger ones; docs/background/detectors.md has the figures."""
 
 CONFIDENCE: Final = 0.8
 """The network's confidence, 0-1, that makes a score of 0: hardly anything but faces has more."""

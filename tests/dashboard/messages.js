@@ -1,4 +1,4 @@
-// Messages as docs/mqtt.md has them, with few words.
+// Messages as docs/reference/topics.md has them, with few words.
 
 export const T = Date.parse("2024-05-01T12:00:00.000Z");
 export const iso = (time) => new Date(time).toISOString();

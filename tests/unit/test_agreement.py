@@ -15,7 +15,7 @@ from tools.emulation import CPUS, HERE, Emulator
 from tools.progress import StepError
 
 ROOT = Path(__file__).parents[2]
-RECORD = json.loads((ROOT / "docs/agreement.json").read_text())
+RECORD = json.loads((ROOT / "docs/background/agreement.json").read_text())
 LABELS = ["angry", "happy"]
 OURS = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]], np.float32)
 ROW = {
@@ -74,7 +74,7 @@ def test_the_table_takes_the_place_of_the_old_one():
 
 
 def test_the_page_is_freshly_made():
-    page = (ROOT / "docs/agreement.md").read_text()
+    page = (ROOT / "docs/background/agreement.md").read_text()
     assert render(page, RECORD) == page, "run: make agreement"
 
 

@@ -22,7 +22,7 @@ from edge_fer.mqtt.messages import Message
 from edge_fer.mqtt.subscriber import subscribe
 
 ROOT = Path(__file__).parents[2]
-FILE = ROOT / "docs" / "asyncapi.json"
+FILE = ROOT / "docs" / "reference" / "asyncapi.json"
 PARSER = CACHE / "asyncapi"
 
 

@@ -206,7 +206,7 @@ def test_a_mistake_is_one_line_with_its_code(capsys, base, options, code, text):
 
 
 def test_the_page_tells_of_every_option_and_its_own_exit_code():
-    page = (Path(__file__).parents[2] / "docs" / "bench.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "bench.md").read_text()
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     options = [name for action in parser._actions for name in action.option_strings]

@@ -8,7 +8,7 @@ import pytest
 from edge_fer.cameras import CAMERAS, open_camera
 from edge_fer.config.load import load
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "guides"
 SNIPPETS = [
     pytest.param(snippet, id=f"{name}-{number}")
     for name in ("cameras.md", "jetson.md")

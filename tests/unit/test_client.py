@@ -20,7 +20,7 @@ from edge_fer.mqtt.messages import Message
 from edge_fer.mqtt.publisher import Publisher
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "client.md"
+PAGE = ROOT / "docs" / "guides" / "python-client.md"
 WITHOUT = """
 import sys
 class Blocker:

@@ -14,7 +14,7 @@ from tools.counted.scenes import draw_room
 from tools.counted.work import LIBRARIES, PHASES
 
 ROOT = Path(__file__).parents[2]
-RECORD = json.loads((ROOT / "docs/counted.json").read_text())
+RECORD = json.loads((ROOT / "docs/background/counted.json").read_text())
 LOOPS = """
 import os
 for turns in (1000, 101_000, 101_000):
@@ -116,7 +116,7 @@ def test_a_table_has_the_ratio_to_naive():
 
 
 def test_the_page_has_the_table_of_the_record():
-    page = (ROOT / "docs/counted.md").read_text()
+    page = (ROOT / "docs/background/counted.md").read_text()
     assert page == render(page, RECORD)
     assert RECORD["tolerance"] == counted.TOLERANCE
 

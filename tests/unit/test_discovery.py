@@ -156,6 +156,6 @@ def test_it_is_said_again_when_home_assistant_comes_up(broker: Any) -> None:
 
 
 def test_the_access_list_for_a_name_with_a_dot_is_what_the_page_says():
-    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "security.md").read_text()
     me = unique_id(Identity("edge-fer", "porch.lan", "cam0", "s", "1", "m", "ab"))
     assert f"    topic write homeassistant/device/{me}/config\n" in page

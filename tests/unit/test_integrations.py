@@ -11,7 +11,7 @@ from edge_fer.config.load import load
 from edge_fer.config.options import OPTIONS
 
 ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
+DOCS = ROOT / "docs" / "guides"
 
 
 def snippets(page: str, kind: str) -> list[str]:
@@ -36,7 +36,7 @@ def test_the_page_names_every_choice_of_discovery() -> None:
 
 
 def test_pages_point_only_to_what_is_there() -> None:
-    for page in ("home-assistant.md", "node-red.md", "metrics.md", "client.md"):
+    for page in ("home-assistant.md", "node-red.md", "metrics.md", "python-client.md"):
         links = re.findall(r"\]\((?!http)([^)#]+)", (DOCS / page).read_text())
         assert [] == [link for link in links if not (DOCS / link).exists()], page
 
@@ -47,7 +47,7 @@ def flow() -> Any:
 
 
 def test_the_flow_hears_and_says_topics_of_the_contract(flow: Any) -> None:
-    document = json.loads((DOCS / "asyncapi.json").read_text())
+    document = json.loads((ROOT / "docs/reference/asyncapi.json").read_text())
     actions = {"mqtt in": "send", "inject": "receive"}
     addresses = {
         (document["operations"][name]["action"], channel["address"])

@@ -154,5 +154,5 @@ def test_the_shipped_schema_is_the_one_the_types_give() -> None:
 
 def test_the_examples_in_the_docs_are_freshly_made() -> None:
     render = runpy.run_path(str(ROOT / "docs/generate_mqtt.py"))["render"]
-    text = (ROOT / "docs/mqtt.md").read_text()
+    text = (ROOT / "docs/reference/topics.md").read_text()
     assert render(text) == text, "run: python docs/generate_mqtt.py"

@@ -178,7 +178,7 @@ def test_the_command_line_prints_the_list(capsys):
 
 
 def test_the_copy_of_the_list_is_fresh():
-    shown = json.loads((ROOT / "docs/leaves.json").read_text())
+    shown = json.loads((ROOT / "docs/reference/leaves.json").read_text())
     assert leaves() == shown, "run: python docs/generate_mqtt.py"
 
 

@@ -16,7 +16,7 @@ from edge_fer.emotion.compiled import compile_model, engine_folder
 from edge_fer.emotion.session import built_in, chain
 from edge_fer.errors import ConfigError, ModelError
 
-PAGE = Path(__file__).parents[2] / "docs" / "jetson.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "jetson.md"
 
 needs_plain_build = pytest.mark.skipif(
     built_in() != ["cpu"], reason="this onnxruntime is built for more than the cpu"
@@ -70,7 +70,7 @@ def test_a_provider_that_is_not_built_in_is_told_and_the_cpu_used(model, caplog,
     assert "happy" in classifier.classify([np.zeros((48, 48), np.uint8)])[0]
     assert [
         f"model.provider = {provider}: this onnxruntime is built for cpu alone; the cpu is used, "
-        "docs/jetson.md says what to install"
+        "docs/guides/jetson.md says what to install"
     ] == caplog.messages
 
 

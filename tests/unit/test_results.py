@@ -1,4 +1,4 @@
-"""The figures of docs/results.md: what counts as reached, and how latencies and changes count."""
+"""The figures of docs/background/results.md: what counts as reached, and how latencies and changes count."""
 
 import dataclasses
 import json

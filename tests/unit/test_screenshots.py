@@ -21,7 +21,7 @@ MOST_BYTES = 150_000
 @pytest.mark.parametrize("name", SHOTS)
 def test_a_page_shows_each_picture_and_it_is_small(name):
     assert (IMAGES / f"{name}.png").stat().st_size < MOST_BYTES
-    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md")]
+    pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
     assert [] != [page for page in pages if f"images/{name}.png" in page.read_text()]
 
 

@@ -45,7 +45,7 @@ def test_every_picture_of_a_page_is_on_the_site(site):
 
 
 def test_what_was_not_run_is_said_where_it_is_read(site):
-    assert "Not run here: needs a Jetson." in (site / "docs/jetson.html").read_text()
+    assert "Not run here: needs a Jetson." in (site / "docs/guides/jetson.html").read_text()
 
 
 def project(folder: Path, text: str) -> Path:

@@ -212,7 +212,7 @@ def test_a_setting_in_a_line_exists() -> None:
 
 def test_a_message_in_the_troubleshooting_page_is_one_that_is_said() -> None:
     said = "".join(file.read_text() for file in (ROOT / "edge_fer").rglob("*.py"))
-    page = Path("docs/troubleshooting.md")
+    page = Path("docs/guides/troubleshooting.md")
     wrong = [
         f"{page}:{line}: {span}"
         for line, span in PARTS[page][1]

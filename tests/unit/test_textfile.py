@@ -75,7 +75,7 @@ def test_telegrafs_sample_names_numbers_that_the_daemon_tells(telegraf: Any) -> 
 
 
 def test_telegrafs_sample_reads_topics_and_fields_of_the_contract(telegraf: Any) -> None:
-    document = json.loads((ROOT / "docs/asyncapi.json").read_text())
+    document = json.loads((ROOT / "docs/reference/asyncapi.json").read_text())
     addresses = {channel["address"] for channel in document["channels"].values()}
     schemas = document["components"]["schemas"]
     for item in telegraf["inputs"]["mqtt_consumer"]:

@@ -1,4 +1,4 @@
-// Holds docs/asyncapi.json against AsyncAPI's own parser: node validate.mjs FILE, from where
+// Holds docs/reference/asyncapi.json against AsyncAPI's own parser: node validate.mjs FILE, from where
 // npm put @asyncapi/parser. Ends with 1 and a line for each mistake.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -1,1 +1,1 @@
-"""Counts what a frame costs in instructions and writes docs/counted.md; in no wheel."""
+"""Counts what a frame costs in instructions and writes docs/background/counted.md; in no wheel."""

@@ -3,7 +3,7 @@
     python -m tools.counted [--check | --record] [--runs N] [--only x86_64|aarch64]
 
 Runs `work.py` under the counters of `counters` and prints the table. `--record` writes
-docs/counted.json and the table of docs/counted.md; `--check` ends with 1 where a figure is above
+docs/background/counted.json and the table of docs/background/counted.md; `--check` ends with 1 where a figure is above
 its record by more than the tolerance. Takes some minutes a run.
 """
 
@@ -25,8 +25,8 @@ from tools.counted.scenes import scenes
 from tools.counted.work import PHASES
 from tools.progress import Progress, StepError
 
-RECORD = ROOT / "docs" / "counted.json"
-PAGE = ROOT / "docs" / "counted.md"
+RECORD = ROOT / "docs" / "background" / "counted.json"
+PAGE = ROOT / "docs" / "background" / "counted.md"
 CACHE = ROOT / ".cache" / "emulation" / "counted"
 
 TOLERANCE = 0.05

@@ -1,4 +1,4 @@
-"""What was counted, kept in docs/counted.json, compared with it and told in docs/counted.md."""
+"""What was counted, kept in docs/background/counted.json, compared with it and told in docs/background/counted.md."""
 
 from __future__ import annotations
 

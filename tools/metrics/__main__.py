@@ -113,7 +113,7 @@ def _exported(address: str, inbox: Any) -> list[Row]:
     return [
         row("node_textfile_scrape_error", error, holds=error == 0),
         row("numbers scraped, each equal to that of a message on stats", len(numbers), holds=True),
-        row("documented in docs/leaves.json and not there", ", ".join(sorted(missing)) or "none",
+        row("documented in docs/reference/leaves.json and not there", ", ".join(sorted(missing)) or "none",
             holds=missing <= SENSORS),
         row("there and not documented", ", ".join(sorted(unlisted)) or "none", holds=not unlisted),
         row("fps, frame_p95_ms, frames, events, rss_mb", ", ".join(

@@ -71,7 +71,7 @@ def _proof(accounts: list[Account], caught: list[str], good: bool) -> Proof:
     fields = [len(made.fields) for made in accounts]
     return Proof(
         title="What leaves the device",
-        floor="only what is in docs/leaves.json, and to the broker alone",
+        floor="only what is in docs/reference/leaves.json, and to the broker alone",
         aim="the same",
         reached=f"{sum(len(made.findings) for made in accounts)} bytes or calls beyond the list; "
         f"{len(caught)} of {len(LEAKS)} deliberate leaks found",

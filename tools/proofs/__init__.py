@@ -1,7 +1,7 @@
 """What was proved with real parts and takes too long for the tests: records and their page.
 
 A proof's own program makes a `Proof` and calls `save`, which writes `NAME.json` beside this file
-and renews docs/results.md. Nothing but such a program writes the figures in these files.
+and renews docs/background/results.md. Nothing but such a program writes the figures in these files.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from tools.ports import free_port
 from tools.release import ROOT, ReleaseError
 from tools.release.roots import Root
 
-PAGE = ROOT / "docs" / "start.md"
+PAGE = ROOT / "docs" / "start" / "first-event.md"
 BLOCK = re.compile(r"^```cfg\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PLACE = "etc/mosquitto/conf.d/edge-fer.conf"
 START_S = 30.0

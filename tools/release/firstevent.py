@@ -1,4 +1,4 @@
-"""A newcomer's path by docs/start.md in a bare system: from nothing to an event on the web view."""
+"""A newcomer's path by docs/start/first-event.md in a bare system: from nothing to an event on the web view."""
 
 from __future__ import annotations
 

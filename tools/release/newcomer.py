@@ -145,7 +145,7 @@ def _record(rows: list[Row], slowest: float) -> None:
             command=shlex.join(["python", "-m", "tools.release.newcomer", *sys.argv[1:]]),
             note="In chroots of bare Debian systems made by mmdebstrap, thrown away after each "
             "row of the walk. The camera is a clip; broker, its configuration and the page's "
-            "server are those of docs/start.md, in the chroot; the rows of the page say what "
+            "server are those of docs/start/first-event.md, in the chroot; the rows of the page say what "
             "looked at it from outside, node where there is no Chromium, which runs the page's "
             "parse.js alone. Seconds hold the download of what the package needs, and hang on "
             "the machine and its network. Not tried there: systemd, which no chroot has, and a "

@@ -1,1 +1,1 @@
-"""Measures what edge-fer promises and writes docs/results.md; in no wheel."""
+"""Measures what edge-fer promises and writes docs/background/results.md; in no wheel."""

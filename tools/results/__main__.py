@@ -1,4 +1,4 @@
-"""Measures the figures of docs/results.md and writes the page.
+"""Measures the figures of docs/background/results.md and writes the page.
 
     python -m tools.results [--render] [NAME ...]
 
@@ -36,7 +36,7 @@ from tools.results.media import (
 from tools.results.page import entry, render
 
 RECORD = Path(__file__).with_name("figures.json")
-PAGE = ROOT / "docs" / "results.md"
+PAGE = ROOT / "docs" / "background" / "results.md"
 
 Measure = Callable[[], dict[str, Figure]]
 
@@ -57,7 +57,7 @@ MEASURES: dict[str, tuple[Measure, Sequence[str]]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, record, render."""
-    parser = argparse.ArgumentParser(prog="tools.results", description="Renew docs/results.md.")
+    parser = argparse.ArgumentParser(prog="tools.results", description="Renew docs/background/results.md.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--render", action="store_true", help="measure nothing")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""The figures of docs/results.md: what each must reach, and what a measurement gives.
+"""The figures of docs/background/results.md: what each must reach, and what a measurement gives.
 
 A figure is judged by its worst side: of a latency the longest, of several files the one named.
 """

@@ -1,4 +1,4 @@
-"""Writes docs/results.md from the record of the last measurements; measures nothing."""
+"""Writes docs/background/results.md from the record of the last measurements; measures nothing."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ CLIP = CACHE / "carphone_pristine.mp4"
 PARTS = (start, fence, reload, hang, stop, fail)
 
 NOTE = """\
-The shipped unit, its configuration file and the broker's files as docs/security.md has them, \
+The shipped unit, its configuration file and the broker's files as docs/guides/security.md has them, \
 installed by `make install` into a Debian 12 ({version}) and booted by systemd-nspawn. Not as \
 shipped: the camera is a folder of pictures, in real time, a named pipe among them for a camera \
 that gives none; a drop-in starts the probe that tries the fence (ExecStartPost=) and another \

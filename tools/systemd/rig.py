@@ -164,7 +164,7 @@ def lay_film(machine: Machine, clip: Path) -> None:
 
 
 def _lay_broker(machine: Machine) -> None:
-    """The broker, as docs/security.md has it set up: our files, passwords, a certificate."""
+    """The broker, as docs/guides/security.md has it set up: our files, passwords, a certificate."""
     for name in ("edge-fer.conf", "edge-fer.acl"):
         place = "conf.d/" if name.endswith(".conf") else ""
         machine.write(

@@ -133,7 +133,7 @@ def _forced(rig: Rig) -> Iterator[Finding]:
 
 
 def _textfile(rig: Rig) -> Iterator[Finding]:
-    """The numbers for node_exporter, from behind the fence, as docs/metrics.md has it."""
+    """The numbers for node_exporter, from behind the fence, as docs/guides/metrics.md has it."""
     machine = rig.machine
     machine.tell("/usr/sbin/groupadd", "--system", "edge-fer-metrics")
     machine.tell("install", "-d", "-g", "edge-fer-metrics", "-m", "775", METRICS)

@@ -1,4 +1,4 @@
-"""``python -m training.compare``: time everything and rewrite docs/models.md with its plots."""
+"""``python -m training.compare``: time everything and rewrite docs/background/models.md with its plots."""
 
 import sys
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from training.data import data_path
 from training.recipe import RUNS
 from training.records import FOLDER
 
-PAGE, IMAGES = Path("docs/models.md"), Path("docs/images")
+PAGE, IMAGES = Path("docs/background/models.md"), Path("docs/images")
 SCRATCH = RUNS / "peers"
 
 

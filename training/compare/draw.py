@@ -1,4 +1,4 @@
-"""What the plots of docs/models.md show, gathered from rows, peers and the shipped files."""
+"""What the plots of docs/background/models.md show, gathered from rows, peers and the shipped files."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""The tables of docs/models.md, as Markdown."""
+"""The tables of docs/background/models.md, as Markdown."""
 
 from collections.abc import Iterable, Sequence
 

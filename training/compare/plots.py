@@ -1,4 +1,4 @@
-"""The plots of docs/models.md, as PNG files."""
+"""The plots of docs/background/models.md, as PNG files."""
 
 import dataclasses
 from collections.abc import Sequence

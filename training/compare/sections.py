@@ -1,4 +1,4 @@
-"""The tables of docs/models.md that look closer at our own models, as Markdown."""
+"""The tables of docs/background/models.md that look closer at our own models, as Markdown."""
 
 import json
 from collections.abc import Iterator, Sequence

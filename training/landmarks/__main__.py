@@ -17,7 +17,7 @@ DESCRIPTION = (
 )
 NOTE = (
     "note: the stock file was trained on iBUG 300-W, whose licence excludes commercial use; "
-    "what is made from it inherits that question (docs/landmarks.md)"
+    "what is made from it inherits that question (docs/background/landmarks.md)"
 )
 
 MEANING = {
