@@ -35,9 +35,14 @@ def examples() -> Mapping[str, messages.Message]:
     )
     size, box, stamp = (640, 480), Box(212, 96, 148, 148), 1714564800.25
     scores = {
-        "angry": 0.01, "disgust": 0.0021, "fear": 0.0043, "happy": 0.87654,
-        "sad": 0.01, "surprise": 0.03206, "neutral": 0.065,
-    }  # fmt: skip
+        "angry": 0.01,
+        "disgust": 0.0021,
+        "fear": 0.0043,
+        "happy": 0.87654,
+        "sad": 0.01,
+        "surprise": 0.03206,
+        "neutral": 0.065,
+    }
     shares = {"neutral": 0.5512, "happy": 0.3188, "uncertain": 0.13}
     event = Event("5b1c", Phase.CHANGE, "happy", "neutral", 0.87654, scores, box, stamp)
     numbers = {"frames": 150, "fps": 14.98, "events": 3, "queued": 3, "acked": 3, "waiting": 0}

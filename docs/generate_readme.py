@@ -22,16 +22,31 @@ PAGE = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "images" / "demo.png"
 RECORD = ROOT / "tools" / "results" / "figures.json"
 COSTS = (
-    "mean-cpu", "p95-cpu", "coverage", "agreement", "false-boxes", "new-face", "change",
+    "mean-cpu",
+    "p95-cpu",
+    "coverage",
+    "agreement",
+    "false-boxes",
+    "new-face",
+    "change",
     "memory-compact",
-)  # fmt: skip
+)
 """Of the figures there."""
 
 OPTIONS = ["privacy.acknowledge_use=research", "vision.min_face_px=40"]
 HEADINGS = (
-    "model", "labels of", "parameters", "MMACs", "MB", "PublicTest: parent → pruned → file, %",
-    "same top-1", "PrivateTest, %", "no duplicates, %", "macro-F1", "ECE",
-)  # fmt: skip
+    "model",
+    "labels of",
+    "parameters",
+    "MMACs",
+    "MB",
+    "PublicTest: parent → pruned → file, %",
+    "same top-1",
+    "PrivateTest, %",
+    "no duplicates, %",
+    "macro-F1",
+    "ECE",
+)
 
 
 def costs_table() -> str:

@@ -95,15 +95,25 @@ def subscribe(
 
 @overload
 def subscribe(
-    url: str, kind: type[T], *, device: str = ..., prefix: str = ..., password_file: str = ...,
+    url: str,
+    kind: type[T],
+    *,
+    device: str = ...,
+    prefix: str = ...,
+    password_file: str = ...,
     ca_file: str = ...,
-) -> Subscription[T]: ...  # fmt: skip
+) -> Subscription[T]: ...
 
 
 def subscribe(
-    url: str, kind: type = Event, *, device: str = "*", prefix: str = "edge-fer",
-    password_file: str = "", ca_file: str = "",
-) -> Subscription[Any]:  # fmt: skip
+    url: str,
+    kind: type = Event,
+    *,
+    device: str = "*",
+    prefix: str = "edge-fer",
+    password_file: str = "",
+    ca_file: str = "",
+) -> Subscription[Any]:
     """Iterate over what one device, or each (``*``), says from now on.
 
     ``kind`` is `Event`, or `State`, whose last one comes at once, or, of devices with

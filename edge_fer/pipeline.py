@@ -26,7 +26,7 @@ from edge_fer.types import (
     Report,
     Scores,
     Verdict,
-)  # fmt: skip
+)
 from edge_fer.vision.align import Aligner
 from edge_fer.vision.quality import assess, refuse
 from edge_fer.vision.search import Search
@@ -69,9 +69,13 @@ class Pipeline:
     """
 
     def __init__(
-        self, options: settings.Settings, search: Callable[[tuple[int, ...]], Search],
-        landmarker: Locates, aligner: Aligner, classifier: Classifies,
-    ) -> None:  # fmt: skip
+        self,
+        options: settings.Settings,
+        search: Callable[[tuple[int, ...]], Search],
+        landmarker: Locates,
+        aligner: Aligner,
+        classifier: Classifies,
+    ) -> None:
         self._options = options
         self._new_search, self._landmarker = search, landmarker
         self._aligner, self._classifier = aligner, classifier
@@ -166,13 +170,15 @@ class Pipeline:
         if outcome is None:
             return None
         return Verdict(
-            outcome, track.box, track.name,
+            outcome,
+            track.box,
+            track.name,
             scores=None if look is None else look.scores,
             smooth=None if judgement is None else judgement.smooth,
             emotion=None if judgement is None else judgement.emotion,
             landmarks=None if look is None else look.landmarks,
             quality=None if look is None else look.quality,
-        )  # fmt: skip
+        )
 
     def _present(self) -> list[Presence]:
         present = []
@@ -195,21 +201,39 @@ def _events(track: Track, judgement: Judgement | None, stamp: float) -> list[Eve
         return []
     return [
         Event(
-            track.name, judgement.phase, judgement.emotion, judgement.previous,
-            judgement.confidence, judgement.smooth, track.box, stamp,
+            track.name,
+            judgement.phase,
+            judgement.emotion,
+            judgement.previous,
+            judgement.confidence,
+            judgement.smooth,
+            track.box,
+            stamp,
         )
-    ]  # fmt: skip
+    ]
 
 
 def _report(
-    frame: Frame, verdicts: Sequence[Verdict], events: Sequence[Event],
-    present: Sequence[Presence], watch: "_Stopwatch", fault: str | None = None,
-) -> Report:  # fmt: skip
+    frame: Frame,
+    verdicts: Sequence[Verdict],
+    events: Sequence[Event],
+    present: Sequence[Presence],
+    watch: "_Stopwatch",
+    fault: str | None = None,
+) -> Report:
     size = (frame.luma.shape[1], frame.luma.shape[0]) if frame.luma.ndim > 1 else (0, 0)
     return Report(
-        frame.number, frame.time, frame.stamp, size, verdicts, events, present,
-        watch.seconds, fault, watch.cpu_seconds,
-    )  # fmt: skip
+        frame.number,
+        frame.time,
+        frame.stamp,
+        size,
+        verdicts,
+        events,
+        present,
+        watch.seconds,
+        fault,
+        watch.cpu_seconds,
+    )
 
 
 class _Stopwatch:

@@ -98,9 +98,10 @@ class Rig:
             address.unlink(missing_ok=True)
             inbox.bind(str(address))
             environ = {
-                **os.environ, "NOTIFY_SOCKET": str(address),
+                **os.environ,
+                "NOTIFY_SOCKET": str(address),
                 "WATCHDOG_USEC": str(int(WATCHDOG_S * 1e6)),
-            }  # fmt: skip
+            }
             launch = LAUNCH.format(tests=tests, more=more)
             program = [sys.executable, "-c", launch, "run", *self.options, *arguments]
             process = subprocess.Popen(program, stderr=errors, env=environ)
@@ -123,11 +124,17 @@ def rig(tmp_path: Path, carphone: Path, broker: Any) -> Iterator[Rig]:  # noqa: 
     hardware = Hardware(tmp_path, frames)
     settings = {
         "model.path": write_tiny_model(tmp_path, "tiny-fp32", temperature=0.2),
-        "vision.min_face_px": 40, "device.name": "porch", "privacy.acknowledge_use": "research",
-        "smoothing.enter": 0.2, "smoothing.leave": 0.1, "stats.interval_s": 0.2,
-        "camera.timeout_s": 0.4, "camera.source": f"fifo:{hardware.path}",
-        "mqtt.brokers": broker.url, "mqtt.outbox": tmp_path / "state",
-    }  # fmt: skip
+        "vision.min_face_px": 40,
+        "device.name": "porch",
+        "privacy.acknowledge_use": "research",
+        "smoothing.enter": 0.2,
+        "smoothing.leave": 0.1,
+        "stats.interval_s": 0.2,
+        "camera.timeout_s": 0.4,
+        "camera.source": f"fifo:{hardware.path}",
+        "mqtt.brokers": broker.url,
+        "mqtt.outbox": tmp_path / "state",
+    }
     options = [f"--set={key}={value}" for key, value in settings.items()]
     yield Rig(tmp_path, hardware, broker, [*hardware.options, *options])
     hardware.unplug()

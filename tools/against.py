@@ -31,9 +31,16 @@ CACHE = ROOT / ".cache"
 """Where `make` puts the clips that it fetches."""
 
 HEADINGS = (
-    "clip", "frames", "mean CPU, ours / naive (95 %)", "p95", "coverage", "agreement",
-    "false boxes", "found by ours", "by naive",
-)  # fmt: skip
+    "clip",
+    "frames",
+    "mean CPU, ours / naive (95 %)",
+    "p95",
+    "coverage",
+    "agreement",
+    "false boxes",
+    "found by ours",
+    "by naive",
+)
 
 Row = tuple[Run, Fit, Fit]
 """What was seen of a clip, and how the boxes of ours and of the naive one fit."""
@@ -43,9 +50,14 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Ours against the naive pipeline, clip by clip.")
     parser.add_argument("clips", nargs="*", metavar="CLIP", help="names; else all of boxes/")
-    parser.add_argument("--clips", dest="folder", type=Path, metavar="FOLDER",
-                        default=Path(os.environ.get("EDGE_FER_MEDIA", "media")),
-                        help="where they are, beside .cache; $EDGE_FER_MEDIA")  # fmt: skip
+    parser.add_argument(
+        "--clips",
+        dest="folder",
+        type=Path,
+        metavar="FOLDER",
+        default=Path(os.environ.get("EDGE_FER_MEDIA", "media")),
+        help="where they are, beside .cache; $EDGE_FER_MEDIA",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value")
     arguments = parser.parse_args()
     try:
@@ -105,11 +117,16 @@ def _cells(name: str, rows: Sequence[Row]) -> tuple[str, ...]:
     interval = figures.mean_cpu_interval_95
     bounds = f" ({interval[0]:.3f}-{interval[1]:.3f})" if interval else ""
     return (
-        name, f"{figures.frames:,}", f"{_number(figures.mean_cpu_ratio)}{bounds}",
-        _number(figures.p95_ratio), _share(figures.covered, figures.naive_boxes),
-        _share(figures.same, figures.compared), _share(ours.false, ours.boxes),
-        _share(ours.found, ours.faces), _share(naive.found, naive.faces),
-    )  # fmt: skip
+        name,
+        f"{figures.frames:,}",
+        f"{_number(figures.mean_cpu_ratio)}{bounds}",
+        _number(figures.p95_ratio),
+        _share(figures.covered, figures.naive_boxes),
+        _share(figures.same, figures.compared),
+        _share(ours.false, ours.boxes),
+        _share(ours.found, ours.faces),
+        _share(naive.found, naive.faces),
+    )
 
 
 def _number(value: float | None) -> str:

@@ -49,9 +49,15 @@ FLOOR = 0.97
 """Least share of pictures with the same top label."""
 
 HEADINGS = (
-    "model", "CPU", "as in", "with", "onnxruntime", "same top-1, %", "largest score difference",
+    "model",
+    "CPU",
+    "as in",
+    "with",
+    "onnxruntime",
+    "same top-1, %",
+    "largest score difference",
     "right, %",
-)  # fmt: skip
+)
 
 ALL = (HERE, *CPUS)
 
@@ -90,8 +96,11 @@ def main() -> int:
     print(table(rows))
     below = too_different(rows)
     for row in below:
-        print(f"{row['model']} on {row['cpu']}: same_top1 = {row['same_top1']}: must be {FLOOR} "
-              "or more; quantize with reduce_range", file=sys.stderr)  # fmt: skip
+        print(
+            f"{row['model']} on {row['cpu']}: same_top1 = {row['same_top1']}: must be {FLOOR} "
+            "or more; quantize with reduce_range",
+            file=sys.stderr,
+        )
     return 1 if below else 0
 
 

@@ -11,9 +11,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CLIP = ROOT / ".cache" / "carphone_pristine.mp4"
 OPTIONS = (
-    "privacy.acknowledge_use=research", "camera.pace=real", "vision.min_face_px=40",
-    "stats.interval_s=1", "mqtt.outbox=memory", "log.level=warning",
-)  # fmt: skip
+    "privacy.acknowledge_use=research",
+    "camera.pace=real",
+    "vision.min_face_px=40",
+    "stats.interval_s=1",
+    "mqtt.outbox=memory",
+    "log.level=warning",
+)
 
 
 class Daemon:

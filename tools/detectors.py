@@ -116,10 +116,18 @@ def matched(box: Box, others: Iterable[Box]) -> bool:
 def by_clip(seen: dict[str, list[Seen]]) -> str:
     """What each finds in each clip, and what it costs, as a Markdown table."""
     rows: list[Sequence[str]] = [
-        ("clip", "frames", "faces", "HOG finds", "YuNet finds", "HOG's, no face",
-         "YuNet's, no face", "CPU, YuNet / HOG"),
+        (
+            "clip",
+            "frames",
+            "faces",
+            "HOG finds",
+            "YuNet finds",
+            "HOG's, no face",
+            "YuNet's, no face",
+            "CPU, YuNet / HOG",
+        ),
         ("---",) * 8,
-    ]  # fmt: skip
+    ]
     everything = [one for frames in seen.values() for one in frames]
     for name, frames in [*seen.items(), (ALL, everything)]:
         faces = [(box, one) for one in frames for box in one.faces if box.width >= MIN_FACE_PX]
@@ -160,10 +168,17 @@ def by_size(seen: dict[str, list[Seen]], detectors: Sequence[Detector]) -> str:
     picked = [one for frames in seen.values() for one in frames[::EVERY]]
     faces = [(one.luma, box) for one in picked for box in one.faces if _whole(box, one.luma)]
     rows: list[Sequence[str]] = [
-        ("face / smallest", "HOG, px", "whole frame", "near it", "YuNet, px", "whole frame",
-         "near it"),
+        (
+            "face / smallest",
+            "HOG, px",
+            "whole frame",
+            "near it",
+            "YuNet, px",
+            "whole frame",
+            "near it",
+        ),
         ("---",) * 7,
-    ]  # fmt: skip
+    ]
     for size in SIZES:
         cells = [f"{size:g}"]
         for detector in detectors:

@@ -25,11 +25,21 @@ PYTHON = "python3.13"
 
 PACKAGES = (
     "qemu-user:amd64",
-    *(f"{name}:arm64" for name in (
-        f"{PYTHON}-minimal", f"lib{PYTHON}-minimal", f"lib{PYTHON}-stdlib", "libc6", "libgcc-s1",
-        "libstdc++6", "zlib1g", "libexpat1", "libffi8",
-    )),
-)  # fmt: skip
+    *(
+        f"{name}:arm64"
+        for name in (
+            f"{PYTHON}-minimal",
+            f"lib{PYTHON}-minimal",
+            f"lib{PYTHON}-stdlib",
+            "libc6",
+            "libgcc-s1",
+            "libstdc++6",
+            "zlib1g",
+            "libexpat1",
+            "libffi8",
+        )
+    ),
+)
 
 LIBRARIES = ("numpy", "onnxruntime")
 """What `scores.py` needs; an emulated CPU gets the versions that run here."""

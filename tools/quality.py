@@ -50,8 +50,12 @@ OPTIONS: Final = Settings()
 FRAMING: Final = Framing().points
 
 REFUSALS: Final = (
-    Outcome.TINY, Outcome.TILTED, Outcome.TURNED, Outcome.BLURRED, Outcome.COVERED,
-)  # fmt: skip
+    Outcome.TINY,
+    Outcome.TILTED,
+    Outcome.TURNED,
+    Outcome.BLURRED,
+    Outcome.COVERED,
+)
 
 BINS: Final[dict[str, tuple[float, ...]]] = {
     "ipd_px": (0, 5, 6, 8, 10, 14, 100),
@@ -169,20 +173,33 @@ def _locator(detector: Detector) -> Callable[[Luma], Points | None]:
 def by_kind(found: Found) -> str:
     """What becomes of the faces of each kind, as a Markdown table."""
     rows: list[Row] = [
-        ("crops", "n", "found", *(f"`{why.name}`" for why in REFUSALS), "refused",
-         "right where read", "right where refused"),
+        (
+            "crops",
+            "n",
+            "found",
+            *(f"`{why.name}`" for why in REFUSALS),
+            "refused",
+            "right where read",
+            "right where refused",
+        ),
         ("---",) * 11,
-    ]  # fmt: skip
+    ]
     for kind, crops in found.crops.items():
         faces = [face for face in found.faces if face.kind == kind]
         read = [face.right for face in faces if face.why is None]
         refused = [face.right for face in faces if face.why is not None]
         shares = [_share([face.why is why for face in faces]) for why in REFUSALS]
-        rows.append((
-            kind, str(crops), _share([True] * len(faces) + [False] * (crops - len(faces))),
-            *shares, _share([face.why is not None for face in faces]),
-            _share(read), _share(refused),
-        ))  # fmt: skip
+        rows.append(
+            (
+                kind,
+                str(crops),
+                _share([True] * len(faces) + [False] * (crops - len(faces))),
+                *shares,
+                _share([face.why is not None for face in faces]),
+                _share(read),
+                _share(refused),
+            )
+        )
     return table(rows)
 
 

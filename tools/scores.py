@@ -17,9 +17,12 @@ from numpy._core._multiarray_umath import __cpu_features__ as found
 BATCH = 16
 
 TOLD = {
-    "SSE42": "SSE4.2", "AVX2": "AVX2", "AVX512VNNI": "VNNI",
-    "ASIMD": "NEON", "ASIMDDP": "dot product",
-}  # fmt: skip
+    "SSE42": "SSE4.2",
+    "AVX2": "AVX2",
+    "AVX512VNNI": "VNNI",
+    "ASIMD": "NEON",
+    "ASIMDDP": "dot product",
+}
 """numpy's name of instructions, and everybody's."""
 
 

@@ -143,8 +143,9 @@ def by_choice(model: Path, rounds: int) -> str:
     now = open_session(model, _as_they_are)
     batches = [one], [crowd]
     rows: list[Sequence[str]] = [
-        (f"`{card.name}`", "1 chip", f"{CROWD} chips", "loading"), ("---",) * 4,
-    ]  # fmt: skip
+        (f"`{card.name}`", "1 chip", f"{CROWD} chips", "loading"),
+        ("---",) * 4,
+    ]
     with tempfile.TemporaryDirectory() as folder:
         compiled = Path(folder) / "copy.ort"
         optimize(model, compiled)
@@ -182,9 +183,10 @@ def in_processes(model: Path) -> str:
         ]
     figures = np.array(turns)
     rows: list[Sequence[str]] = [
-        (f"`{model.stem}`", "memory, MiB", "time of a chip", "CPU time of a chip"), ("---",) * 4,
+        (f"`{model.stem}`", "memory, MiB", "time of a chip", "CPU time of a chip"),
+        ("---",) * 4,
         (PRESENT, f"{figures[:, 0, 0].mean():.1f}", "1", "1"),
-    ]  # fmt: skip
+    ]
     for k, name in enumerate(list(IN_PROCESSES)[1:], start=1):
         more = figures[:, k, 0] - figures[:, 0, 0]
         memory = f"{np.median(more):+.1f} ({more.min():+.1f} to {more.max():+.1f})"

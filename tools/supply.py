@@ -48,8 +48,11 @@ def lock() -> str:
     command = tool("uv", "pip", "compile", "-", "--universal", "--generate-hashes")
     made = subprocess.run(
         [*command, f"--python-version={OLDEST}", "--quiet", *options],
-        input=setup["options"]["install_requires"], capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        input=setup["options"]["install_requires"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if made.returncode:
         raise SupplyError(f"uv cannot resolve setup.cfg: {_last(made.stderr)}")
     LOCK.parent.mkdir(exist_ok=True)
@@ -81,10 +84,13 @@ def sbom() -> str:
     models = [_model(path) for path in sorted((ROOT / "models").glob("ultralight*-int8.onnx"))]
     bom["components"] += models
     bom["metadata"]["component"] = {
-        "type": "application", "bom-ref": "edge-fer", "name": "edge-fer",
-        "version": edge_fer.__version__, "licenses": [{"license": {"id": "Apache-2.0"}}],
+        "type": "application",
+        "bom-ref": "edge-fer",
+        "name": "edge-fer",
+        "version": edge_fer.__version__,
+        "licenses": [{"license": {"id": "Apache-2.0"}}],
         "purl": f"pkg:pypi/edge-fer@{edge_fer.__version__}",
-    }  # fmt: skip
+    }
     named = [{"ref": part["bom-ref"]} for part in bom["components"]]
     parts = {"ref": "edge-fer", "dependsOn": [part["ref"] for part in named]}
     bom["dependencies"] = [parts, *named]
@@ -97,9 +103,11 @@ def sbom() -> str:
 def _model(path: Path) -> dict[str, Any]:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return {
-        "type": "machine-learning-model", "bom-ref": path.name, "name": path.stem,
+        "type": "machine-learning-model",
+        "bom-ref": path.name,
+        "name": path.stem,
         "hashes": [{"alg": "SHA-256", "content": digest}],
-    }  # fmt: skip
+    }
 
 
 def _validate(text: str) -> None:
@@ -119,8 +127,10 @@ def audit() -> tuple[int, list[str]]:
             name = f"{part['name']} {part.get('version', '')}".strip()
             if "skip_reason" in part:
                 unasked.append(name)
-            found += [f"{name}: {one['id']}, mended in {', '.join(one['fix_versions']) or 'none'}"
-                      for one in part.get("vulns", ())]  # fmt: skip
+            found += [
+                f"{name}: {one['id']}, mended in {', '.join(one['fix_versions']) or 'none'}"
+                for one in part.get("vulns", ())
+            ]
     if found:
         return VULNERABLE, found
     if unasked:
@@ -153,8 +163,10 @@ def _asked(lines: Sequence[str]) -> list[dict[str, Any]]:
         options = ["--no-deps", "--disable-pip", "--progress-spinner=off", "--format=json"]
         made = subprocess.run(
             tool("pip-audit", "-r", file.name, *options),
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     try:
         parts: list[dict[str, Any]] = json.loads(made.stdout)["dependencies"]
     except (ValueError, KeyError):

@@ -80,21 +80,35 @@ def stem_of(recipe: Recipe) -> str:
 
 
 def finish(
-    recipe: Recipe, model: Path, precision: str, cost: tuple[int, int],
-    *, stages: Mapping[Kind, Path] | None = None, final: bool = False,
-) -> Card:  # fmt: skip
+    recipe: Recipe,
+    model: Path,
+    precision: str,
+    cost: tuple[int, int],
+    *,
+    stages: Mapping[Kind, Path] | None = None,
+    final: bool = False,
+) -> Card:
     """Write the card of ``model``: temperature and golden vectors; figures with ``stages``.
 
     ``cost`` is parameters and multiply-accumulates.
     """
     known = {} if final else known_figures(model)
     card = Card(
-        format=FORMAT, name=model.stem, network=recipe.net, precision=precision,
-        sha256=sha256_of(model), labels=list(LABELS[recipe.labels]),
-        input=msgspec.structs.replace(SPEC, sizes=list(recipe.sizes)), framing=Framing(),
-        parameters=cost[0], macs=cost[1], bytes=model.stat().st_size, data=DATA, limits=LIMITS,
+        format=FORMAT,
+        name=model.stem,
+        network=recipe.net,
+        precision=precision,
+        sha256=sha256_of(model),
+        labels=list(LABELS[recipe.labels]),
+        input=msgspec.structs.replace(SPEC, sizes=list(recipe.sizes)),
+        framing=Framing(),
+        parameters=cost[0],
+        macs=cost[1],
+        bytes=model.stat().st_size,
+        data=DATA,
+        limits=LIMITS,
         command=f"make model NET={recipe.name}",
-    )  # fmt: skip
+    )
     write_card(model, card)
     card = msgspec.structs.replace(card, temperature=fit_temperature(model, truth_of(recipe)))
     write_card(model, card)

@@ -26,9 +26,14 @@ from training.recipe import Fit
 
 
 def fit(
-    net: nn.Module, train: Split, valid: Split, options: Fit, folder: Path,
-    *, seed: int = 1,
-) -> nn.Module:  # fmt: skip
+    net: nn.Module,
+    train: Split,
+    valid: Split,
+    options: Fit,
+    folder: Path,
+    *,
+    seed: int = 1,
+) -> nn.Module:
     """Train ``net`` and return the averaged network, in evaluation mode.
 
     Raises:
@@ -129,9 +134,11 @@ class _Run:
         batch = self.options.batch
         for index in torch.split(self._draw(train)[: self.steps * batch], batch):
             chips = augment(
-                self._pick(train, index), self.generator,
-                strength=self.options.strength, degrade=self.options.degrade,
-            )  # fmt: skip
+                self._pick(train, index),
+                self.generator,
+                strength=self.options.strength,
+                degrade=self.options.degrade,
+            )
             loss = self._loss(train, index, chips)
             self._update(loss)
             total += float(loss.detach())

@@ -7,9 +7,12 @@ from training.recipe import Fit
 
 
 def loss_of(
-    logits: torch.Tensor, labels: torch.Tensor, votes: torch.Tensor,
-    guide: torch.Tensor | None, options: Fit,
-) -> torch.Tensor:  # fmt: skip
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    votes: torch.Tensor,
+    guide: torch.Tensor | None,
+    options: Fit,
+) -> torch.Tensor:
     """Labels, FER+ votes and, with soft labels as ``guide``, distillation on both heads.
 
     Distillation after Hinton et al. 2015 (arXiv 1503.02531).

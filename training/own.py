@@ -65,8 +65,14 @@ def make_own(order: Order, recipe: Recipe, parents: Path = FOLDER) -> Path:
 def hold_to_data(order: Order, sets: Sets) -> None:
     """Refuse to go on in a folder that was begun with other pictures or another network."""
     digest = hashlib.sha256(sets.train.images.tobytes() + sets.train.labels.tobytes()).hexdigest()
-    begun = {"net": order.net, "labels": sets.train.names, "scratch": order.scratch,
-             "pruned": order.prune, "seed": order.seed, "pixels_sha256": digest}  # fmt: skip
+    begun = {
+        "net": order.net,
+        "labels": sets.train.names,
+        "scratch": order.scratch,
+        "pruned": order.prune,
+        "seed": order.seed,
+        "pixels_sha256": digest,
+    }
     text = msgspec.json.encode(begun)
     record = order.out / "run" / "begun.json"
     if record.exists() and record.read_bytes() != text:
@@ -114,8 +120,12 @@ def own_fit(fit: Fit, count: int, *, epochs: int | None, warm: bool) -> Fit:
         epochs=epochs or (EPOCHS if warm else fit.epochs),
         learning_rate=LEARNING_RATE if warm else fit.learning_rate,
         batch=min(fit.batch, count, max(8, count // 16)),
-        balance=BALANCE, primary=1.0, distil=0.0, aligned=0.0, sizes=tuple(SPEC.sizes),
-    )  # fmt: skip
+        balance=BALANCE,
+        primary=1.0,
+        distil=0.0,
+        aligned=0.0,
+        sizes=tuple(SPEC.sizes),
+    )
 
 
 def make_parser() -> argparse.ArgumentParser:

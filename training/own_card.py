@@ -63,11 +63,21 @@ def describe(
         data["begun from"] = f"our weights, trained on {DATA['name']}; {DATA['licence']}"
     labels = list(sets.train.names)
     card = Card(
-        format=FORMAT, name=model.stem, network=order.net, precision=precision,
-        sha256=sha256_of(model), labels=labels, own_labels=[x for x in labels if x not in LABELS],
-        input=SPEC, parameters=cost[0], macs=cost[1], bytes=model.stat().st_size,
-        data=data, limits=LIMITS, command=command_of(order),
-    )  # fmt: skip
+        format=FORMAT,
+        name=model.stem,
+        network=order.net,
+        precision=precision,
+        sha256=sha256_of(model),
+        labels=labels,
+        own_labels=[x for x in labels if x not in LABELS],
+        input=SPEC,
+        parameters=cost[0],
+        macs=cost[1],
+        bytes=model.stat().st_size,
+        data=data,
+        limits=LIMITS,
+        command=command_of(order),
+    )
     write_card(model, card)
     card = msgspec.structs.replace(card, temperature=fit_temperature(model, sets.valid))
     write_card(model, card)

@@ -82,9 +82,13 @@ def hold_out(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
 
 def _taken(data: Dataset, which: NDArray[np.bool_]) -> Dataset:
     return dataclasses.replace(
-        data, images=data.images[which], labels=data.labels[which], ids=data.ids[which],
-        duplicate=None, votes=None if data.votes is None else data.votes[which],
-    )  # fmt: skip
+        data,
+        images=data.images[which],
+        labels=data.labels[which],
+        ids=data.ids[which],
+        duplicate=None,
+        votes=None if data.votes is None else data.votes[which],
+    )
 
 
 def renamed(data: Dataset, names: tuple[str, ...]) -> Dataset:

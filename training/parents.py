@@ -30,8 +30,9 @@ def find_parent(recipe: Recipe) -> nn.Module:
     if path.exists():
         return read_parent(source)
     if source.parent is not None:
-        raise DataError(f"{path}: no such file; make it with python -m training.parents "
-                        f"{source.name}")  # fmt: skip
+        raise DataError(
+            f"{path}: no such file; make it with python -m training.parents {source.name}"
+        )
     return train(source)
 
 
@@ -46,8 +47,9 @@ def finished(recipe: Recipe) -> nn.Module:
     stage = f"pruned{recipe.prune.steps}" if recipe.prune.polish is None else "polished"
     path = RUNS / recipe.name / stage / "final.pt"
     if not path.exists():
-        raise DataError(f"{path}: no such file; make it with python -m training.prune "
-                        f"{recipe.name}")  # fmt: skip
+        raise DataError(
+            f"{path}: no such file; make it with python -m training.prune {recipe.name}"
+        )
     return load_module(path)
 
 

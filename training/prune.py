@@ -34,19 +34,29 @@ def prune(recipe: Recipe) -> nn.Module:
     for step in range(1, options.steps + 1):
         share = options.macs * step / options.steps
         net = cut(net, int(full * (1 - share)), options)
-        print(f"step {step}: {_describe(net)}, PublicTest before fine-tuning "
-              f"{accuracy(net, valid):.4f}")  # fmt: skip
+        print(
+            f"step {step}: {_describe(net)}, PublicTest before fine-tuning "
+            f"{accuracy(net, valid):.4f}"
+        )
         last = step == options.steps
         net = fit(
-            net, chips, valid, options.last if last else options.between,
-            folder / f"pruned{step}", seed=recipe.seed + step,
-        )  # fmt: skip
+            net,
+            chips,
+            valid,
+            options.last if last else options.between,
+            folder / f"pruned{step}",
+            seed=recipe.seed + step,
+        )
         print(f"step {step}: PublicTest {accuracy(net, valid):.4f}")
     if options.polish is not None:
         net = fit(
-            net, chips, valid, options.polish, folder / "polished",
+            net,
+            chips,
+            valid,
+            options.polish,
+            folder / "polished",
             seed=recipe.seed + options.steps + 1,
-        )  # fmt: skip
+        )
         print(f"polished: PublicTest {accuracy(net, valid):.4f}")
     return net
 

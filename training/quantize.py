@@ -47,9 +47,13 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
 
 
 def quantize(
-    fp32: Path, int8: Path, dataset: Dataset, options: Quantize, record: Path,
+    fp32: Path,
+    int8: Path,
+    dataset: Dataset,
+    options: Quantize,
+    record: Path,
     sizes: Sequence[int] = SPEC.sizes,
-) -> Path:  # fmt: skip
+) -> Path:
     """Write ``int8`` from ``fp32``, calibrated on ``dataset``, and the ``record`` of that."""
     pick = pick_images(dataset, options)
     prepared = int8.with_suffix(".prepared.onnx")

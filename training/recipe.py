@@ -132,10 +132,19 @@ RUNS = Path("runs")
 
 
 SECTIONS: dict[str, type[Struct]] = {
-    "": Recipe, "fit": Fit, "prune": Prune, "prune.between": Fit, "prune.last": Fit,
-    "prune.polish": Fit, "quantize": Quantize, "study": Study, "study.parent": Fit,
-    "study.pruned": Fit, "search": Search, "search.fit": Fit,
-}  # fmt: skip
+    "": Recipe,
+    "fit": Fit,
+    "prune": Prune,
+    "prune.between": Fit,
+    "prune.last": Fit,
+    "prune.polish": Fit,
+    "quantize": Quantize,
+    "study": Study,
+    "study.parent": Fit,
+    "study.pruned": Fit,
+    "search": Search,
+    "search.fit": Fit,
+}
 
 
 def read_recipe(name: str, folder: Path = FOLDER) -> Recipe:

@@ -59,10 +59,13 @@ def write_record(recipe: Recipe, model: Path, stages: Mapping[Kind, Path]) -> Pa
         parameters, macs = costs(file, recipe.sizes[0])
         earlier = known[name].budget if name in known else None
         measured[name] = Stage(
-            file=file.name, parameters=parameters, macs=macs, bytes=file.stat().st_size,
+            file=file.name,
+            parameters=parameters,
+            macs=macs,
+            bytes=file.stat().st_size,
             figures=evaluate(file, data_path(), "public", truth=TRUTH[recipe.labels]),
             budget=budget_of(recipe, name) or earlier,
-        )  # fmt: skip
+        )
     record = Record(model=model.stem, recipe=recipe.name, stages=measured)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")

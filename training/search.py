@@ -38,10 +38,15 @@ def search(recipe: Recipe) -> dict[str, Any]:
         raise ConfigError(f"{recipe.name}: must have the section search")
     chips, valid = training_split(recipe), read_split("public")
     found = [
-        _try(msgspec.structs.replace(recipe, options={**recipe.options, **changes}), name,
-             options, chips, valid)
+        _try(
+            msgspec.structs.replace(recipe, options={**recipe.options, **changes}),
+            name,
+            options,
+            chips,
+            valid,
+        )
         for name, changes in options.variants.items()
-    ]  # fmt: skip
+    ]
     yardstick, _, _ = rebuild(read_peers().rebuilt[0], 64, RUNS / "peers")
     size = options.fit.sizes[0]
     times = ratios([(yardstick, 64), *((file, size) for _, file in found)])[1:]

@@ -23,9 +23,13 @@ def train(recipe: Recipe) -> nn.Module:
     if within is not None:
         grow(net, read_parent(within))
     return fit(
-        net, training_split(recipe), read_split("public"), recipe.fit,
-        RUNS / recipe.name / "parent", seed=recipe.seed,
-    )  # fmt: skip
+        net,
+        training_split(recipe),
+        read_split("public"),
+        recipe.fit,
+        RUNS / recipe.name / "parent",
+        seed=recipe.seed,
+    )
 
 
 def training_split(recipe: Recipe) -> Split:

@@ -30,20 +30,35 @@ from edge_fer.sysfs import first_line, number, processors, temperatures, text
 ROOT = Path("/")
 
 FEATURES = {
-    "asimd": "neon", "neon": "neon", "asimddp": "dotprod", "i8mm": "i8mm", "sve": "sve",
-    "fphp": "fp16", "bf16": "bf16", "avx2": "avx2", "fma": "fma", "avx512f": "avx512",
-    "avx512_vnni": "vnni", "avx_vnni": "vnni", "amx_int8": "amx",
-}  # fmt: skip
+    "asimd": "neon",
+    "neon": "neon",
+    "asimddp": "dotprod",
+    "i8mm": "i8mm",
+    "sve": "sve",
+    "fphp": "fp16",
+    "bf16": "bf16",
+    "avx2": "avx2",
+    "fma": "fma",
+    "avx512f": "avx512",
+    "avx512_vnni": "vnni",
+    "avx_vnni": "vnni",
+    "amx_int8": "amx",
+}
 """Flags of /proc/cpuinfo that decide which kernels run, and what they are called."""
 
 CORES = {
-    ("0x41", "0xd03"): "Cortex-A53", ("0x41", "0xd04"): "Cortex-A35",
-    ("0x41", "0xd05"): "Cortex-A55", ("0x41", "0xd07"): "Cortex-A57",
-    ("0x41", "0xd08"): "Cortex-A72", ("0x41", "0xd0b"): "Cortex-A76",
-    ("0x41", "0xc07"): "Cortex-A7", ("0x41", "0xb76"): "ARM1176",
-    ("0x41", "0xd42"): "Cortex-A78AE", ("0x4e", "0x003"): "Denver 2",
+    ("0x41", "0xd03"): "Cortex-A53",
+    ("0x41", "0xd04"): "Cortex-A35",
+    ("0x41", "0xd05"): "Cortex-A55",
+    ("0x41", "0xd07"): "Cortex-A57",
+    ("0x41", "0xd08"): "Cortex-A72",
+    ("0x41", "0xd0b"): "Cortex-A76",
+    ("0x41", "0xc07"): "Cortex-A7",
+    ("0x41", "0xb76"): "ARM1176",
+    ("0x41", "0xd42"): "Cortex-A78AE",
+    ("0x4e", "0x003"): "Denver 2",
     ("0x4e", "0x004"): "Carmel",  # codespell:ignore
-}  # fmt: skip
+}
 """Implementer and part of Arm's cores in Raspberry Pis and Jetsons."""
 
 LIBRARIES = {"onnxruntime": "onnxruntime", "opencv": "cv2", "dlib": "dlib", "numpy": "numpy"}
@@ -124,8 +139,11 @@ def _power_mode(root: Path) -> str | None:
 
 
 THROTTLED = {
-    0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit",
-}  # fmt: skip
+    0: "under-voltage",
+    1: "frequency capped",
+    2: "throttled",
+    3: "soft temperature limit",
+}
 """Bits of a Raspberry Pi's get_throttled: these now, and 16 higher since the start."""
 
 _VCGENCMD_S = 2.0

@@ -106,8 +106,9 @@ class _Run:
             rounds = at_full_speed(self.pipeline, self.camera("fast"), self._frames)
         after = conditions()
         strain = self._strain(rounds, after)
-        wall, cpu = ([s for one in rounds for s in getattr(one, side)["frame"]]
-                     for side in ("wall", "cpu"))  # fmt: skip
+        wall, cpu = (
+            [s for one in rounds for s in getattr(one, side)["frame"]] for side in ("wall", "cpu")
+        )
         return {
             "schema": SCHEMA,
             "edge_fer": __version__,

@@ -17,9 +17,15 @@ SCHEMA = 1
 """Goes up when a figure changes its meaning or its place."""
 
 FIGURES = (
-    "fps", "rss_mb", "peak_mb", "pace.core_share", "pace.cpu_s_per_min",
-    "first_event.from_start_s", "ack.p50_ms", "ack.p95_ms",
-)  # fmt: skip
+    "fps",
+    "rss_mb",
+    "peak_mb",
+    "pace.core_share",
+    "pace.cpu_s_per_min",
+    "first_event.from_start_s",
+    "ack.p50_ms",
+    "ack.p95_ms",
+)
 """What is compared besides the stages."""
 
 LEAST_MS = 0.01
@@ -89,8 +95,10 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 def _row(old: dict[str, float], new: dict[str, float]) -> dict[str, float | None]:
     times = {key: old.get(key) for key in new}
-    return {key: _ratio(time if time and time >= LEAST_MS else None, new[key])
-            for key, time in times.items()}  # fmt: skip
+    return {
+        key: _ratio(time if time and time >= LEAST_MS else None, new[key])
+        for key, time in times.items()
+    }
 
 
 def _ratio(old: float | None, new: float | None) -> float | None:

@@ -31,9 +31,14 @@ CAMERAS = {
 library of its own camera. The class takes the settings and the source without its scheme."""
 
 USUAL = {
-    "file": "PATH", "v4l2": "/dev/video0", "picamera2": "0", "csi": "0",
-    "rtsp": "//HOST/PATH", "rtsps": "//HOST/PATH", "gst": "v4l2src ! videoconvert ! appsink",
-}  # fmt: skip
+    "file": "PATH",
+    "v4l2": "/dev/video0",
+    "picamera2": "0",
+    "csi": "0",
+    "rtsp": "//HOST/PATH",
+    "rtsps": "//HOST/PATH",
+    "gst": "v4l2src ! videoconvert ! appsink",
+}
 """Scheme to what most often follows it."""
 
 

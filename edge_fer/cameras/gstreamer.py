@@ -97,8 +97,9 @@ class GstCamera(Camera):
         elif picture.ndim == 3 and picture.shape[2] == 1:
             picture = picture[:, :, 0]
         if picture.ndim != 2 or picture.dtype != np.uint8:
-            raise self.error("gives neither GRAY8 nor BGR; end it with video/x-raw,format=GRAY8 "
-                             "! appsink")  # fmt: skip
+            raise self.error(
+                "gives neither GRAY8 nor BGR; end it with video/x-raw,format=GRAY8 ! appsink"
+            )
         # OpenCV's buffer is used again for the next frame.
         return np.array(picture, np.uint8)
 
@@ -120,6 +121,8 @@ def _pipeline(settings: CameraSettings, address: str) -> str:
         raise ConfigError(f"camera.source = {settings.source!r}: must be csi:N")
     rate = Fraction(settings.fps).limit_denominator(1001)
     return CSI.format(
-        number=int(address), width=settings.width, height=settings.height,
+        number=int(address),
+        width=settings.width,
+        height=settings.height,
         rate=f"{rate.numerator}/{rate.denominator}",
-    )  # fmt: skip
+    )

@@ -110,8 +110,11 @@ class V4l2Camera(Camera):
             _log.warning("camera %s: gives %dx%d, not %dx%d", self.source, *self._size, *asked)
         _log.info(
             "camera %s: %s, %dx%d, %.4g frames a second",
-            self.source, self._format, *self._size, rate,
-        )  # fmt: skip
+            self.source,
+            self._format,
+            *self._size,
+            rate,
+        )
 
     def _agree(self, capture: Capture) -> _Mode:
         """The first format in which the device gives the size and rate asked for, or the best."""

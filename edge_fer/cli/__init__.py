@@ -11,9 +11,19 @@ from edge_fer import __version__
 from edge_fer.errors import EdgeFerError
 
 COMMANDS = (
-    "run", "setup", "check", "config", "models", "card", "compile", "evaluate",
-    "explain", "annotate", "bench", "demo",
-)  # fmt: skip
+    "run",
+    "setup",
+    "check",
+    "config",
+    "models",
+    "card",
+    "compile",
+    "evaluate",
+    "explain",
+    "annotate",
+    "bench",
+    "demo",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -26,18 +26,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_camera(parser)
     add_model(parser)
     parser.add_argument(
-        "--frames", type=whole(1), default=300, metavar="N",
+        "--frames",
+        type=whole(1),
+        default=300,
+        metavar="N",
         help="how many are counted, after a warm-up; default 300",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--broker", default="", metavar="URL",
+        "--broker",
+        default="",
+        metavar="URL",
         help="measure the way to this broker's receipt; else to the first of mqtt.brokers that "
         "answers. Events go to a topic of their own, <prefix>-bench",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--compare", nargs="+", default=[], metavar="MODEL",
+        "--compare",
+        nargs="+",
+        default=[],
+        metavar="MODEL",
         help="also with these models, in turn on the same frames",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--against", choices=("naive",), help="also against what most programs do, in turn"
     )
@@ -47,9 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the figures: .png or .svg")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the figures as JSON")
     parser.add_argument(
-        "--diff", type=Path, nargs=2, metavar=("OLD", "NEW"),
+        "--diff",
+        type=Path,
+        nargs=2,
+        metavar=("OLD", "NEW"),
         help="measure nothing, compare two kept results",
-    )  # fmt: skip
+    )
     add_json(parser)
 
 

@@ -22,11 +22,13 @@ def print_bench(figures: dict[str, Any]) -> None:
     width, height = figures["frame_size"]
     console.print(_grid(_device(figures["device"])))
     console.print(
-        _grid([
-            ("model", f"{figures['model']} at {figures['size']} px"),
-            ("camera", f"{figures['source']}, {width}x{height}, {figures['frames']} frames"),
-        ])
-    )  # fmt: skip
+        _grid(
+            [
+                ("model", f"{figures['model']} at {figures['size']} px"),
+                ("camera", f"{figures['source']}, {width}x{height}, {figures['frames']} frames"),
+            ]
+        )
+    )
     console.print(_stages(figures["stages"]))
     console.print(_grid(_process(figures)))
     console.print(_grid(_comparisons(figures)))

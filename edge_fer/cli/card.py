@@ -41,9 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
     if path.exists() and not arguments.force:
         raise ModelError(f"{path}: is there already; --force replaces it")
     card = draft_card(
-        arguments.model, _names(arguments.labels), _names(arguments.own_labels),
-        mean=arguments.mean, std=arguments.std, size=arguments.size,
-    )  # fmt: skip
+        arguments.model,
+        _names(arguments.labels),
+        _names(arguments.own_labels),
+        mean=arguments.mean,
+        std=arguments.std,
+        size=arguments.size,
+    )
     takes = card.input
     print(
         f"{path}: {len(card.labels)} labels, {takes.sizes[0]} px, {takes.channels} "

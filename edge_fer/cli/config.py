@@ -16,9 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--schema", action="store_true", help="the JSON Schema, for an editor")
     what.add_argument(
-        "--leaves", action="store_true",
+        "--leaves",
+        action="store_true",
         help="all that leaves the device, as JSON; with --config or --set, in that privacy.mode",
-    )  # fmt: skip
+    )
     what.add_argument(
         "--effective",
         action="store_true",

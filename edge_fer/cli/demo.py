@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 
 
 COLOURS = {
-    "angry": "red", "disgust": "green", "fear": "magenta", "happy": "yellow", "sad": "blue",
-    "surprise": "cyan", "neutral": "white", "contempt": "bright_black", "uncertain": "dim white",
-}  # fmt: skip
+    "angry": "red",
+    "disgust": "green",
+    "fear": "magenta",
+    "happy": "yellow",
+    "sad": "blue",
+    "surprise": "cyan",
+    "neutral": "white",
+    "contempt": "bright_black",
+    "uncertain": "dim white",
+}
 
 HELP = "show the whole chain once, from camera to subscriber"
 DESCRIPTION = (

@@ -38,7 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     switch = Switch(mark_of(settings))
     with signals(switch):
         build_service(
-            settings, switch, max_frames=arguments.max_frames,
+            settings,
+            switch,
+            max_frames=arguments.max_frames,
             reread=lambda: read_settings(arguments),
-        ).run()  # fmt: skip
+        ).run()
     return 0

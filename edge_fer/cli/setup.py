@@ -70,11 +70,13 @@ def _decide(arguments: argparse.Namespace, target: Path) -> "tuple[Settings, str
     given = {
         name: value
         for name, value in (
-            (USE, arguments.use), (CAMERA, arguments.camera), (BROKERS, arguments.mqtt),
+            (USE, arguments.use),
+            (CAMERA, arguments.camera),
+            (BROKERS, arguments.mqtt),
             (DISCOVERY, arguments.discovery),
         )
         if value
-    }  # fmt: skip
+    }
     overrides = [*arguments.set, *(_assign(*pair) for pair in given.items())]
     wanted = {USE, CAMERA, BROKERS, DISCOVERY} - given.keys() if not arguments.answers else set()
     if arguments.answers and not arguments.answers.is_file():

@@ -114,9 +114,13 @@ def tls_context(settings: Mqtt) -> ssl.SSLContext:
         elif settings.key_file:
             raise ConfigError(f"mqtt.key_file = {settings.key_file}: must come with mqtt.cert_file")
     except ssl.SSLError as error:
-        text = "must be PEM certificates" if key == "ca_file" else (
-            "must be a PEM certificate that belongs to mqtt.key_file, whose key has no passphrase"
-        )  # fmt: skip
+        text = (
+            "must be PEM certificates"
+            if key == "ca_file"
+            else (
+                "must be a PEM certificate that belongs to mqtt.key_file, whose key has no passphrase"
+            )
+        )
         raise ConfigError(f"mqtt.{key} = {path}: {text} ({error.reason or error})") from error
     except OSError as error:
         both = f" or mqtt.key_file = {settings.key_file}" if key == "cert_file" else ""
@@ -169,9 +173,9 @@ def password_path(path: str) -> str:
 
 def _check_key(settings: Mqtt) -> None:
     """Refuse a private key that other users can read; without a key_file it is in cert_file."""
-    name, path = ("key_file", settings.key_file) if settings.key_file else (
-        "cert_file", settings.cert_file
-    )  # fmt: skip
+    name, path = (
+        ("key_file", settings.key_file) if settings.key_file else ("cert_file", settings.cert_file)
+    )
     if open_to := _open_to_others(path, Path(path).stat().st_mode):
         raise ConfigError(f"mqtt.{name} = {path}: {open_to}")
 

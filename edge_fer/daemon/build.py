@@ -94,9 +94,12 @@ def _pipeline(
 
 
 def build_service(
-    settings: Settings, switch: Switch, *,
-    max_frames: int | None = None, reread: Callable[[], Settings] | None = None,
-) -> Service:  # fmt: skip
+    settings: Settings,
+    switch: Switch,
+    *,
+    max_frames: int | None = None,
+    reread: Callable[[], Settings] | None = None,
+) -> Service:
     """The daemon, not yet connected to camera or broker; ``reread`` is for its reloads.
 
     Raises:
@@ -123,9 +126,12 @@ def build_parts(settings: Settings, switch: Switch, before: Parts | None = None)
     """
     classifier = build_classifier(settings)
     log.info(
-        "model %s at %d px on %s%s", classifier.card.name, classifier.size, classifier.provider,
+        "model %s at %d px on %s%s",
+        classifier.card.name,
+        classifier.size,
+        classifier.provider,
         ", compiled for this device" if classifier.compiled else "",
-    )  # fmt: skip
+    )
     card, pace = classifier.card, before.pace if before else Pace()
     camera = pipeline = publisher = teller = None
     if before is not None:
@@ -162,9 +168,13 @@ def build_publisher(settings: Settings, card: Card, switch: Switch) -> Publisher
     )
     announcement = announce(settings.homeassistant, me, facts)
     return Publisher(
-        settings.mqtt, me, switch.enable, folder=folder, announcement=announcement,
+        settings.mqtt,
+        me,
+        switch.enable,
+        folder=folder,
+        announcement=announcement,
         per_face=settings.privacy.mode == "faces",
-    )  # fmt: skip
+    )
 
 
 def identify(settings: Settings, card: Card, *, prefix: str = "") -> Identity:

@@ -73,9 +73,14 @@ class _PacedScanner(Scanner):
         self._own = 0.0
 
     def scan(
-        self, luma: Luma, time: float, known: Sequence[Box], *, busy: bool,
+        self,
+        luma: Luma,
+        time: float,
+        known: Sequence[Box],
+        *,
+        busy: bool,
         small: Luma | None = None,
-    ) -> list[Detection]:  # fmt: skip
+    ) -> list[Detection]:
         step = 0.0 if self._last is None else time - self._last
         self._last = time
         self._own += step / self._pace.scan

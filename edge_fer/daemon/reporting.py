@@ -61,9 +61,12 @@ class Faces:
     def _publish(self, events: Sequence[Event]) -> None:
         for event in events:
             log.info(
-                "track %s %s: %s %.2f", event.track, event.phase.value, event.emotion,
+                "track %s %s: %s %.2f",
+                event.track,
+                event.phase.value,
+                event.emotion,
                 event.confidence,
-            )  # fmt: skip
+            )
             self._publisher.publish_event(event, self._size)
 
 

@@ -43,9 +43,14 @@ class Service:
     """
 
     def __init__(
-        self, parts: Parts, switch: Switch, *, rebuild: Callable[[Parts], Parts] | None = None,
-        max_frames: int | None = None, notifier: Notifier | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        parts: Parts,
+        switch: Switch,
+        *,
+        rebuild: Callable[[Parts], Parts] | None = None,
+        max_frames: int | None = None,
+        notifier: Notifier | None = None,
+    ) -> None:
         self._switch, self._rebuild, self._max = switch, rebuild, max_frames
         self._watch = Watch(notifier or Notifier(), first="camera")
         self._stats, self._textfile = Stats(), Textfile()

@@ -42,8 +42,12 @@ def pick_size(card: Card, times_ms: Mapping[int, float], budget_ms: float) -> in
     fastest = min(times_ms, key=times_ms.__getitem__)
     log.warning(
         "model.budget_ms = %g: no size of %s is that fast here; taking %d px, a chip of which "
-        "takes %.3g ms", budget_ms, card.name, fastest, times_ms[fastest],
-    )  # fmt: skip
+        "takes %.3g ms",
+        budget_ms,
+        card.name,
+        fastest,
+        times_ms[fastest],
+    )
     return fastest
 
 

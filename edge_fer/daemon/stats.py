@@ -11,9 +11,15 @@ WINDOW = 300
 """Frames that percentiles look back on."""
 
 COUNTS = (
-    "camera_losses", "camera_reopens", "camera_wrong_size", "camera_black",
-    "frames_skipped", "degradations", "reloads", "reloads_refused",
-)  # fmt: skip
+    "camera_losses",
+    "camera_reopens",
+    "camera_wrong_size",
+    "camera_black",
+    "frames_skipped",
+    "degradations",
+    "reloads",
+    "reloads_refused",
+)
 """What is counted beside the frames; docs/guides/operations.md says what each means."""
 
 

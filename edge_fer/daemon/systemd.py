@@ -98,11 +98,15 @@ class JournalHandler(logging.Handler):
         """Send one; what cannot be sent is reported on stderr."""
         try:
             fields = {
-                "MESSAGE": self.format(record), "PRIORITY": str(_priority(record.levelno)),
-                "LOGGER": record.name, "THREAD_NAME": record.threadName or "",
-                "CODE_FILE": record.pathname, "CODE_LINE": str(record.lineno),
-                "CODE_FUNC": record.funcName or "", **self._fields,
-            }  # fmt: skip
+                "MESSAGE": self.format(record),
+                "PRIORITY": str(_priority(record.levelno)),
+                "LOGGER": record.name,
+                "THREAD_NAME": record.threadName or "",
+                "CODE_FILE": record.pathname,
+                "CODE_LINE": str(record.lineno),
+                "CODE_FUNC": record.funcName or "",
+                **self._fields,
+            }
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                 sender.settimeout(SEND_S)
                 sender.sendto(b"".join(_field(*item) for item in fields.items()), self._address)

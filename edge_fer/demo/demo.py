@@ -73,11 +73,21 @@ def run_daemon(
     events: list[dict[str, Any]] = []
     with subscribe(parse_broker(url), ["+/+/event", "+/+/status"]) as inbox:
         daemon = subprocess.Popen(
-            [sys.executable, "-m", "edge_fer", "run", *options, "--mqtt", url,
-             "--set", "log.level=warning",
-             # What a daemon on this machine keeps for its own broker is none of ours.
-             "--set", "mqtt.outbox=memory"],
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "edge_fer",
+                "run",
+                *options,
+                "--mqtt",
+                url,
+                "--set",
+                "log.level=warning",
+                # What a daemon on this machine keeps for its own broker is none of ours.
+                "--set",
+                "mqtt.outbox=memory",
+            ],
+        )
         try:
             _follow(daemon, inbox, events, show)
         except KeyboardInterrupt:
@@ -86,9 +96,11 @@ def run_daemon(
 
 
 def _follow(
-    daemon: "subprocess.Popen[bytes]", inbox: Any, events: list[dict[str, Any]],
+    daemon: "subprocess.Popen[bytes]",
+    inbox: Any,
+    events: list[dict[str, Any]],
     show: Callable[[dict[str, Any]], None],
-) -> None:  # fmt: skip
+) -> None:
     """Read until the daemon says it has stopped, or is gone without a word."""
     while True:
         try:

@@ -15,10 +15,16 @@ from edge_fer.errors import ConfigError, DataError
 from edge_fer.types import Event, Phase, Report
 
 COLOURS = {
-    "angry": "#d62728", "disgust": "#2ca02c", "fear": "#9467bd", "happy": "#e6ab02",
-    "sad": "#1f77b4", "surprise": "#17becf", "neutral": "#7f7f7f", "contempt": "#8c564b",
+    "angry": "#d62728",
+    "disgust": "#2ca02c",
+    "fear": "#9467bd",
+    "happy": "#e6ab02",
+    "sad": "#1f77b4",
+    "surprise": "#17becf",
+    "neutral": "#7f7f7f",
+    "contempt": "#8c564b",
     "uncertain": "#dddddd",
-}  # fmt: skip
+}
 OWN_COLOUR = "#e377c2"
 """Of a label outside our vocabulary."""
 

@@ -34,9 +34,14 @@ class Classifier:
     """
 
     def __init__(
-        self, path: Path, *, size: int = 0, threads: int = 1, cache: Path | None = None,
+        self,
+        path: Path,
+        *,
+        size: int = 0,
+        threads: int = 1,
+        cache: Path | None = None,
         provider: str = "cpu",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.path = path
         self.card: Card = read_card(path)
         self.size = self.card.input.sizes[0]
@@ -88,8 +93,10 @@ class Classifier:
         if wanted not in (*built, "auto"):
             log.warning(
                 "model.provider = %s: this onnxruntime is built for %s alone; the cpu is used, "
-                "docs/guides/jetson.md says what to install", wanted, ", ".join(built),
-            )  # fmt: skip
+                "docs/guides/jetson.md says what to install",
+                wanted,
+                ", ".join(built),
+            )
         for name in built if wanted == "auto" else [wanted]:
             if name == "cpu" or name not in built:
                 break

@@ -23,10 +23,21 @@ from edge_fer.errors import ModelError
 CPUINFO: Final = Path("/proc/cpuinfo")
 
 _OF_THE_PROCESSOR: Final = {
-    "vendor_id", "cpu family", "model", "model name", "stepping", "flags",
-    "CPU implementer", "CPU architecture", "CPU variant", "CPU part", "CPU revision", "Features",
-    "isa", "uarch",
-}  # fmt: skip
+    "vendor_id",
+    "cpu family",
+    "model",
+    "model name",
+    "stepping",
+    "flags",
+    "CPU implementer",
+    "CPU architecture",
+    "CPU variant",
+    "CPU part",
+    "CPU revision",
+    "Features",
+    "isa",
+    "uarch",
+}
 """Lines of /proc/cpuinfo that decide which kernels run: those of x86, Arm and RISC-V."""
 
 

@@ -21,9 +21,13 @@ OWN_LABEL: Final = re.compile("[a-z0-9_-]{1,32}")
 """What a label of somebody's own looks like."""
 
 _SYNONYMS: Final = {
-    "anger": "angry", "happiness": "happy", "sadness": "sad", "surprised": "surprise",
-    "disgusted": "disgust", "fearful": "fear",
-}  # fmt: skip
+    "anger": "angry",
+    "happiness": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+    "disgusted": "disgust",
+    "fearful": "fear",
+}
 
 
 def plain(name: str) -> str:

@@ -37,9 +37,14 @@ class Session:
     """
 
     def __init__(
-        self, file: Path, card: Card, *, threads: int,
-        provider: str = "cpu", engines: Path | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        file: Path,
+        card: Card,
+        *,
+        threads: int,
+        provider: str = "cpu",
+        engines: Path | None = None,
+    ) -> None:
         self.file, self.provider = file, provider
         self._session = _open(file, session_options(threads), chain(provider, engines))
         # Where a library of the provider's is missing, onnxruntime names it and goes on.
@@ -77,9 +82,11 @@ def chain(provider: str, engines: Path | None) -> list[tuple[str, dict[str, str]
     if engines is not None:
         # To build an engine takes minutes on a Jetson, to load one a second.
         options["tensorrt"] = {
-            "trt_engine_cache_enable": "1", "trt_engine_cache_path": str(engines),
-            "trt_timing_cache_enable": "1", "trt_timing_cache_path": str(engines),
-        }  # fmt: skip
+            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_path": str(engines),
+            "trt_timing_cache_enable": "1",
+            "trt_timing_cache_path": str(engines),
+        }
     built = built_in()
     behind = [name for name in names[names.index(provider) :] if name in (provider, *built)]
     return [(PROVIDERS[name], options.get(name, {})) for name in behind]

@@ -40,9 +40,14 @@ def golden_vectors(model: Path) -> list[Golden]:
 
 
 def draft_card(
-    model: Path, labels: Sequence[str], own_labels: Sequence[str],
-    *, mean: float, std: float, size: int | None,
-) -> Card:  # fmt: skip
+    model: Path,
+    labels: Sequence[str],
+    own_labels: Sequence[str],
+    *,
+    mean: float,
+    std: float,
+    size: int | None,
+) -> Card:
     """Write a card for somebody's ``model`` and return it; it is tried before it stays.
 
     ``labels`` are in the order of the outputs; ``own_labels`` are those of them outside our
@@ -57,10 +62,16 @@ def draft_card(
     if fault is not None:
         raise ModelError(f"labels: {fault}")
     card = Card(
-        format=FORMAT, name=model.stem, network="foreign", precision="unknown",
-        sha256=sha256_of(model), labels=labels, own_labels=own_labels,
-        input=_input_of(model, mean, std, size), bytes=model.stat().st_size,
-    )  # fmt: skip
+        format=FORMAT,
+        name=model.stem,
+        network="foreign",
+        precision="unknown",
+        sha256=sha256_of(model),
+        labels=labels,
+        own_labels=own_labels,
+        input=_input_of(model, mean, std, size),
+        bytes=model.stat().st_size,
+    )
     path = model.with_suffix(".json")
     before = path.read_bytes() if path.exists() else None
     try:
@@ -87,9 +98,12 @@ def _input_of(model: Path, mean: float, std: float, size: int | None) -> Input:
     if not isinstance(side, int):
         raise ModelError(f"{model}: takes {shape}, its side is free; name it with --size")
     return Input(
-        sizes=[side], mean=mean, std=std, channels=3 if shape[axis] == 3 else 1,
+        sizes=[side],
+        mean=mean,
+        std=std,
+        channels=3 if shape[axis] == 3 else 1,
         layout="NCHW" if axis == 1 else "NHWC",
-    )  # fmt: skip
+    )
 
 
 def _gives_probabilities(classifier: Classifier) -> bool:

@@ -29,9 +29,17 @@ SPLITS = {"train": "Training", "public": "PublicTest", "private": "PrivateTest"}
 """Our names of the splits, and the official ones."""
 
 FERPLUS_COLUMNS = (
-    "neutral", "happiness", "surprise", "sadness", "anger",
-    "disgust", "fear", "contempt", "unknown", "NF",
-)  # fmt: skip
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+    "unknown",
+    "NF",
+)
 """Vote columns of FER+ (Barsoum et al. 2016, arXiv 1608.01041), in the order of its csv."""
 
 

@@ -108,9 +108,11 @@ def logits_of(classifier: Classifier, dataset: Dataset) -> NDArray[np.float32]:
 
 
 def spread(
-    probabilities: NDArray[np.float32], labels: Sequence[str], names: Sequence[str] = LABELS,
+    probabilities: NDArray[np.float32],
+    labels: Sequence[str],
+    names: Sequence[str] = LABELS,
     lacking: float = 0.0,
-) -> NDArray[np.float32]:  # fmt: skip
+) -> NDArray[np.float32]:
     """Put a model's columns where ``names`` has them; labels it lacks get ``lacking``."""
     result = np.full((len(probabilities), len(names)), lacking, np.float32)
     result[:, [names.index(label) for label in labels]] = probabilities

@@ -30,8 +30,12 @@ def per_class(table: NDArray[np.int64], names: Sequence[str]) -> dict[str, dict[
         recall = right / true if true else 0.0
         f1 = 2 * right / (true + said)
         result[name] = {
-            "precision": precision, "recall": recall, "f1": f1, "n": true, "said": said,
-        }  # fmt: skip
+            "precision": precision,
+            "recall": recall,
+            "f1": f1,
+            "n": true,
+            "said": said,
+        }
     return {name: _rounded(values) for name, values in result.items()}
 
 
@@ -78,8 +82,10 @@ def paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> dict[str, flo
     difference = (gained - lost) / count
     error = 1.96 * np.sqrt(gained + lost - count * difference**2) / count
     points = {
-        "difference": difference, "low": difference - error, "high": difference + error,
-    }  # fmt: skip
+        "difference": difference,
+        "low": difference - error,
+        "high": difference + error,
+    }
     return {
         "first": round(float(first.mean()), 5),
         "second": round(float(second.mean()), 5),

@@ -22,16 +22,19 @@ Right = Callable[[Chips], NDArray[np.bool_]]
 
 DISTURBANCES: Final[Mapping[str, Sequence[Disturbance]]] = {
     "box 5 %": [
-        partial(move, right=-0.05), partial(move, right=0.05),
-        partial(move, down=-0.05), partial(move, down=0.05),
-        partial(move, scale=0.95), partial(move, scale=1.05),
+        partial(move, right=-0.05),
+        partial(move, right=0.05),
+        partial(move, down=-0.05),
+        partial(move, down=0.05),
+        partial(move, scale=0.95),
+        partial(move, scale=1.05),
     ],
     "roll 15 degrees": [partial(move, roll=-15.0), partial(move, roll=15.0)],
     "24 to 48 px": [halve],
     "blur 5 px": [box_blur],
     "gamma 2, noise 8": [darken],
     "JPEG 40": [jpeg_loss],
-}  # fmt: skip
+}
 """Name to the disturbances over which the accuracy is averaged.
 
 Box: moved left, right, up and down by 5 % of the side, face 5 % smaller and larger. Roll: to

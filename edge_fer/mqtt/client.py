@@ -291,7 +291,10 @@ class Link:
 def _received(message: MQTTMessage) -> Message:
     asked = message.properties
     return Message(
-        message.topic, bytes(message.payload), message.qos, message.retain,
+        message.topic,
+        bytes(message.payload),
+        message.qos,
+        message.retain,
         response_topic=getattr(asked, "ResponseTopic", None),
         correlation=getattr(asked, "CorrelationData", None),
-    )  # fmt: skip
+    )

@@ -53,9 +53,12 @@ class Commands:
     """Obeys or refuses each message on `topic`, and has ``answer`` send what it says to it."""
 
     def __init__(
-        self, identity: Identity, on_enabled: Callable[[bool], None],
-        answer: Callable[[Message], None], clock: Callable[[], float] = time.monotonic,
-    ) -> None:  # fmt: skip
+        self,
+        identity: Identity,
+        on_enabled: Callable[[bool], None],
+        answer: Callable[[Message], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.topic = messages.command_topic(identity, "+")
         """Of all devices' commands those of this one, known or not."""
         self._identity, self._on_enabled, self._answer = identity, on_enabled, answer

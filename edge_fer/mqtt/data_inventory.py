@@ -36,11 +36,14 @@ TOPICS: Mapping[str, Topic] = {
     "enabled": Topic("device", BOTH, True, "on connect and when it changes", "ON or OFF"),
     "response": Topic("device", BOTH, False, "a command came; below it where MQTT 5 asks for it"),
     "<homeassistant.prefix>/device/<prefix>-<device>/config": Topic(
-        "device", BOTH, True, "on connect, with homeassistant.discovery alone",
+        "device",
+        BOTH,
+        True,
+        "on connect, with homeassistant.discovery alone",
         "which of these topics Home Assistant shall show, and how: names of device and model, "
         "version, labels; nothing that was measured",
     ),
-}  # fmt: skip
+}
 
 _CAME_TO = "Faces in frames, by what became of them; with mode faces alone."
 _EVENTS = "Events (intervals with mode aggregate)"
@@ -99,9 +102,14 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
 """The names on stats, with unit and meaning."""
 
 NEVER = (
-    "frames", "chips", "landmarks", "embeddings", "names or identities", "sound",
+    "frames",
+    "chips",
+    "landmarks",
+    "embeddings",
+    "names or identities",
+    "sound",
     "telemetry of onnxruntime",
-)  # fmt: skip
+)
 
 DISK = {
     "<mqtt.outbox>/<prefix>-<device>.db": "messages of event and aggregate that no broker has "

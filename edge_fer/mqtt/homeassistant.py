@@ -45,7 +45,8 @@ def of_state(labels: Sequence[str]) -> Mapping[str, Entity]:
     """Who is in view, and the largest face."""
     return {
         "emotion": _enum(
-            "Emotion", [*labels, UNCERTAIN, NONE],
+            "Emotion",
+            [*labels, UNCERTAIN, NONE],
             f"{_FACE}.emotion if value_json.faces else '{NONE}'",
         ),
         "confidence": {
@@ -62,7 +63,7 @@ def of_state(labels: Sequence[str]) -> Mapping[str, Entity]:
             "device_class": "occupancy",
             "value_template": "{{ 'ON' if value_json.faces else 'OFF' }}",
         },
-    }  # fmt: skip
+    }
 
 
 def of_aggregate(labels: Sequence[str]) -> Mapping[str, Entity]:
@@ -70,7 +71,8 @@ def of_aggregate(labels: Sequence[str]) -> Mapping[str, Entity]:
     names = list(dict.fromkeys((*labels, UNCERTAIN)))
     return {
         "most_frequent": _enum(
-            "Most frequent emotion", [*names, WITHHELD],
+            "Most frequent emotion",
+            [*names, WITHHELD],
             f"{_FIRST} if value_json.shares else '{WITHHELD}'",
         ),
         "people": {
@@ -83,7 +85,7 @@ def of_aggregate(labels: Sequence[str]) -> Mapping[str, Entity]:
             )
             for name in names
         },
-    }  # fmt: skip
+    }
 
 
 def of_stats(*, thermometer: bool) -> Mapping[str, Entity]:
@@ -241,8 +243,10 @@ def _config(identity: Identity, facts: Facts) -> bytes:
 def _entities(identity: Identity, facts: Facts) -> Mapping[str, Entity]:
     base = f"{identity.prefix}/{identity.device}"
     enabled = {
-        "topic": f"{base}/enabled", "payload_available": "ON", "payload_not_available": "OFF",
-    }  # fmt: skip
+        "topic": f"{base}/enabled",
+        "payload_available": "ON",
+        "payload_not_available": "OFF",
+    }
     # A closed camera sees nobody, which is not the same as nobody being there.
     watching = {"availability": [_alive(identity), enabled], "availability_mode": "all"}
     if facts.aggregate_s is None:
@@ -252,8 +256,10 @@ def _entities(identity: Identity, facts: Facts) -> Mapping[str, Entity]:
     else:
         seen = of_aggregate(facts.labels)
         where = {
-            "state_topic": f"{base}/aggregate", **watching, **_expiry(facts.aggregate_s),
-        }  # fmt: skip
+            "state_topic": f"{base}/aggregate",
+            **watching,
+            **_expiry(facts.aggregate_s),
+        }
     stats = {"state_topic": f"{base}/stats", **_expiry(facts.stats_s)}
     numbers = of_stats(thermometer=facts.thermometer)
     switched = {"state_topic": f"{base}/enabled", "command_topic": f"{base}/enabled/set"}

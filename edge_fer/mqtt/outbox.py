@@ -103,8 +103,18 @@ class Outbox:
         """Rows up to this key are not on disk alone."""
         self._fresh: dict[int, Row] = {}
         self._done: list[int] = []
-        names = ("queued", "sent", "acked", "stored", "resumed", "dropped_full", "dropped_bytes",
-                 "dropped_expired", "dropped_damaged", "dropped_barred")  # fmt: skip
+        names = (
+            "queued",
+            "sent",
+            "acked",
+            "stored",
+            "resumed",
+            "dropped_full",
+            "dropped_bytes",
+            "dropped_expired",
+            "dropped_damaged",
+            "dropped_barred",
+        )
         self._counters = dict.fromkeys(names, 0)
 
     def __len__(self) -> int:

@@ -40,8 +40,17 @@ def values_of(row: Row) -> tuple[object, ...]:
     """The columns, the last of them their checksum."""
     it = row.message
     properties = msgspec.json.encode(it.properties).decode()
-    values = (row.key, row.name, float(row.born), it.topic, it.payload, it.qos, int(it.retain),
-              it.content_type, properties)  # fmt: skip
+    values = (
+        row.key,
+        row.name,
+        float(row.born),
+        it.topic,
+        it.payload,
+        it.qos,
+        int(it.retain),
+        it.content_type,
+        properties,
+    )
     return (*values, checksum(values))
 
 
@@ -235,8 +244,10 @@ class Store:
         try:
             yield
             now = time.clock_gettime(time.CLOCK_BOOTTIME)
-            self._db.execute("UPDATE clock SET boot = ?, boot_s = ?, clock_s = ?",
-                             (self._boot, now, self.clock()))  # fmt: skip
+            self._db.execute(
+                "UPDATE clock SET boot = ?, boot_s = ?, clock_s = ?",
+                (self._boot, now, self.clock()),
+            )
             self._db.execute("COMMIT")
         except sqlite3.Error:
             # A disk that is full has rolled back already.

@@ -14,8 +14,16 @@ from msgspec import Meta, Struct
 SCHEMA: Literal[1] = 1
 
 EMOTIONS = (
-    "angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "contempt", "uncertain",
-)  # fmt: skip
+    "angry",
+    "disgust",
+    "fear",
+    "happy",
+    "sad",
+    "surprise",
+    "neutral",
+    "contempt",
+    "uncertain",
+)
 OWN_LABEL = "^[a-z0-9_-]{1,32}$"
 
 

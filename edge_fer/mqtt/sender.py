@@ -147,9 +147,13 @@ class Courier:
     """
 
     def __init__(
-        self, settings: Mqtt, client_id: str, will: Message, folder: Path | None = None,
+        self,
+        settings: Mqtt,
+        client_id: str,
+        will: Message,
+        folder: Path | None = None,
         barred: str = "",
-    ) -> None:  # fmt: skip
+    ) -> None:
         brokers = parse_brokers(settings.brokers)
         password = read_password(settings.password_file)
         if password and not any(broker.user for broker in brokers):

@@ -123,10 +123,12 @@ def _camera(settings: Settings) -> Finding:
     longest = round_s(tiles, settings.camera.fps)
     if longest > vision.scan_s:
         return Finding(
-            "camera", "warning", f"{text}; where everything moves, a new face may take "
+            "camera",
+            "warning",
+            f"{text}; where everything moves, a new face may take "
             f"{longest:.1f} s to be found, vision.scan_s is {vision.scan_s:g}: a larger "
             "vision.min_face_px or a smaller camera.width makes it sooner",
-        )  # fmt: skip
+        )
     return Finding("camera", "ok", text)
 
 

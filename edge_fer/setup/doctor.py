@@ -87,11 +87,16 @@ def _version(package: str) -> str | None:
 
 def _system(facts: dict[str, Any]) -> str:
     parts = [
-        facts["cpu"], facts["core"] if facts["core"] != facts["cpu"] else None,
-        f"{facts['cores']} cores", " ".join(facts["features"]),
+        facts["cpu"],
+        facts["core"] if facts["core"] != facts["cpu"] else None,
+        f"{facts['cores']} cores",
+        " ".join(facts["features"]),
         f"{facts['memory_mb']} MB" if facts["memory_mb"] else None,
-        facts["governor"], facts["power_mode"], facts["l4t"], facts["system"],
-    ]  # fmt: skip
+        facts["governor"],
+        facts["power_mode"],
+        facts["l4t"],
+        facts["system"],
+    ]
     return ", ".join(part for part in parts if part)
 
 
@@ -103,9 +108,11 @@ def _devices(root: Path) -> Finding:
     nodes = [Path(choice.value.removeprefix("v4l2:")) for choice in found]
     if closed := [str(n) for n in nodes if n.exists() and not os.access(n, os.R_OK | os.W_OK)]:
         return Finding(
-            "cameras", "warning", f"{text}; not ours to open: {', '.join(closed)}; "
+            "cameras",
+            "warning",
+            f"{text}; not ours to open: {', '.join(closed)}; "
             "sudo adduser $USER video, then log in anew (the service may already)",
-        )  # fmt: skip
+        )
     return Finding("cameras", "ok", text)
 
 
@@ -132,9 +139,10 @@ def clock(synchronised: bool | None) -> Finding:
     if synchronised:
         return Finding("clock", "ok", "set over the network")
     return Finding(
-        "clock", "warning", "not set over the network, so times in events may be wrong; "
-        "timedatectl says why",
-    )  # fmt: skip
+        "clock",
+        "warning",
+        "not set over the network, so times in events may be wrong; timedatectl says why",
+    )
 
 
 def _is_synchronised() -> bool | None:

@@ -107,9 +107,11 @@ def _cover(slopes: NDArray[np.float32], side: int, framing: Sequence[tuple[float
     strengths = [
         gain * _mean(slopes, (x * side, y * side), (wide * ipd, high * ipd))
         for (x, y), (wide, high), gain in (
-            (left, EYE, 1.0), (right, EYE, 1.0), (mouth, MOUTH, MOUTH_GAIN),
+            (left, EYE, 1.0),
+            (right, EYE, 1.0),
+            (mouth, MOUTH, MOUTH_GAIN),
         )
-    ]  # fmt: skip
+    ]
     return 1 - min(strengths) / max(*strengths, FLOOR)
 
 

@@ -60,9 +60,14 @@ class Scanner:
         self._last_motion = -math.inf
 
     def scan(
-        self, luma: Luma, time: float, known: Sequence[Box], *, busy: bool,
+        self,
+        luma: Luma,
+        time: float,
+        known: Sequence[Box],
+        *,
+        busy: bool,
         small: Luma | None = None,
-    ) -> list[Detection]:  # fmt: skip
+    ) -> list[Detection]:
         """New faces in the tiles that are due; ``known`` are the boxes that are followed.
 
         ``busy``: the frame has work already, so what can wait a little waits. ``small``: the
@@ -91,9 +96,11 @@ class Scanner:
         self._stirred.fill(time)
         self._last_motion = time
         return find_whole(
-            self._detector, luma,
-            min_face_px=self._options.min_face_px, threshold=self._options.threshold,
-        )  # fmt: skip
+            self._detector,
+            luma,
+            min_face_px=self._options.min_face_px,
+            threshold=self._options.threshold,
+        )
 
     def _look(self, tile: Tile, luma: Luma, time: float, small: Luma | None) -> list[Detection]:
         tile.scanned = time

@@ -53,9 +53,11 @@ class EveryFrame:
         for track in self.tracker.tracks:
             track.last_look = time
         found = find_whole(
-            self._detector, luma,
-            min_face_px=self._options.min_face_px, threshold=self._options.threshold,
-        )  # fmt: skip
+            self._detector,
+            luma,
+            min_face_px=self._options.min_face_px,
+            threshold=self._options.threshold,
+        )
         return admit([one.box for one in found], time, self.tracker, self._options, self._shape)
 
 

@@ -53,9 +53,11 @@ class Tile:
 def scaled_box(box: Box, factor: float, left: int, top: int) -> Box:
     """``box`` scaled about the origin and moved."""
     return Box(
-        left + round(box.left * factor), top + round(box.top * factor),
-        round(box.width * factor), round(box.height * factor),
-    )  # fmt: skip
+        left + round(box.left * factor),
+        top + round(box.top * factor),
+        round(box.width * factor),
+        round(box.height * factor),
+    )
 
 
 def plan_tiles(shape: tuple[int, ...], min_face_px: int, smallest_px: int) -> list[Tile]:

@@ -88,9 +88,11 @@ def _detection(row: NDArray[np.float32], left: int, top: int) -> Detection:
     side = SIDE * height
     centre_x, centre_y = x + width / 2 + SHIFT[0] * height, y + height / 2 + SHIFT[1] * height
     box = Box(
-        round(centre_x - side / 2) - left, round(centre_y - side / 2) - top,
-        round(side), round(side),
-    )  # fmt: skip
+        round(centre_x - side / 2) - left,
+        round(centre_y - side / 2) - top,
+        round(side),
+        round(side),
+    )
     return Detection(box, confidence - CONFIDENCE)
 
 

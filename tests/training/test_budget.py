@@ -16,9 +16,13 @@ CHAIN = [
     toy_recipe("four", parent="wide"),
 ]
 TAKEN = {
-    "one/parent": 5, "one/pruned1": 7, "two/pruned1": 3, "three/pruned1": 2,
-    "wide/parent": 4, "four/pruned1": 6,
-}  # fmt: skip
+    "one/parent": 5,
+    "one/pruned1": 7,
+    "two/pruned1": 3,
+    "three/pruned1": 2,
+    "wide/parent": 4,
+    "four/pruned1": 6,
+}
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from training.compare.page import (
     cost_table,
     measured_table,
     published_table,
-)  # fmt: skip
+)
 from training.compare.peers import Rebuilt, read_peers
 from training.compare.plots import Point, plot_confusions, plot_reliability, plot_tradeoff
 from training.compare.rebuild import rebuild
@@ -76,8 +76,11 @@ def test_a_network_that_is_there_is_not_rebuilt(yardstick):
 
 def test_half_precision_halves_the_file_and_keeps_the_count(yardstick):
     path, parameters, macs = yardstick
-    peer = Rebuilt(**{f: getattr(YARDSTICK, f) for f in ("name", "net", "sizes", "source")},
-                   channels=1, half=True)  # fmt: skip
+    peer = Rebuilt(
+        **{f: getattr(YARDSTICK, f) for f in ("name", "net", "sizes", "source")},
+        channels=1,
+        half=True,
+    )
     half, *counts = rebuild(peer, 64, path.parent)
     assert [parameters, macs] == counts
     assert half.stat().st_size < 0.65 * path.stat().st_size
@@ -112,17 +115,31 @@ def test_the_yardstick_is_the_first_peer():
 
 def test_a_row_says_what_is_known_and_a_dash_for_the_rest():
     row = Row(
-        name="toy", model="toy", size=48, parameters=1234, macs=2_500_000, bytes=567_890,
-        latency=Ratio(1.5, 1.25, 2), public={"accuracy": 0.7},
+        name="toy",
+        model="toy",
+        size=48,
+        parameters=1234,
+        macs=2_500_000,
+        bytes=567_890,
+        latency=Ratio(1.5, 1.25, 2),
+        public={"accuracy": 0.7},
         private={"accuracy": 0.72, "accuracy_no_duplicates": 0.7, "macro_f1": 0.6789},
         budget=Budget(epochs=9, hours=1.25),
-    )  # fmt: skip
+    )
     assert {
-        "network": "toy", "input, px": "48 x 48 x 1", "parameters": "1,234", "MMACs": "2.5",
-        "MB": "0.568", "latency ratio": "1.50 (1.25-2.00)", "PublicTest, %": "70.00",
-        "PrivateTest, %": "72.00", "no duplicates, %": "70.00", "macro-F1": "0.679", "ECE": "-",
+        "network": "toy",
+        "input, px": "48 x 48 x 1",
+        "parameters": "1,234",
+        "MMACs": "2.5",
+        "MB": "0.568",
+        "latency ratio": "1.50 (1.25-2.00)",
+        "PublicTest, %": "70.00",
+        "PrivateTest, %": "72.00",
+        "no duplicates, %": "70.00",
+        "macro-F1": "0.679",
+        "ECE": "-",
         "training budget": "9 epochs, 1.2 h",
-    } == cells(cost_table([row]), "toy")  # fmt: skip
+    } == cells(cost_table([row]), "toy")
 
 
 def test_what_was_never_trained_says_so():
@@ -144,8 +161,9 @@ def test_accuracies_of_two_benchmarks_are_two_tables():
 
 
 def test_claims_are_answered_with_the_default_models_figures():
-    row = Row(name="toy", size=48, bytes=600_000, private={"accuracy": 0.72},
-              latency=Ratio(0.5, 0.4, 0.6))  # fmt: skip
+    row = Row(
+        name="toy", size=48, bytes=600_000, private={"accuracy": 0.72}, latency=Ratio(0.5, 0.4, 0.6)
+    )
     answer = cells(capability_table(PEERS.capability, row), PEERS.capability[0].who)["ours"]
     assert all(word in answer for word in ("toy", "72.00 %", "0.600 MB", "0.50"))
 
@@ -159,10 +177,25 @@ def test_each_place_of_the_page_is_filled_and_a_missing_one_named():
 
 def test_the_page_has_a_place_for_every_part():
     names = (
-        "machine", "default", "costs", "costs-ferplus", "sizes", "classes", "classes-ferplus",
-        "data", "said", "crowd", "robustness", "aligned", "study", "search", "shares", "measured",
-        "published", "capabilities",
-    )  # fmt: skip
+        "machine",
+        "default",
+        "costs",
+        "costs-ferplus",
+        "sizes",
+        "classes",
+        "classes-ferplus",
+        "data",
+        "said",
+        "crowd",
+        "robustness",
+        "aligned",
+        "study",
+        "search",
+        "shares",
+        "measured",
+        "published",
+        "capabilities",
+    )
     page = fill((ROOT / PAGE).read_text(), dict.fromkeys(names, "part"))
     assert len(names) == page.count("part\n<!-- /")
 
@@ -170,8 +203,10 @@ def test_the_page_has_a_place_for_every_part():
 def test_a_built_model_has_a_record_with_its_stages(built):
     record = read_record(built / f"training/records/{MODEL}.json")
     assert (MODEL, "toy", ["parent", "pruned"]) == (
-        record.model, record.recipe, list(record.stages)
-    )  # fmt: skip
+        record.model,
+        record.recipe,
+        list(record.stages),
+    )
     parent, pruned = record.stages.values()
     assert costs(built / "runs/toy/toy-fp32.onnx") == (parent.parameters, parent.macs)
     assert (4, 4) == (parent.budget.epochs, pruned.budget.epochs)
@@ -217,8 +252,10 @@ def test_recalls_of_a_card_stand_beside_the_peers(built):
 
 
 def test_plots_are_written(tmp_path):
-    points = [Point("ours", 1.0, 70.0, ours=True, path="a"),
-              Point("theirs", 2.0, 65.0, ours=False, hollow=True)]  # fmt: skip
+    points = [
+        Point("ours", 1.0, 70.0, ours=True, path="a"),
+        Point("theirs", 2.0, 65.0, ours=False, hollow=True),
+    ]
     plot_tradeoff([("one", points), ("two", points[:1])], "cost", tmp_path / "a.png")
     plot_confusions([("m", np.eye(3, dtype=np.int64), "abc")], tmp_path / "b.png")
     bins = {"n": [0, 2], "confidence": [None, 0.7], "accuracy": [None, 0.5]}

@@ -24,20 +24,32 @@ from training.compare.sections import (
     shares_table,
     size_table,
     study_table,
-)  # fmt: skip
+)
 from training.compare.shares import Shares, count, read_shares
 
 MODEL = "models/toy-p30-int8.onnx"
 
 OWN = Row(name="own", model="own", stage="int8", size=48, public={"accuracy": 0.7})
 CROWD = Row(
-    name="crowd", model="crowd", stage="int8", truth="ferplus", size=48, macs=2_000_000,
-    bytes=1, public={"accuracy": 0.8}, latency=Ratio(1.5, 1, 2),
-)  # fmt: skip
+    name="crowd",
+    model="crowd",
+    stage="int8",
+    truth="ferplus",
+    size=48,
+    macs=2_000_000,
+    bytes=1,
+    public={"accuracy": 0.8},
+    latency=Ratio(1.5, 1, 2),
+)
 SMALL = Row(
-    name="crowd at 32 px", model="crowd", stage="scaled", truth="ferplus", size=32,
-    public={"accuracy": 0.75}, latency=Ratio(0.5, 0.4, 0.6),
-)  # fmt: skip
+    name="crowd at 32 px",
+    model="crowd",
+    stage="scaled",
+    truth="ferplus",
+    size=32,
+    public={"accuracy": 0.75},
+    latency=Ratio(0.5, 0.4, 0.6),
+)
 
 
 def test_a_table_of_costs_has_one_label_set_and_each_file_once():
@@ -100,9 +112,12 @@ def test_what_is_said_adds_up_to_all_pictures(given):
 
 def test_the_crowds_table_says_how_much_of_what_is_said_is_right():
     figures = {
-        "n": 1000, "accuracy": 0.5, "macro_f1": 0.4, "ece": 0.1,
+        "n": 1000,
+        "accuracy": 0.5,
+        "macro_f1": 0.4,
+        "ece": 0.1,
         "per_class": {"fear": {"said": 318, "precision": 53 / 318, "n": 62}},
-    }  # fmt: skip
+    }
     row = crowd_table([Answers("toy", "ferplus", figures), Answers("toy", "fer2013", figures)])
     fear = ["53 of 318" if label == "fear" else "-" for label in LABELS]
     assert (
@@ -113,11 +128,13 @@ def test_the_crowds_table_says_how_much_of_what_is_said_is_right():
 def test_a_study_is_told_with_its_intervals(tmp_path):
     gap = {"points": 0.5, "low": -0.25, "high": 1.25}
     record = {
-        "seeds": [1, 2], "epochs": {"parent": 4, "pruned": "4 + 2", "scratch": 6},
+        "seeds": [1, 2],
+        "epochs": {"parent": 4, "pruned": "4 + 2", "scratch": 6},
         "macs": {"parent": 4e7, "pruned": 2e7, "scratch": 2e7},
         "accuracy": {"parent": [0.7, 0.72], "pruned": [0.7, 0.7], "scratch": [0.68, 0.7]},
-        "pruned - parent": gap, "pruned - scratch": gap,
-    }  # fmt: skip
+        "pruned - parent": gap,
+        "pruned - scratch": gap,
+    }
     path = tmp_path / "study-toy.json"
     path.write_text(json.dumps(record))
     assert (
@@ -137,10 +154,17 @@ def test_shares_are_of_faces_and_of_what_was_settled():
     refused = Verdict(Outcome.TOO_SMALL, box)
     reports = [report(young), report(unsure, refused), report(refused), report(young)]
     found = count("a.mkv", "toy", reports)
-    assert Shares(
-        file="a.mkv", model="toy", frames=4, faced=3, raw={"happy": 0.6667, "sad": 0.3333},
-        published={"uncertain": 1.0},
-    ) == found  # fmt: skip
+    assert (
+        Shares(
+            file="a.mkv",
+            model="toy",
+            frames=4,
+            faced=3,
+            raw={"happy": 0.6667, "sad": 0.3333},
+            published={"uncertain": 1.0},
+        )
+        == found
+    )
     row = "| a.mkv | `toy` | 3 of 4 | happy 67, sad 33 | uncertain 100 |"
     assert row == shares_table([found]).splitlines()[-1]
 

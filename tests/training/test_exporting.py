@@ -70,9 +70,14 @@ def test_the_network_given_keeps_both_heads(pair):
 def test_with_a_card_it_loads_and_classifies(pair):
     net, path = pair
     card = Card(
-        format=FORMAT, name=path.stem, network="toy", precision="fp32", sha256=sha256_of(path),
-        labels=list(FER2013_LABELS), input=SPEC,
-    )  # fmt: skip
+        format=FORMAT,
+        name=path.stem,
+        network="toy",
+        precision="fp32",
+        sha256=sha256_of(path),
+        labels=list(FER2013_LABELS),
+        input=SPEC,
+    )
     write_card(path, card)
     pictures = toy_pictures(each=1)
     scores = Classifier(path).probabilities(pictures.images)

@@ -144,8 +144,13 @@ def test_with_balance_rare_labels_are_seen_as_often_as_common_ones(tmp_path):
 
     rare = toy_split(each=24)
     rare = dataclasses.replace(rare, labels=(rare.labels == 3).long())
-    fit(tiny_net(), dataclasses.replace(rare, votes=Votes()), VALID,
-        _one_epoch(balance=1.0), tmp_path)  # fmt: skip
+    fit(
+        tiny_net(),
+        dataclasses.replace(rare, votes=Votes()),
+        VALID,
+        _one_epoch(balance=1.0),
+        tmp_path,
+    )
     share = float(torch.cat(seen).float().mean())
     assert float(rare.labels.float().mean()) < 0.15
     assert 0.35 < share < 0.65

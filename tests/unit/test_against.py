@@ -75,8 +75,11 @@ def test_a_pipeline_against_itself_covers_all_and_agrees_wholly():
     figures = compare(script, script, 20)
     assert (1.0, 1.0) == (figures.coverage, figures.agreement)
     assert (20, 40, 40, 20) == (
-        figures.frames, figures.naive_boxes, figures.covered, figures.compared,
-    )  # fmt: skip
+        figures.frames,
+        figures.naive_boxes,
+        figures.covered,
+        figures.compared,
+    )
 
 
 @pytest.mark.parametrize("outcome", [Outcome.NOT_DUE, Outcome.COASTING])
@@ -112,8 +115,11 @@ def test_boxes_that_share_too_little_are_two_faces():
 def test_without_a_face_there_is_neither_coverage_nor_agreement():
     figures = compare([[found(FACE)]], [[]], 20)
     assert (None, None, 0, {}) == (
-        figures.coverage, figures.agreement, figures.naive_boxes, figures.labels,
-    )  # fmt: skip
+        figures.coverage,
+        figures.agreement,
+        figures.naive_boxes,
+        figures.labels,
+    )
 
 
 def test_emotions_are_compared_when_both_tracks_are_a_second_old():
@@ -184,8 +190,12 @@ def test_streams_are_pooled_by_frame_and_a_tracks_age_ends_with_its_stream():
     ]
     figures = pooled(run)
     assert (16, 16, 8, 0.5, 0) == (
-        figures.frames, figures.naive_boxes, figures.covered, figures.coverage, figures.compared,
-    )  # fmt: skip
+        figures.frames,
+        figures.naive_boxes,
+        figures.covered,
+        figures.coverage,
+        figures.compared,
+    )
 
 
 def test_the_table_has_a_row_a_clip_and_one_of_all():

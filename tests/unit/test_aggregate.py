@@ -130,12 +130,14 @@ def test_a_stream_that_begins_anew_goes_on_within_the_interval() -> None:
     st.lists(
         st.lists(
             st.tuples(st.sampled_from("abcdefghij"), st.sampled_from(["happy", "sad"])),
-            max_size=8, unique_by=lambda it: it[0],
+            max_size=8,
+            unique_by=lambda it: it[0],
         ),
-        min_size=1, max_size=30,
+        min_size=1,
+        max_size=30,
     ),
     st.integers(3, 6),
-)  # fmt: skip
+)
 def test_shares_sum_to_one_and_a_small_group_is_never_told(
     frames: list[list[tuple[str, str]]], least: int
 ) -> None:
@@ -169,12 +171,19 @@ def test_an_interval_goes_out_like_an_event_and_says_what_the_contract_promises(
     validator.validate(told)
     validator.validate(withheld)
     assert {
-        "schema": 1, "id": "9f3a61c2-1", "session": "9f3a61c2", "seq": 1,
-        "time": "2024-05-01T12:00:00.250Z", "device": "porch", "camera": "cam0",
-        "seconds": 60.0, "withheld": False, "people": 5,
+        "schema": 1,
+        "id": "9f3a61c2-1",
+        "session": "9f3a61c2",
+        "seq": 1,
+        "time": "2024-05-01T12:00:00.250Z",
+        "device": "porch",
+        "camera": "cam0",
+        "seconds": 60.0,
+        "withheld": False,
+        "people": 5,
         "shares": {"happy": 0.61, "neutral": 0.39},
         "model": {"name": "small", "sha256": "ab" * 32},
-    } == told  # fmt: skip
+    } == told
     assert (True, None, None) == (withheld["withheld"], withheld["people"], withheld["shares"])
 
 

@@ -19,10 +19,17 @@ RECORD = json.loads((ROOT / "docs/background/agreement.json").read_text())
 LABELS = ["angry", "happy"]
 OURS = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]], np.float32)
 ROW = {
-    "model": "tiny-int8", "sha256": "0" * 64, "cpu": "cortex-a72", "like": "a Pi",
-    "instructions": ["NEON", "dot product"], "onnxruntime": "1.31.1", "n": 1000,
-    "same_top1": 0.985, "largest_difference": 0.0312, "accuracy": 0.7,
-}  # fmt: skip
+    "model": "tiny-int8",
+    "sha256": "0" * 64,
+    "cpu": "cortex-a72",
+    "like": "a Pi",
+    "instructions": ["NEON", "dot product"],
+    "onnxruntime": "1.31.1",
+    "n": 1000,
+    "same_top1": 0.985,
+    "largest_difference": 0.0312,
+    "accuracy": 0.7,
+}
 
 
 def test_a_cpu_with_the_same_scores_agrees_wholly():

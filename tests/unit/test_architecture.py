@@ -143,9 +143,13 @@ def test_nothing_but_annotate_can_encode_a_picture():
 def run_python(code, home):
     environ = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-        env={**environ, "HOME": str(home), "PYTHONPATH": str(ROOT)}, cwd=home,
-    ).stdout  # fmt: skip
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**environ, "HOME": str(home), "PYTHONPATH": str(ROOT)},
+        cwd=home,
+    ).stdout
 
 
 def test_heavy_and_hardware_libraries_stay_off_the_plain_path(tmp_path):

@@ -9,9 +9,12 @@ from tools.arm64.compare import LEAST, SCORES, STEPS, TOLERANCE, compare, compar
 from tools.arm64.side import Played
 
 EVENT = {
-    "phase": "begin", "emotion": "happy", "previous": None, "scores": {"happy": 0.5},
+    "phase": "begin",
+    "emotion": "happy",
+    "previous": None,
+    "scores": {"happy": 0.5},
     "box": {"left": 10},
-}  # fmt: skip
+}
 
 VALUES = {
     "0 frame": np.full((4, 4), 100, np.uint8),

@@ -113,11 +113,18 @@ def test_every_message_of_a_real_run_is_as_the_document_says(
 ) -> None:
     model = write_tiny_model(tmp_path, "tiny-fp32", temperature=0.2)
     settings = {
-        "model.path": model, "vision.min_face_px": 40, "device.name": "porch",
-        "privacy.acknowledge_use": "research", "privacy.mode": mode, "privacy.interval_s": 1,
-        "smoothing.enter": 0.2, "smoothing.leave": 0.1, "stats.interval_s": 0.2,
-        "stats.textfile": tmp_path / "edge-fer.prom", "homeassistant.discovery": "on",
-    }  # fmt: skip
+        "model.path": model,
+        "vision.min_face_px": 40,
+        "device.name": "porch",
+        "privacy.acknowledge_use": "research",
+        "privacy.mode": mode,
+        "privacy.interval_s": 1,
+        "smoothing.enter": 0.2,
+        "smoothing.leave": 0.1,
+        "stats.interval_s": 0.2,
+        "stats.textfile": tmp_path / "edge-fer.prom",
+        "homeassistant.discovery": "on",
+    }
     options = [f"--set={key}={value}" for key, value in settings.items()]
     command = ["run", "--camera", str(carphone), "--mqtt", broker.url, *options]
     heard: list[Message] = []

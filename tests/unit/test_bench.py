@@ -47,9 +47,18 @@ def result(base, folder):
     path = folder / "kept" / "result.json"
     other = write_tiny_model(folder, "other-fp32", size=64)
     arguments = [
-        *base, "--frames", FRAMES, "--compare", other, "--against", "naive", "--save", path,
-        "--plot", folder / "plot.png",
-    ]  # fmt: skip
+        *base,
+        "--frames",
+        FRAMES,
+        "--compare",
+        other,
+        "--against",
+        "naive",
+        "--save",
+        path,
+        "--plot",
+        folder / "plot.png",
+    ]
     assert 0 == main([str(argument) for argument in arguments])
     return json.loads(path.read_text())
 
@@ -162,9 +171,15 @@ def test_the_tables_fit_80_columns_and_name_every_stage(capsys, monkeypatch, res
 def test_events_reach_a_real_broker_on_a_topic_of_their_own(capsys, base, broker):
     with subscribe(parse_broker(broker.url), ["#"]) as inbox:
         code, out, _ = call(
-            capsys, *base, "--frames", FRAMES, "--json", "--broker", broker.url,
+            capsys,
+            *base,
+            "--frames",
+            FRAMES,
+            "--json",
+            "--broker",
+            broker.url,
             "--set=device.name=dev",
-        )  # fmt: skip
+        )
         ack = json.loads(out)["ack"]
         messages = [inbox.get(timeout=5) for _ in range(ack["messages"])]
     assert (0, 0) == (code, ack["unacknowledged"])

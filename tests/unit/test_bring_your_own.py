@@ -25,7 +25,9 @@ CARD = ["--labels", "Ahegao,Angry,Happy,Neutral,Sad,Surprise", "--own-labels", "
 
 
 def page_commands():
-    section = (ROOT / "docs/guides/bring-your-own.md").read_text().partition("## Use somebody's ONNX")[2]
+    section = (
+        (ROOT / "docs/guides/bring-your-own.md").read_text().partition("## Use somebody's ONNX")[2]
+    )
     block = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
     return [shlex.split(line) for line in block[1].splitlines()]
 

@@ -22,15 +22,13 @@ INSTANCES = ("front", "yard_2")
 
 OWN = {
     "/etc/edge-fer/edge-fer.toml": "/etc/edge-fer/%i.toml",
-    "Description=Facial expressions from a camera to MQTT":
-        "Description=Facial expressions from camera %i to MQTT",
+    "Description=Facial expressions from a camera to MQTT": "Description=Facial expressions from camera %i to MQTT",
     "StateDirectory=edge-fer\n": "StateDirectory=edge-fer-%i\n",
     "CacheDirectory=edge-fer\n": "CacheDirectory=edge-fer-%i\n",
-    "Environment=ORT_DISABLE_TELEMETRY=1\n":
-        "Environment=ORT_DISABLE_TELEMETRY=1\n"
-        "# Topics and client id are made of the device's name, so each instance needs its own.\n"
-        "Environment=EDGE_FER_DEVICE__NAME=%H-%i EDGE_FER_CAMERA__NAME=%i\n",
-}  # fmt: skip
+    "Environment=ORT_DISABLE_TELEMETRY=1\n": "Environment=ORT_DISABLE_TELEMETRY=1\n"
+    "# Topics and client id are made of the device's name, so each instance needs its own.\n"
+    "Environment=EDGE_FER_DEVICE__NAME=%H-%i EDGE_FER_CAMERA__NAME=%i\n",
+}
 """What the template says instead of the unit, and nothing else."""
 
 
@@ -50,8 +48,11 @@ def test_the_template_is_the_unit_but_for_what_an_instance_has_of_its_own() -> N
 def test_make_install_brings_both_units(tmp_path: Path) -> None:
     said = subprocess.run(
         ["make", "--dry-run", "install", f"DESTDIR={tmp_path}"],
-        cwd=FOLDER.parents[1], capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        cwd=FOLDER.parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     (line,) = (line for line in said.splitlines() if UNIT.name in line and "install -D" in line)
     subprocess.run(line, shell=True, cwd=FOLDER.parents[1], check=True)
     home = tmp_path / "etc/systemd/system"

@@ -120,9 +120,12 @@ def test_a_stream_that_ends_or_stands_still_is_lost_and_can_be_entered_again(
 
 def run_daemon(port: int) -> subprocess.Popen[str]:
     options = {
-        "privacy.acknowledge_use": "research", "mqtt.outbox": "memory", "mqtt.drain_s": "0",
-        "mqtt.brokers": "mqtt://127.0.0.1:1", "camera.timeout_s": "3",
-    }  # fmt: skip
+        "privacy.acknowledge_use": "research",
+        "mqtt.outbox": "memory",
+        "mqtt.drain_s": "0",
+        "mqtt.brokers": "mqtt://127.0.0.1:1",
+        "camera.timeout_s": "3",
+    }
     command = [sys.executable, "-m", "edge_fer", "run", "--camera", settings(port).source]
     flags = [word for key, value in options.items() for word in ("--set", f"{key}={value}")]
     return subprocess.Popen([*command, *flags], stderr=subprocess.PIPE, text=True)

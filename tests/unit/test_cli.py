@@ -93,9 +93,16 @@ def test_check_lists_everything_and_ends_with_the_first_errors_code(
 
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((60, 80), np.uint8))
     code, out, _ = call(
-        capsys, "check", "--json", ACKNOWLEDGED, f"--set=model.path={model}",
-        "--camera", tmp_path / "a.png", "--mqtt", f"mqtt://127.0.0.1:{free_port}",
-    )  # fmt: skip
+        capsys,
+        "check",
+        "--json",
+        ACKNOWLEDGED,
+        f"--set=model.path={model}",
+        "--camera",
+        tmp_path / "a.png",
+        "--mqtt",
+        f"mqtt://127.0.0.1:{free_port}",
+    )
     findings = {row["name"]: row["level"] for row in json.loads(out)}
     parts = ("use", "model", "detector", "landmarks", "camera")
     assert dict.fromkeys(parts, "ok") == {name: findings[name] for name in parts}
@@ -116,9 +123,15 @@ def test_check_says_all_is_well(capsys, landmarks, model, tmp_path, broker):
 
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((60, 80), np.uint8))
     code, out, _ = call(
-        capsys, "check", ACKNOWLEDGED, f"--set=model.path={model}",
-        "--camera", tmp_path / "a.png", "--mqtt", broker.url,
-    )  # fmt: skip
+        capsys,
+        "check",
+        ACKNOWLEDGED,
+        f"--set=model.path={model}",
+        "--camera",
+        tmp_path / "a.png",
+        "--mqtt",
+        broker.url,
+    )
     assert 0 == code
     parts = re.findall(r"│ (use|model|detector|landmarks|camera|broker) +│ ok ", out)
     assert 6 == len(set(parts))
@@ -136,9 +149,15 @@ def test_check_names_a_wrong_password(capsys, locked_broker, model, tmp_path):
     secret.write_text("wrong horse")
     secret.chmod(0o600)
     code, out, _ = call(
-        capsys, "check", "--json", ACKNOWLEDGED, f"--set=model.path={model}",
-        f"--set=mqtt.password_file={secret}", "--mqtt", locked_broker.url,
-    )  # fmt: skip
+        capsys,
+        "check",
+        "--json",
+        ACKNOWLEDGED,
+        f"--set=model.path={model}",
+        f"--set=mqtt.password_file={secret}",
+        "--mqtt",
+        locked_broker.url,
+    )
     (row,) = [row for row in json.loads(out) if row["name"] == "broker"]
     assert "bad user name or password; check mqtt.password_file" in row["text"]
     assert code != 0
@@ -154,8 +173,11 @@ def test_check_says_where_a_frame_is_too_large_for_scan_s(capsys, carphone):  # 
 
 
 def test_explain_gives_every_frame_a_line_that_names_the_setting(
-    capsys, carphone, landmarks, model  # noqa: F811
-):  # fmt: skip
+    capsys,
+    carphone,
+    landmarks,
+    model,
+):
     base = ["explain", "--camera", carphone, "--max-frames", 8, f"--set=model.path={model}"]
     code, out, _ = call(capsys, *base, ACKNOWLEDGED, "--set=vision.min_face_px=40")
     lines = out.splitlines()
@@ -170,10 +192,14 @@ def test_explain_gives_every_frame_a_line_that_names_the_setting(
 
 def test_evaluate_prints_the_promised_keys(capsys, tmp_path, model):
     np.savez(
-        tmp_path / "d.npz", images=np.zeros((4, 48, 48), np.uint8), label=np.zeros(4, int),
-        usage=np.ones(4), ferplus_votes=np.zeros((4, 10), int), id=np.arange(4),
+        tmp_path / "d.npz",
+        images=np.zeros((4, 48, 48), np.uint8),
+        label=np.zeros(4, int),
+        usage=np.ones(4),
+        ferplus_votes=np.zeros((4, 10), int),
+        id=np.arange(4),
         duplicate=np.zeros(4, bool),
-    )  # fmt: skip
+    )
     code, out, _ = call(
         capsys, "evaluate", "--data", tmp_path / "d.npz", "--model", model, "--json"
     )

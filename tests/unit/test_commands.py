@@ -195,8 +195,10 @@ def test_a_broker_carries_refusals_and_answers_to_where_they_were_wanted(broker:
         publish(broker, "edge-fer/porch/enabled/set", "ON")
         third = inbox.get(timeout=DEADLINE_S)
     assert (OWN, "reload", commands.UNKNOWN) == (
-        first.topic, json.loads(first.payload)["command"], json.loads(first.payload)["reason"]
-    )  # fmt: skip
+        first.topic,
+        json.loads(first.payload)["command"],
+        json.loads(first.payload)["reason"],
+    )
     assert (f"{OWN}/me", True) == (second.topic, json.loads(second.payload)["ok"])
     assert "ON" == json.loads(third.payload)["got"]
     assert [False, True] == [asked.get(timeout=DEADLINE_S) for _ in range(2)]
@@ -207,11 +209,31 @@ def test_correlation_data_come_back_with_the_answer(broker: Any, tmp_path: Path)
     with publisher(broker.url) as out:
         until(lambda: out.connected, "connected")
         reply = subprocess.run(
-            ["mosquitto_rr", "-p", str(broker.port), "-V", "5", "-t", "edge-fer/porch/enabled/set",
-             "-e", f"{OWN}/rr", "-m", "OFF", "-D", "publish", "correlation-data", "42",
-             "-F", "%D|%p", "-W", "10"],
-            check=True, capture_output=True, text=True,
-        ).stdout  # fmt: skip
+            [
+                "mosquitto_rr",
+                "-p",
+                str(broker.port),
+                "-V",
+                "5",
+                "-t",
+                "edge-fer/porch/enabled/set",
+                "-e",
+                f"{OWN}/rr",
+                "-m",
+                "OFF",
+                "-D",
+                "publish",
+                "correlation-data",
+                "42",
+                "-F",
+                "%D|%p",
+                "-W",
+                "10",
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
     correlation, _, answer = reply.partition("|")
     assert ("42", True) == (correlation, json.loads(answer)["ok"])
 

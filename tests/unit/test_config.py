@@ -193,9 +193,32 @@ def test_any_bytes_give_settings_or_a_config_error(tmp_path_factory, data):
 
 
 _WORDS = st.sampled_from(
-    ["[vision]", "[mqtt]", "[[log]]", "brokers", "min_face_px", "level", "=", "\n", "{", "}", "[",
-     "]", "'", '"', ".", ",", "1", "-1e9", "inf", "true", "2026-01-01T00:00:00Z", "\\u0000", "#"]
-)  # fmt: skip
+    [
+        "[vision]",
+        "[mqtt]",
+        "[[log]]",
+        "brokers",
+        "min_face_px",
+        "level",
+        "=",
+        "\n",
+        "{",
+        "}",
+        "[",
+        "]",
+        "'",
+        '"',
+        ".",
+        ",",
+        "1",
+        "-1e9",
+        "inf",
+        "true",
+        "2026-01-01T00:00:00Z",
+        "\\u0000",
+        "#",
+    ]
+)
 
 
 @settings(deadline=None)

@@ -70,8 +70,9 @@ def test_within_the_tolerance_nothing_is_said():
 def test_what_fell_is_told_apart_from_what_grew():
     grew, fell = beyond(row(naive=4000), row(), 0.05)
     assert [] == grew
-    assert ["toy: naive: 4,000 instructions a frame, 8,000 in the record: -50.0%, tolerance 5%"
-            ] == fell  # fmt: skip
+    assert [
+        "toy: naive: 4,000 instructions a frame, 8,000 in the record: -50.0%, tolerance 5%"
+    ] == fell
 
 
 def test_a_pipeline_that_finds_no_face_any_more_has_not_become_cheaper():

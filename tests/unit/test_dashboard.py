@@ -28,9 +28,12 @@ from tools import dashboard
 
 HERE = Path(__file__).parents[1]
 CLIP_OPTIONS = {
-    "device.name": "porch", "privacy.acknowledge_use": "research", "camera.pace": "real",
-    "vision.min_face_px": 40, "stats.interval_s": 0.3,
-}  # fmt: skip
+    "device.name": "porch",
+    "privacy.acknowledge_use": "research",
+    "camera.pace": "real",
+    "vision.min_face_px": 40,
+    "stats.interval_s": 0.3,
+}
 ONLINE = json.dumps({"state": "online", "session": "s1", "version": "1.0.0"})
 LENGTH = (
     "Math.max(...[...document.querySelectorAll('.lanes rect')].map(r => r.width.baseVal.value))"

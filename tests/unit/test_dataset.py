@@ -20,9 +20,14 @@ NAMES = ("Training", "PublicTest", "PrivateTest")
 def npz(tmp_path):
     path = tmp_path / "fer2013.npz"
     np.savez(
-        path, images=IMAGES, label=LABELS, usage=USAGE, ferplus_votes=VOTES,
-        id=np.array([0, 1, 0, 1, 0, 1]), duplicate=np.array([0, 0, 1, 0, 0, 1], bool),
-    )  # fmt: skip
+        path,
+        images=IMAGES,
+        label=LABELS,
+        usage=USAGE,
+        ferplus_votes=VOTES,
+        id=np.array([0, 1, 0, 1, 0, 1]),
+        duplicate=np.array([0, 0, 1, 0, 0, 1], bool),
+    )
     return path
 
 

@@ -34,12 +34,26 @@ def test_the_browser_gets_the_page_and_where_the_broker_is(tmp_path, carphone): 
     browser = tmp_path / "browser.py"
     browser.write_text(BROWSER)
     command = [
-        sys.executable, "-m", "edge_fer", "demo", "--view", str(tmp_path), "--max-frames", "3",
-        "--camera", str(carphone), "--set", "privacy.acknowledge_use=research",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "edge_fer",
+        "demo",
+        "--view",
+        str(tmp_path),
+        "--max-frames",
+        "3",
+        "--camera",
+        str(carphone),
+        "--set",
+        "privacy.acknowledge_use=research",
+    ]
     ran = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
         env={**os.environ, "BROWSER": f"{sys.executable} {browser} %s"},
-    )  # fmt: skip
+    )
     assert (0, "") == (ran.returncode, ran.stderr)
     assert "101 <p>the page</p>" == Path(f"{browser}.seen").read_text()

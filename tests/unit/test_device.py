@@ -78,9 +78,7 @@ def test_a_pi_is_known_by_its_board_core_features_and_governor(pi):
     facts = device_facts(pi)
     assert ("Raspberry Pi 5 Model B Rev 1.0", "Cortex-A76") == (facts["cpu"], facts["core"])
     assert ["neon", "dotprod", "fp16"] == facts["features"]
-    assert (8443, "ondemand", None) == (
-        facts["memory_mb"], facts["governor"], facts["power_mode"]
-    )  # fmt: skip
+    assert (8443, "ondemand", None) == (facts["memory_mb"], facts["governor"], facts["power_mode"])
 
 
 def test_a_pis_temperature_frequency_and_throttling_are_read(pi):

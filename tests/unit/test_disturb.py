@@ -47,8 +47,9 @@ def test_a_box_blur_spreads_a_dot_over_five_by_five():
     blurred = box_blur(DOT)
     assert 25 == np.count_nonzero(blurred)
     assert {10} == set(blurred[0, 18:23, 8:13].ravel().tolist())
-    assert np.array_equal(cv2.blur(SMOOTH[0], (5, 5), borderType=cv2.BORDER_REPLICATE),
-                          box_blur(SMOOTH)[0])  # fmt: skip
+    assert np.array_equal(
+        cv2.blur(SMOOTH[0], (5, 5), borderType=cv2.BORDER_REPLICATE), box_blur(SMOOTH)[0]
+    )
 
 
 def test_darkening_is_gamma_and_noise_and_the_same_every_time():

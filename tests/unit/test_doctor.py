@@ -28,9 +28,12 @@ def test_nothing_about_the_device_is_an_error():
 
 @pytest.mark.parametrize(
     ("flags", "level", "words"),
-    [("0", "ok", "none since"), ("50005", "warning", "under-voltage"),
-     ("40000", "warning", "throttled earlier")],
-)  # fmt: skip
+    [
+        ("0", "ok", "none since"),
+        ("50005", "warning", "under-voltage"),
+        ("40000", "warning", "throttled earlier"),
+    ],
+)
 def test_a_throttled_board_is_a_warning(tmp_path, flags, level, words):
     file = tmp_path / "sys/devices/platform/soc/soc:firmware/get_throttled"
     file.parent.mkdir(parents=True)
@@ -58,9 +61,17 @@ def test_user_names_are_masked_in_addresses_and_home(tmp_path):
 
 def test_a_report_holds_what_was_changed_and_no_user(capsys, tmp_path):
     code = main(
-        ["check", "--report", "--mqtt", "mqtt://bob@localhost:1", "--set", "mqtt.prefix=hall",
-         "--camera", f"file:{tmp_path}/none.mp4"]
-    )  # fmt: skip
+        [
+            "check",
+            "--report",
+            "--mqtt",
+            "mqtt://bob@localhost:1",
+            "--set",
+            "mqtt.prefix=hall",
+            "--camera",
+            f"file:{tmp_path}/none.mp4",
+        ]
+    )
     text = capsys.readouterr().out
     assert 78 == code  # no use is acknowledged
     assert "bob" not in text

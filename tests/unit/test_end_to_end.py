@@ -34,19 +34,25 @@ def options(tmp_path_factory):
         pytest.skip(str(error))
     model = write_tiny_model(tmp_path_factory.mktemp("model"), "tiny-fp32", temperature=0.2)
     settings = {
-        "model.path": model, "vision.min_face_px": 40, "device.name": "porch",
-        "privacy.acknowledge_use": "research", "smoothing.enter": 0.2, "smoothing.leave": 0.1,
+        "model.path": model,
+        "vision.min_face_px": 40,
+        "device.name": "porch",
+        "privacy.acknowledge_use": "research",
+        "smoothing.enter": 0.2,
+        "smoothing.leave": 0.1,
         "stats.interval_s": 0.2,
-    }  # fmt: skip
+    }
     return [f"--set={key}={value}" for key, value in settings.items()]
 
 
 def daemon(broker, camera, options, **keywords):
     arguments = ["run", "--camera", str(camera), "--mqtt", broker.url, *options]
     return subprocess.Popen(
-        [sys.executable, "-m", "edge_fer", *arguments], stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "edge_fer", *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
         **keywords,
-    )  # fmt: skip
+    )
 
 
 def drain(inbox):

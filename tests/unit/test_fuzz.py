@@ -25,10 +25,24 @@ FRESH = 10_000_000
 CASES, FILES = 200, 25
 
 NAMES = (
-    "AffectNet csv", "AffectNet npy", "RAF-DB list", "bench result", "broker", "camera", "card",
-    "class folders", "command", "config", "environment", "fer2013.csv", "fer2013.npz",
-    "fer2013new.csv", "jpeg", "override", "password",
-)  # fmt: skip
+    "AffectNet csv",
+    "AffectNet npy",
+    "RAF-DB list",
+    "bench result",
+    "broker",
+    "camera",
+    "card",
+    "class folders",
+    "command",
+    "config",
+    "environment",
+    "fer2013.csv",
+    "fer2013.npz",
+    "fer2013new.csv",
+    "jpeg",
+    "override",
+    "password",
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

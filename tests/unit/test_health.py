@@ -141,9 +141,12 @@ def told(stamps):
     happy, sad = {"happy": 0.9, "sad": 0.1}, {"happy": 0.1, "sad": 0.9}
     detector = ScriptedDetector([Box(200, 150, 120, 120)])
     pipeline = Pipeline(
-        settings, lambda shape: EveryFrame(settings, shape, detector), CentredLandmarker(),
-        Aligner(Framing().points, 48), ScriptedClassifier(*[happy] * 20, sad),
-    )  # fmt: skip
+        settings,
+        lambda shape: EveryFrame(settings, shape, detector),
+        CentredLandmarker(),
+        Aligner(Framing().points, 48),
+        ScriptedClassifier(*[happy] * 20, sad),
+    )
     texture = np.random.default_rng(1).integers(0, 255, (480, 640)).astype(np.uint8)
     events, outcomes = [], []
     for number, stamp in zip(range(40), stamps, strict=False):

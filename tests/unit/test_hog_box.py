@@ -27,8 +27,9 @@ def windows():
 
 
 def box_of(rounding, level, across, down):
-    (left, right), (top, bottom) = ([rounding(end, level) for end in ends]
-                                    for ends in (across, down))  # fmt: skip
+    (left, right), (top, bottom) = (
+        [rounding(end, level) for end in ends] for ends in (across, down)
+    )
     return Box(left, top, right - left + 1, bottom - top + 1)
 
 

@@ -28,11 +28,12 @@ def tiny(tmp_path_factory):
     path = tmp_path_factory.mktemp("tiny") / "tiny.dat"
     examples = [
         Example(
-            random.integers(0, 256, (80, 80), np.uint8), [Box(10, 10, 60, 60)],
+            random.integers(0, 256, (80, 80), np.uint8),
+            [Box(10, 10, 60, 60)],
             (40 + random.uniform(15, 25) * circle).astype(np.float32),
         )
         for _ in range(30)
-    ]  # fmt: skip
+    ]
     train_landmarks(examples, TINY, path)
     return path
 

@@ -84,10 +84,14 @@ def write_data(path, values, labels, votes):
     """An npz whose PublicTest is plain pictures of the brightness ``values``."""
     count = len(values)
     np.savez(
-        path, images=np.stack([np.full((48, 48), value, np.uint8) for value in values]),
-        label=np.array(labels), usage=np.ones(count, int), ferplus_votes=np.array(votes),
-        id=np.arange(count), duplicate=np.zeros(count, bool),
-    )  # fmt: skip
+        path,
+        images=np.stack([np.full((48, 48), value, np.uint8) for value in values]),
+        label=np.array(labels),
+        usage=np.ones(count, int),
+        ferplus_votes=np.array(votes),
+        id=np.arange(count),
+        duplicate=np.zeros(count, bool),
+    )
     return path
 
 
@@ -97,9 +101,17 @@ def test_a_model_is_evaluated_on_pictures_of_another_size(tmp_path):
     figures = evaluate(model, data, "public")
     assert pytest.approx(2 / 3, abs=1e-4) == figures["accuracy"]
     assert {
-        "n", "accuracy", "accuracy_no_duplicates", "macro_f1", "per_class", "ece", "reliability",
-        "model", "precision", "seconds",
-    } == set(figures)  # fmt: skip
+        "n",
+        "accuracy",
+        "accuracy_no_duplicates",
+        "macro_f1",
+        "per_class",
+        "ece",
+        "reliability",
+        "model",
+        "precision",
+        "seconds",
+    } == set(figures)
 
 
 @pytest.mark.parametrize(("labels", "accuracy"), [(FER2013_LABELS, 0.5), (LABELS, 0.75)])

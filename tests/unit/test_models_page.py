@@ -34,9 +34,11 @@ def test_each_model_is_a_row_with_the_figures_of_its_card_and_whose_labels(
 ):
     f1 = {label: {"f1": 0.1 * place} for place, label in enumerate(LABELS, start=1)}
     model = write_tiny_model(
-        tmp_path, bytes=12_345, command="make model NET=tiny",
+        tmp_path,
+        bytes=12_345,
+        command="make model NET=tiny",
         metrics={f"{key}-public": {"per_class": f1, "macro_f1": 0.4}},
-    )  # fmt: skip
+    )
     row = render(EMPTY, [model]).splitlines()[4]
     assert row.startswith("| `tiny-fp32.onnx` | 12,345 | `")
     assert row.endswith(

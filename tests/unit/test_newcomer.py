@@ -64,5 +64,8 @@ def test_without_a_browser_the_pages_code_takes_the_event_and_refuses_another(si
 
 def test_the_broker_is_set_up_as_the_page_says_but_for_its_ports():
     assert documented(1, 2).splitlines() == [
-        "listener 1", "listener 2", "protocol websockets", "allow_anonymous true",
-    ]  # fmt: skip
+        "listener 1",
+        "listener 2",
+        "protocol websockets",
+        "allow_anonymous true",
+    ]

@@ -86,8 +86,11 @@ def test_torch_is_never_needed_to_run(setup):
 
 def test_every_dependency_stands_in_the_list_of_third_parties(setup):
     text = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
-    listed = {name for entry in setup["options"]["install_requires"].split("\n")[1:]
-              for name in [Requirement(entry).name]}  # fmt: skip
+    listed = {
+        name
+        for entry in setup["options"]["install_requires"].split("\n")[1:]
+        for name in [Requirement(entry).name]
+    }
     assert [] == [name for name in sorted(listed) if name not in text]
 
 

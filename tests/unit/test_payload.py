@@ -58,11 +58,15 @@ def test_an_event_says_all_the_contract_promises() -> None:
         "confidence": 0.9877,
         "scores": {"happy": 0.9877, "sad": 0.0123},
         "box": {
-            "left": -3, "top": 40, "width": 120, "height": 121,
-            "frame_width": 640, "frame_height": 480,
+            "left": -3,
+            "top": 40,
+            "width": 120,
+            "height": 121,
+            "frame_width": 640,
+            "frame_height": 480,
         },
         "model": {"name": "small", "sha256": "ab" * 32},
-    } == check("event", message)  # fmt: skip
+    } == check("event", message)
     assert ("edge-fer/porch/event", 1, False) == (message.topic, message.qos, message.retain)
 
 

@@ -27,9 +27,12 @@ def pipeline(detector, classifier=None, **vision):
     scripted = classifier or ScriptedClassifier(HAPPY)
     aligner = Aligner(Framing().points, 48)
     return Pipeline(
-        settings, lambda shape: EveryFrame(settings, shape, detector), CentredLandmarker(),
-        aligner, scripted,
-    )  # fmt: skip
+        settings,
+        lambda shape: EveryFrame(settings, shape, detector),
+        CentredLandmarker(),
+        aligner,
+        scripted,
+    )
 
 
 def outcomes(report):
@@ -53,9 +56,12 @@ def test_a_face_that_leaves_ends_with_its_emotion_and_no_change_ahead_of_it():
     settings = Settings(quality=READ_ALL)
     detector = ScriptedDetector(*[[FACE]] * 10, [])
     running = Pipeline(
-        settings, lambda shape: EveryFrame(settings, shape, detector), CentredLandmarker(),
-        Aligner(Framing().points, 48), ScriptedClassifier(HAPPY),
-    )  # fmt: skip
+        settings,
+        lambda shape: EveryFrame(settings, shape, detector),
+        CentredLandmarker(),
+        Aligner(Framing().points, 48),
+        ScriptedClassifier(HAPPY),
+    )
     events = [event for frame in frames(40) for event in running.process(frame).events]
     assert [(Phase.BEGIN, "happy"), (Phase.END, "happy")] == [(e.phase, e.emotion) for e in events]
 

@@ -102,10 +102,16 @@ def test_a_stream_is_taken_apart_packet_by_packet():
     stream = b"\xe0\0" + published("a/b", b"c" * 130, b"\3\0\1t\x26\0\1k\0\1v") + b"\xc0\0"
     assert [
         Packet("DISCONNECT", 2),
-        Packet("PUBLISH", len(stream) - 4, "a/b", b"c" * 130, False,
-               (("content type", b"t"), ("user", b"k=v"))),
+        Packet(
+            "PUBLISH",
+            len(stream) - 4,
+            "a/b",
+            b"c" * 130,
+            False,
+            (("content type", b"t"), ("user", b"k=v")),
+        ),
         Packet("PINGREQ", 2),
-    ] == list(packets(stream))  # fmt: skip
+    ] == list(packets(stream))
     with pytest.raises(ValueError, match="no packet of a client"):
         list(packets(b"\xe0\0\x77raw"))
 
@@ -156,10 +162,11 @@ def test_pixels_are_found_raw_in_hex_and_in_base64():
     forms = {
         form: pixels.found_in(b"head " + text + b" tail")
         for form, text in {
-            "raw": luma[5:30, 10:50].tobytes(), "in hex": row.hex().encode(),
+            "raw": luma[5:30, 10:50].tobytes(),
+            "in hex": row.hex().encode(),
             "in Base64": base64.b64encode(b"x" + row),
         }.items()
-    }  # fmt: skip
+    }
     assert {form: form for form in forms} == forms
     assert "" == pixels.found_in(luma.T.tobytes() + bytes(range(256)))
 

@@ -165,8 +165,10 @@ def test_the_list_has_every_number_of_stats(rig, config):  # noqa: F811
 
 
 def test_in_a_mode_the_list_has_the_topics_of_that_mode_alone():
-    about = {mode: {topic["about"] for topic in leaves(mode)["topics"].values()} for mode in
-             ("faces", "aggregate")}  # fmt: skip
+    about = {
+        mode: {topic["about"] for topic in leaves(mode)["topics"].values()}
+        for mode in ("faces", "aggregate")
+    }
     assert {"faces": {"face", "device"}, "aggregate": {"group", "device"}} == about
 
 

@@ -26,8 +26,23 @@ FORMAT = r"%t|%C|%E|%P"
 
 
 def heard(broker: Any, topic: str) -> "subprocess.Popen[str]":
-    command = ["mosquitto_sub", "-p", str(broker.port), "-V", "5", "-t", topic, "-F", FORMAT,
-               "-C", "1", "-W", "15", "-q", "1"]  # fmt: skip
+    command = [
+        "mosquitto_sub",
+        "-p",
+        str(broker.port),
+        "-V",
+        "5",
+        "-t",
+        topic,
+        "-F",
+        FORMAT,
+        "-C",
+        "1",
+        "-W",
+        "15",
+        "-q",
+        "1",
+    ]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -144,9 +159,12 @@ class Strict(Mosquitto):
 
 @pytest.mark.parametrize("scheme", ["mqtt", "ws"])
 def test_events_that_a_broker_refuses_go_to_the_next(
-    scheme: str, free_port: int, tmp_path: Path, second_broker: Any,
+    scheme: str,
+    free_port: int,
+    tmp_path: Path,
+    second_broker: Any,
     caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
+) -> None:
     web = ports.free_port()
     strict = Strict(tmp_path, free_port, websockets=web)
     strict.start()
@@ -169,10 +187,16 @@ CONNACK = b"\x20\x03\x00\x00\x00"
 
 @pytest.mark.parametrize(
     "answer",
-    [b"HTTP/1.1 400 Bad Request\r\n\r\n", CONNACK + b"\xf7" * 99, CONNACK[:3],
-     CONNACK + b"\x40\x7f\x00", CONNACK + b"\x40\x01\x00", b"\x20\x03\x00\x00\x7f"],
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        CONNACK + b"\xf7" * 99,
+        CONNACK[:3],
+        CONNACK + b"\x40\x7f\x00",
+        CONNACK + b"\x40\x01\x00",
+        b"\x20\x03\x00\x00\x7f",
+    ],
     ids=["other protocol", "garbage", "half", "half receipt", "short receipt", "bad length"],
-)  # fmt: skip
+)
 def test_a_broker_that_talks_rubbish_is_left_for_the_next(
     answer: bytes, broker: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -22,10 +22,21 @@ FRAMING = Framing().points
 DEFAULTS = settings.Quality()
 CLEAR = Quality(ipd_px=40, roll_deg=0, turn=0, sharpness=0.8, cover=0.2)
 MIRRORED = [
-    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
-    *range(45, 41, -1), 47, 46, *range(39, 35, -1), 41, 40,
-    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
-]  # fmt: skip
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *range(27, 31),
+    *range(35, 30, -1),
+    *range(45, 41, -1),
+    47,
+    46,
+    *range(39, 35, -1),
+    41,
+    40,
+    *range(54, 47, -1),
+    *range(59, 54, -1),
+    *range(64, 59, -1),
+    *range(67, 64, -1),
+]
 """iBUG's numbers of the landmarks after the picture has been mirrored."""
 
 
@@ -219,15 +230,16 @@ def test_of_several_reasons_the_plainest_is_told(bad):
 
 def test_a_figure_at_its_limit_is_read():
     limits = Quality(
-        DEFAULTS.min_ipd_px, -DEFAULTS.max_roll_deg, DEFAULTS.max_turn,
-        DEFAULTS.min_sharpness, DEFAULTS.max_cover,
-    )  # fmt: skip
+        DEFAULTS.min_ipd_px,
+        -DEFAULTS.max_roll_deg,
+        DEFAULTS.max_turn,
+        DEFAULTS.min_sharpness,
+        DEFAULTS.max_cover,
+    )
     assert refuse(limits, DEFAULTS) is None
 
 
 @given(st.builds(Quality, *[st.floats(0, 500), st.floats(-180, 180), *[st.floats(0, 1)] * 3]))
 def test_each_limit_can_be_switched_off(figures):
-    off = settings.Quality(
-        min_ipd_px=0, max_roll_deg=180, max_turn=1, min_sharpness=0, max_cover=1
-    )  # fmt: skip
+    off = settings.Quality(min_ipd_px=0, max_roll_deg=180, max_turn=1, min_sharpness=0, max_cover=1)
     assert refuse(figures, off) is None

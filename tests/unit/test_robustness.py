@@ -23,13 +23,20 @@ def test_plain_pictures_lose_only_to_darkness():
         return images.mean(axis=(1, 2)) > 30
 
     figures = robustness(GREYS, bright)
-    assert {"box 5 %": 0, "roll 15 degrees": 0, "24 to 48 px": 0, "blur 5 px": 0,
-            "gamma 2, noise 8": 25.0, "JPEG 40": 0} == {
-        name: row["loss"] for name, row in figures["disturbed"].items()
-    }  # fmt: skip
+    assert {
+        "box 5 %": 0,
+        "roll 15 degrees": 0,
+        "24 to 48 px": 0,
+        "blur 5 px": 0,
+        "gamma 2, noise 8": 25.0,
+        "JPEG 40": 0,
+    } == {name: row["loss"] for name, row in figures["disturbed"].items()}
     assert (1.0, 25.0, "gamma 2, noise 8", pytest.approx(25 / 6, abs=1e-3)) == (
-        figures["clean"], figures["worst_loss"], figures["worst"], figures["mean_loss"],
-    )  # fmt: skip
+        figures["clean"],
+        figures["worst_loss"],
+        figures["worst"],
+        figures["mean_loss"],
+    )
 
 
 def test_a_disturbance_that_goes_either_way_is_averaged():
@@ -79,9 +86,12 @@ def test_alignment_is_compared_picture_by_picture_and_by_how_it_was_done():
 def voted(*rows):
     count = len(rows)
     return Dataset(
-        images=np.arange(count, dtype=np.uint8)[:, None, None], labels=np.zeros(count, np.uint8),
-        ids=np.arange(count), duplicate=None, votes=np.array(rows, np.uint8),
-    )  # fmt: skip
+        images=np.arange(count, dtype=np.uint8)[:, None, None],
+        labels=np.zeros(count, np.uint8),
+        ids=np.arange(count),
+        duplicate=None,
+        votes=np.array(rows, np.uint8),
+    )
 
 
 @pytest.mark.parametrize(

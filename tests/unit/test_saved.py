@@ -11,12 +11,25 @@ from edge_fer.errors import DataError
 
 ROW = {"p50_ms": 2.0, "p95_ms": 4.0, "cpu_p50_ms": 1.0}
 RESULT = {
-    "schema": 1, "edge_fer": "0.1.0", "model": "tiny", "model_sha256": "a", "size": 48,
-    "source": "file:x", "frame_size": [176, 144], "frames": 40, "fps": 100.0, "rss_mb": 80.0,
-    "peak_mb": 90.0, "stages": {"align": ROW, "frame": ROW}, "unsteady": [],
-    "pace": {"core_share": 0.2, "cpu_s_per_min": 12.0}, "first_event": None, "ack": None,
-    "device": {"cpu": "Pi", "features": ["neon"]}, "settings": {"vision": {"min_face_px": 60}},
-}  # fmt: skip
+    "schema": 1,
+    "edge_fer": "0.1.0",
+    "model": "tiny",
+    "model_sha256": "a",
+    "size": 48,
+    "source": "file:x",
+    "frame_size": [176, 144],
+    "frames": 40,
+    "fps": 100.0,
+    "rss_mb": 80.0,
+    "peak_mb": 90.0,
+    "stages": {"align": ROW, "frame": ROW},
+    "unsteady": [],
+    "pace": {"core_share": 0.2, "cpu_s_per_min": 12.0},
+    "first_event": None,
+    "ack": None,
+    "device": {"cpu": "Pi", "features": ["neon"]},
+    "settings": {"vision": {"min_face_px": 60}},
+}
 
 
 @pytest.fixture

@@ -199,9 +199,18 @@ def test_a_password_is_put_beside_the_file_for_its_owner_alone(tmp_path, picture
     write_password(password, "hunter2")
     url = broker.replace("mqtt://", "mqtt://bob@")
     code, out, _ = setup(
-        target, "--use", "home", "--camera", picture, "--mqtt", url,
-        "--password-file", str(password), "--discovery", "on",
-    )  # fmt: skip
+        target,
+        "--use",
+        "home",
+        "--camera",
+        picture,
+        "--mqtt",
+        url,
+        "--password-file",
+        str(password),
+        "--discovery",
+        "on",
+    )
     kept = tmp_path / "mqtt-password"
     assert 0 == code, out
     assert "hunter2\n" == kept.read_text()
@@ -237,8 +246,8 @@ def test_cameras_are_found_in_the_order_of_their_numbers(tmp_path):
     node(tmp_path, 19, "bcm2835-isp")
     expected = [
         discover.Choice("v4l2:/dev/video2", "HD Webcam"),
-        discover.Choice("v4l2:/dev/video10", "Other")
-    ]  # fmt: skip
+        discover.Choice("v4l2:/dev/video10", "Other"),
+    ]
     assert expected == discover.find_cameras(tmp_path)
 
 
@@ -262,8 +271,15 @@ def test_help_names_every_flag(capsys):
     with pytest.raises(SystemExit):
         main(["setup", "--help"])
     text = capsys.readouterr().out
-    for flag in ("--from", "--use", "--untried", "--force", "--no-start", "--password-file",
-                 "--discovery"):  # fmt: skip
+    for flag in (
+        "--from",
+        "--use",
+        "--untried",
+        "--force",
+        "--no-start",
+        "--password-file",
+        "--discovery",
+    ):
         assert flag in text
 
 

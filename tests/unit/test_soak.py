@@ -23,8 +23,10 @@ def test_the_daemon_plays_a_clip_again_and_again_and_no_event_is_lost(tmp_path):
 
 def run(growth=0.0, files=9):
     """A million frames, after which the process has grown by so much."""
-    whole = [Sample(k * 10_000, 100.0 + (growth if k > 89 else 0), 9, 10, k * 20.0, k * 50.0, k)
-             for k in range(101)]  # fmt: skip
+    whole = [
+        Sample(k * 10_000, 100.0 + (growth if k > 89 else 0), 9, 10, k * 20.0, k * 50.0, k)
+        for k in range(101)
+    ]
     whole[60] = msgspec.structs.replace(whole[60], files=files)
     return whole
 

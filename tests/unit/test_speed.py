@@ -100,8 +100,14 @@ def test_bench_gives_the_advice(capsys, tmp_path, pair):
         pytest.skip(str(error))
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((60, 80), np.uint8))
     arguments = [
-        "bench", "--camera", str(tmp_path / "a.png"), "--model", str(pair[0]), "--frames", "2"
-    ]  # fmt: skip
+        "bench",
+        "--camera",
+        str(tmp_path / "a.png"),
+        "--model",
+        str(pair[0]),
+        "--frames",
+        "2",
+    ]
     assert 0 == main(arguments)
     assert "int8 or fp32      int8 takes " in capsys.readouterr().out
     assert 0 == main([*arguments, "--json"])
@@ -120,7 +126,10 @@ def test_int8_stays_the_default_beside_its_fp32_twin(monkeypatch, tmp_path):
     names = ["ultralight-p40-int8", "ultralight-p40-fp32", "xception-p40-fp32"]
     assert names == [model.stem for model in shipped_models()]
     for asked, got in {
-        "": names[0], "ultralight": names[0], "ultralight-p40": names[0],
-        "ultralight-p40-fp32": names[1], "xception": names[2],
-    }.items():  # fmt: skip
+        "": names[0],
+        "ultralight": names[0],
+        "ultralight-p40": names[0],
+        "ultralight-p40-fp32": names[1],
+        "xception": names[2],
+    }.items():
         assert got == find_model(asked).stem

@@ -9,13 +9,23 @@ from edge_fer.bench.device import Conditions
 from edge_fer.bench.stability import Strain, reasons
 
 QUIET = Conditions(
-    load=0.1, busy_s=100.0, steal_s=1.0, mhz=1500.0, celsius={"cpu-thermal": 55.0},
-    throttled=0, throttle_events=2,
-)  # fmt: skip
+    load=0.1,
+    busy_s=100.0,
+    steal_s=1.0,
+    mhz=1500.0,
+    celsius={"cpu-thermal": 55.0},
+    throttled=0,
+    throttle_events=2,
+)
 UNKNOWN = Conditions(
-    load=None, busy_s=None, steal_s=None, mhz=None, celsius={}, throttled=None,
+    load=None,
+    busy_s=None,
+    steal_s=None,
+    mhz=None,
+    celsius={},
+    throttled=None,
     throttle_events=None,
-)  # fmt: skip
+)
 
 
 def strain(before=None, after=None, **changes):
@@ -23,9 +33,14 @@ def strain(before=None, after=None, **changes):
     quiet = Strain(
         before=dataclasses.replace(QUIET, **(before or {})),
         after=dataclasses.replace(QUIET, busy_s=108.5, **(after or {})),
-        seconds=10.0, own_cpu_s=8.0, cores=4, switches=20, wait=1.01, drift=1.02,
+        seconds=10.0,
+        own_cpu_s=8.0,
+        cores=4,
+        switches=20,
+        wait=1.01,
+        drift=1.02,
         mhz=(1500.0, 1500.0),
-    )  # fmt: skip
+    )
     return dataclasses.replace(quiet, **changes)
 
 
@@ -68,9 +83,11 @@ def test_each_disturbance_is_a_reason_of_its_own(changes, reason):
 
 def test_a_bound_itself_is_steady():
     edge = strain(
-        before={"load": stability.LOAD}, wait=stability.WAIT, drift=stability.DRIFT,
+        before={"load": stability.LOAD},
+        wait=stability.WAIT,
+        drift=stability.DRIFT,
         mhz=(1000.0, 1000 * stability.SLOWER),
-    )  # fmt: skip
+    )
     assert [] == reasons(edge)
 
 

@@ -23,9 +23,12 @@ def wanted():
 def on(requirements, python, machine):
     """What is installed there."""
     place = {
-        "python_version": python, "python_full_version": f"{python}.7",
-        "platform_machine": machine, "sys_platform": "linux", "extra": "",
-    }  # fmt: skip
+        "python_version": python,
+        "python_full_version": f"{python}.7",
+        "platform_machine": machine,
+        "sys_platform": "linux",
+        "extra": "",
+    }
     return [one for one in requirements if one.marker is None or one.marker.evaluate(place)]
 
 
@@ -53,8 +56,9 @@ def test_every_locked_version_has_hashes_and_no_address():
     whole = LOCK.read_text().replace("\\\n", " ").split("\n")
     lines = [line for line in whole if line and not line.startswith("#")]
     assert [] == [line for line in lines if "--hash=sha256:" not in line]
-    assert [] == [word for word in ("://", "--index", "--find", "--extra", "@ ") if
-                  word in LOCK.read_text()]  # fmt: skip
+    assert [] == [
+        word for word in ("://", "--index", "--find", "--extra", "@ ") if word in LOCK.read_text()
+    ]
 
 
 def test_every_version_is_asked_about_also_those_of_other_pythons():

@@ -115,10 +115,13 @@ def test_a_record_reaches_the_journal_with_its_fields(inbox, level, priority):
         logger.log(level, "one = 1\ntwo")
     got = fields(inbox.recv(4096))
     expected = {
-        "MESSAGE": "one = 1\ntwo", "PRIORITY": priority, "LOGGER": "edge_fer.test",
-        "EDGE_FER_CAMERA": "door", "CODE_FILE": __file__,
+        "MESSAGE": "one = 1\ntwo",
+        "PRIORITY": priority,
+        "LOGGER": "edge_fer.test",
+        "EDGE_FER_CAMERA": "door",
+        "CODE_FILE": __file__,
         "CODE_FUNC": "test_a_record_reaches_the_journal_with_its_fields",
-    }  # fmt: skip
+    }
     assert expected == {name: got[name] for name in expected}
 
 

@@ -36,8 +36,19 @@ def key(folder: Path, name: str) -> str:
 
 def authority(folder: Path, name: str) -> Path:
     path = folder / f"{name}.pem"
-    openssl("req", "-x509", "-new", "-key", key(folder, name), "-subj", f"/CN={name}",
-            "-days", "2", "-out", str(path))  # fmt: skip
+    openssl(
+        "req",
+        "-x509",
+        "-new",
+        "-key",
+        key(folder, name),
+        "-subj",
+        f"/CN={name}",
+        "-days",
+        "2",
+        "-out",
+        str(path),
+    )
     return path
 
 
@@ -48,9 +59,22 @@ def certificate(
     openssl("req", "-new", "-key", key(folder, name), "-subj", f"/CN={name}", "-out", request)
     extensions = folder / f"{name}.ext"
     extensions.write_text(f"subjectAltName={alternative}\n")
-    openssl("x509", "-req", "-in", request, "-CA", str(ca), "-CAkey", str(ca.with_suffix(".key")),
-            "-CAcreateserial", *valid, "-extfile", str(extensions),
-            "-out", str(path))  # fmt: skip
+    openssl(
+        "x509",
+        "-req",
+        "-in",
+        request,
+        "-CA",
+        str(ca),
+        "-CAkey",
+        str(ca.with_suffix(".key")),
+        "-CAcreateserial",
+        *valid,
+        "-extfile",
+        str(extensions),
+        "-out",
+        str(path),
+    )
     return path
 
 
@@ -70,8 +94,12 @@ class Encrypted(Mosquitto):
         ca = authority(self.folder, "ca")
         server = certificate(self.folder, "server", ca, self.name, self.valid)
         certificate(self.folder, "client", ca, "DNS:client")
-        lines = [f"cafile {ca}", f"certfile {server}", f"keyfile {server.with_suffix('.key')}",
-                 f"require_certificate {str(self.asks).lower()}"]  # fmt: skip
+        lines = [
+            f"cafile {ca}",
+            f"certfile {server}",
+            f"keyfile {server.with_suffix('.key')}",
+            f"require_certificate {str(self.asks).lower()}",
+        ]
         config.write_text(config.read_text() + "\n".join(lines) + "\n")
         return config
 
@@ -195,9 +223,13 @@ def test_a_file_that_is_none_is_told_by_its_setting(name: str, tmp_path: Path) -
 @pytest.mark.filterwarnings("ignore:.*socket.socket:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     "answer",
-    [b"HTTP/1.1 101 X\r\nsec-websocket-accept\r\n\r\n", b"\xff sec-websocket-accept: \xff\n\n",
-     b"HTTP/1.1 400 no\r\n\r\n", b""],
-)  # fmt: skip
+    [
+        b"HTTP/1.1 101 X\r\nsec-websocket-accept\r\n\r\n",
+        b"\xff sec-websocket-accept: \xff\n\n",
+        b"HTTP/1.1 400 no\r\n\r\n",
+        b"",
+    ],
+)
 def test_a_server_that_answers_a_websocket_with_nonsense_is_told(answer: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 

@@ -13,12 +13,16 @@ from tools.against import BOXES, find_clips
 
 FILES = sorted(BOXES.glob("*.json"))
 GOOD = {
-    "clip": "x.mkv", "size": [200, 100], "frames": 20, "count": 12, "how": "by hand",
+    "clip": "x.mkv",
+    "size": [200, 100],
+    "frames": 20,
+    "count": 12,
+    "how": "by hand",
     "faces": [
         {"face": "left", "keys": [[0, 0, 10, 40, 40], [10, 20, 10, 60, 60]]},
         {"face": "right", "keys": [[5, 150, 50, 40, 40]]},
     ],
-}  # fmt: skip
+}
 
 
 def write(folder, **changes):

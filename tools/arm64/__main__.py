@@ -89,13 +89,16 @@ def _record(rows: list[Row], frames: int) -> None:
             floor=f"every step alike, and of the whole the same labels, scores within {TOLERANCE}",
             aim="the same on Debian 12 and 13",
             reached=f"{len(rows)} of 2 releases, scores within {worst:.4f}",
-            verdict="does not hold" if not all(map(holds, rows)) else
-            "aim" if len(rows) == 2 else "floor",
+            verdict="does not hold"
+            if not all(map(holds, rows))
+            else "aim"
+            if len(rows) == 2
+            else "floor",
             command=shlex.join(["python", "-m", "tools.arm64", *sys.argv[1:]]),
             note=NOTE.format(frames=frames, tolerance=TOLERANCE, steps=steps),
             rows=tuple(rows),
         ),
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -42,11 +42,13 @@ def compare(x86: Played, arm: Played) -> Row:
     }
     return {
         "versions on both": arm.versions if arm.versions == x86.versions else "",
-        "x86": x86.system, "arm64": arm.system, "events": len(said),
+        "x86": x86.system,
+        "arm64": arm.system,
+        "events": len(said),
         "same phases and labels": "yes" if said and said == list(map(_said, arm.events)) else "no",
         "largest score difference": round(apart["scores"], 4),
         "largest box difference, px": apart["box"],
-    }  # fmt: skip
+    }
 
 
 def compare_steps(x86: Values, arm: Values) -> Row:

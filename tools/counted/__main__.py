@@ -91,9 +91,12 @@ def _row(machine: str, frames: Path, runs: int, progress: Progress) -> Row:
         for name, figures in record.summed_up(found).items()
     }
     return {
-        "machine": machine, **counter.facts(), "versions": told["versions"], "runs": runs,
+        "machine": machine,
+        **counter.facts(),
+        "versions": told["versions"],
+        "runs": runs,
         "phases": phases,
-    }  # fmt: skip
+    }
 
 
 def _write(rows: list[Row]) -> None:

@@ -28,11 +28,27 @@ PI_5: Cpu = next(cpu for cpu in CPUS if cpu.name == "cortex-a76")
 SUITE = "bookworm"
 """Debian's release whose qemu takes plug-ins; the one after it is built without them."""
 
-QEMU = tuple(f"{name}:amd64" for name in (
-    "qemu-user", "libcapstone4", "liburing2", "libnuma1", "libglib2.0-0", "libpcre2-8-0", "zlib1g",
-    "libgnutls30", "libp11-kit0", "libidn2-0", "libunistring2", "libtasn1-6", "libnettle8",
-    "libhogweed6", "libgmp10", "libffi8",
-))  # fmt: skip
+QEMU = tuple(
+    f"{name}:amd64"
+    for name in (
+        "qemu-user",
+        "libcapstone4",
+        "liburing2",
+        "libnuma1",
+        "libglib2.0-0",
+        "libpcre2-8-0",
+        "zlib1g",
+        "libgnutls30",
+        "libp11-kit0",
+        "libidn2-0",
+        "libunistring2",
+        "libtasn1-6",
+        "libnettle8",
+        "libhogweed6",
+        "libgmp10",
+        "libffi8",
+    )
+)
 
 OF_PYTHON = ("libssl3t64:arm64", "libzstd1:arm64", "libsqlite3-0:arm64")
 """What the arm64 Python needs to import all of edge_fer."""

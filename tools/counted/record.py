@@ -63,12 +63,16 @@ def beyond(row: Row, recorded: Row, tolerance: float) -> tuple[list[str], list[s
     for name, before in recorded["phases"].items():
         now = row["phases"][name]
         if now["faces"] != before["faces"]:
-            grew.append(f"{row['machine']}: {name}: {now['faces']:g} faces a frame, "
-                        f"in the record {before['faces']:g}: not the same work")  # fmt: skip
+            grew.append(
+                f"{row['machine']}: {name}: {now['faces']:g} faces a frame, "
+                f"in the record {before['faces']:g}: not the same work"
+            )
         change = now["instructions"] / before["instructions"] - 1
-        line = (f"{row['machine']}: {name}: {now['instructions']:,} instructions a frame, "
-                f"{before['instructions']:,} in the record: {change:+.1%}, "
-                f"tolerance {tolerance:.0%}")  # fmt: skip
+        line = (
+            f"{row['machine']}: {name}: {now['instructions']:,} instructions a frame, "
+            f"{before['instructions']:,} in the record: {change:+.1%}, "
+            f"tolerance {tolerance:.0%}"
+        )
         if change > tolerance:
             grew.append(line)
         elif change < -tolerance:

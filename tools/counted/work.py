@@ -41,8 +41,13 @@ PHASES: dict[str, tuple[Build, str, int, int]] = {
 No face: as long as vision.still_s, in which each part of a still picture is scanned once."""
 
 LIBRARIES = (
-    "numpy", "onnxruntime", "dlib-bin", "opencv-python-headless", "msgspec", "paho-mqtt",
-)  # fmt: skip
+    "numpy",
+    "onnxruntime",
+    "dlib-bin",
+    "opencv-python-headless",
+    "msgspec",
+    "paho-mqtt",
+)
 """What the process needs to run."""
 
 

@@ -57,9 +57,12 @@ def fuzz(name: str, first: int, count: int) -> Row:
                 print(f"{name} {number}: {outcome}", flush=True)
     shown = ", ".join(map(str, faults[:SHOWN])) + (", …" if len(faults) > SHOWN else "")
     return {
-        "input": name, "cases": count, "read": tally[""], "refused": tally["refused"],
+        "input": name,
+        "cases": count,
+        "read": tally[""],
+        "refused": tally["refused"],
         "faults": f"{len(faults)}: {shown}" if faults else 0,
-    }  # fmt: skip
+    }
 
 
 def keep(row: Row) -> None:

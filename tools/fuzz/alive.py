@@ -55,11 +55,16 @@ def alive(first: int, count: int) -> Iterator[tuple[int, str]]:
 
 def _daemon(folder: Path, url: str) -> "subprocess.Popen[bytes]":
     settings = {
-        "camera.source": f"loop:{folder / 'clip.mp4'}", "camera.pace": "real",
-        "device.name": "fuzzed", "privacy.acknowledge_use": "research", "stats.interval_s": 0.2,
-        "mqtt.brokers": url, "mqtt.outbox": "memory", "log.level": "error",
+        "camera.source": f"loop:{folder / 'clip.mp4'}",
+        "camera.pace": "real",
+        "device.name": "fuzzed",
+        "privacy.acknowledge_use": "research",
+        "stats.interval_s": 0.2,
+        "mqtt.brokers": url,
+        "mqtt.outbox": "memory",
+        "log.level": "error",
         "model.path": folder / "case.onnx",
-    }  # fmt: skip
+    }
     options = [f"--set={key}={value}" for key, value in settings.items()]
     program = [sys.executable, "-m", "tools.torture.looped", "run", *options]
     return subprocess.Popen(program, cwd=ROOT, stderr=subprocess.DEVNULL)

@@ -74,8 +74,10 @@ def _votes(folder: Path) -> Target:
     rows = [[3, pixels, SPLITS["train"]], *([0, "", name] for name in list(SPLITS.values())[1:])]
     official.write_bytes(_table([["emotion", "pixels", "Usage"], *rows]))
     head = ["Usage", "Image name", *FERPLUS_COLUMNS]
-    lines = [[name, f"fer{k}.png", *([0] * k), 9, *([1] * (9 - k))]
-             for k, name in enumerate(SPLITS.values())]  # fmt: skip
+    lines = [
+        [name, f"fer{k}.png", *([0] * k), 9, *([1] * (9 - k))]
+        for k, name in enumerate(SPLITS.values())
+    ]
 
     def read(data: bytes) -> None:
         votes.write_bytes(data)
@@ -89,10 +91,14 @@ def _npz(folder: Path) -> Target:
     path = folder / "fer2013.npz"
     for save in (np.savez, np.savez_compressed):
         save(
-            path, images=np.stack([PICTURE[:8, :8]] * 3), label=np.arange(3, dtype=np.uint8),
-            usage=np.arange(3, dtype=np.uint8), id=np.zeros(3, np.int64),
-            duplicate=np.zeros(3, bool), ferplus_votes=np.eye(3, 10, dtype=np.uint8) * 9,
-        )  # fmt: skip
+            path,
+            images=np.stack([PICTURE[:8, :8]] * 3),
+            label=np.arange(3, dtype=np.uint8),
+            usage=np.arange(3, dtype=np.uint8),
+            id=np.zeros(3, np.int64),
+            duplicate=np.zeros(3, bool),
+            ferplus_votes=np.eye(3, 10, dtype=np.uint8) * 9,
+        )
     return _written(path, [path.read_bytes()], (b"|u1", b"<i8", b"|O", b"(3,)", b"PK\x03\x04"))
 
 

@@ -27,9 +27,13 @@ from tools.fuzz.mutate import mutate
 from tools.fuzz.verdict import judge
 
 CAMERAS = (
-    b"v4l2:/dev/video0", b"file:clips/eat.mkv", b"picamera2:0", b"csi:1",
-    b"rtsp://me:secret@[fe80::1]:8554/a?b=c", b"gst:videotestsrc ! video/x-raw ! appsink",
-)  # fmt: skip
+    b"v4l2:/dev/video0",
+    b"file:clips/eat.mkv",
+    b"picamera2:0",
+    b"csi:1",
+    b"rtsp://me:secret@[fe80::1]:8554/a?b=c",
+    b"gst:videotestsrc ! video/x-raw ! appsink",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +65,12 @@ CARD_WORDS = tuple(
     f'"{word}"'.encode() for word in (*Card.__struct_fields__, *Input.__struct_fields__, *LABELS)
 )
 ADDRESSES = (
-    b"mqtt://localhost:1883", b"mqtts://me@[fe80::1]:8883", b"wss://h\xc3\xa4user.example/mqtt",
-    b"mqtt://user%40home@10.0.0.1", b"ws://broker:80/path?x#y",
-)  # fmt: skip
+    b"mqtt://localhost:1883",
+    b"mqtts://me@[fe80::1]:8883",
+    b"wss://h\xc3\xa4user.example/mqtt",
+    b"mqtt://user%40home@10.0.0.1",
+    b"ws://broker:80/path?x#y",
+)
 
 
 def targets(folder: Path) -> dict[str, Target]:
@@ -86,9 +93,13 @@ def targets(folder: Path) -> dict[str, Target]:
 
 
 def _file(
-    path: Path, seeds: Sequence[bytes], read: Callable[[Path], object],
-    words: Sequence[bytes] = (), *, several: bool = False,
-) -> Target:  # fmt: skip
+    path: Path,
+    seeds: Sequence[bytes],
+    read: Callable[[Path], object],
+    words: Sequence[bytes] = (),
+    *,
+    several: bool = False,
+) -> Target:
     path.touch(0o600)
 
     def call(data: bytes) -> object:
@@ -108,9 +119,12 @@ def _config(path: Path) -> Target:
 
 def _override() -> Target:
     seeds = [
-        b"mqtt.prefix=hall", b"vision.threshold=-0.5", b"mqtt.brokers=mqtt://a,mqtt://b",
-        b'mqtt.brokers=["mqtts://a", "mqtts://b:1"]', b"privacy.acknowledge_use=home",
-    ]  # fmt: skip
+        b"mqtt.prefix=hall",
+        b"vision.threshold=-0.5",
+        b"mqtt.brokers=mqtt://a,mqtt://b",
+        b'mqtt.brokers=["mqtts://a", "mqtts://b:1"]',
+        b"privacy.acknowledge_use=home",
+    ]
 
     def read(data: bytes) -> object:
         return load.load(None, [data.decode("utf-8", "surrogateescape")], {})
@@ -175,18 +189,24 @@ def card_seeds(sha256: str) -> list[bytes]:
     """The shipped model's card, and what of it must be there."""
     whole = json.loads(find_model("").with_suffix(".json").read_text())
     whole |= {"sha256": sha256, "metrics": {}, "data": {}, "limits": ["none"], "command": ""}
-    least = {field.name: whole[field.name] for field in msgspec.structs.fields(Card)
-             if field.required}  # fmt: skip
+    least = {
+        field.name: whole[field.name] for field in msgspec.structs.fields(Card) if field.required
+    }
     return [json.dumps(card).encode() for card in (whole, least)]
 
 
 def _result(path: Path) -> Target:
     whole = {
-        "schema": results_file.SCHEMA, "stages": {"scan": {"p50_ms": 1.0}}, "fps": 30.0,
+        "schema": results_file.SCHEMA,
+        "stages": {"scan": {"p50_ms": 1.0}},
+        "fps": 30.0,
         "frames": 9,
-        "device": {"cpu": "x"}, "settings": {"vision": {"min_face_px": 60}}, "unsteady": [],
-        "model": "m", "pace": {"core_share": 0.5},
-    }  # fmt: skip
+        "device": {"cpu": "x"},
+        "settings": {"vision": {"min_face_px": 60}},
+        "unsteady": [],
+        "model": "m",
+        "pace": {"core_share": 0.5},
+    }
     words = [json.dumps(word).encode() for word in whole]
 
     def read(path: Path) -> object:

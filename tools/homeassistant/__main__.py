@@ -39,9 +39,17 @@ def _run(url: str, folder: Path) -> Trial:
         with House(folder, port) as house:
             trial = Trial(house, daemon, port)
             for step in (
-                trial.all_entities, trial.switch, trial.killed, trial.stopped, trial.bench,
-                trial.aggregate, trial.birth, trial.crowd, trial.removal, trial.quiet,
-            ):  # fmt: skip
+                trial.all_entities,
+                trial.switch,
+                trial.killed,
+                trial.stopped,
+                trial.bench,
+                trial.aggregate,
+                trial.birth,
+                trial.crowd,
+                trial.removal,
+                trial.quiet,
+            ):
                 step()
     finally:
         daemon.end()

@@ -179,12 +179,22 @@ def _entries(port: int) -> dict[str, Any]:
     """What its dialogue "add integration: MQTT" writes."""
     time_ = "2025-01-01T00:00:00+00:00"
     mqtt = {
-        "created_at": time_, "modified_at": time_, "domain": "mqtt", "title": "broker",
+        "created_at": time_,
+        "modified_at": time_,
+        "domain": "mqtt",
+        "title": "broker",
         "data": {"broker": "127.0.0.1", "port": port, "protocol": "5"},
         "options": {"discovery": True, "discovery_prefix": "homeassistant"},
-        "entry_id": "01JMQTT0000000000000000000", "version": 1, "minor_version": 2,
-        "source": "user", "unique_id": None, "disabled_by": None, "discovery_keys": {},
-        "pref_disable_new_entities": False, "pref_disable_polling": False, "subentries": [],
-    }  # fmt: skip
+        "entry_id": "01JMQTT0000000000000000000",
+        "version": 1,
+        "minor_version": 2,
+        "source": "user",
+        "unique_id": None,
+        "disabled_by": None,
+        "discovery_keys": {},
+        "pref_disable_new_entities": False,
+        "pref_disable_polling": False,
+        "subentries": [],
+    }
     key = "core.config_entries"
     return {"version": 1, "minor_version": 5, "key": key, "data": {"entries": [mqtt]}}

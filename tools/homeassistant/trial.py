@@ -26,9 +26,14 @@ EMOTIONS = (*LABELS, UNCERTAIN)
 REFUSED = "Specifying `options` is not allowed together with"
 """What Home Assistant says to `BAD`."""
 BAD = {
-    "platform": "sensor", "unique_id": "bad", "name": "Bad", "state_topic": "bad",
-    "device_class": "enum", "options": ["a"], "state_class": "measurement",
-}  # fmt: skip
+    "platform": "sensor",
+    "unique_id": "bad",
+    "name": "Bad",
+    "state_topic": "bad",
+    "device_class": "enum",
+    "options": ["a"],
+    "state_class": "measurement",
+}
 BENCH = Identity("edge-fer", "bench", "cam0", "9f3a61c2", "1.2.3", "small", "ab" * 32)
 NEAR, FAR = Box(0, 0, 200, 200), Box(300, 0, 60, 60)
 
@@ -49,12 +54,18 @@ class Trial:
     def all_entities(self) -> None:
         """Everything announced is there and has a value."""
         ids = [
-            "sensor.porch_emotion", "sensor.porch_confidence", "sensor.porch_faces",
-            "binary_sensor.porch_presence", "switch.porch_camera",
-            "binary_sensor.porch_camera_lost", "sensor.porch_frame_rate",
-            "sensor.porch_time_per_frame_p95", "sensor.porch_events_waiting",
-            "sensor.porch_events_dropped", "sensor.porch_model",
-        ]  # fmt: skip
+            "sensor.porch_emotion",
+            "sensor.porch_confidence",
+            "sensor.porch_faces",
+            "binary_sensor.porch_presence",
+            "switch.porch_camera",
+            "binary_sensor.porch_camera_lost",
+            "sensor.porch_frame_rate",
+            "sensor.porch_time_per_frame_p95",
+            "sensor.porch_events_waiting",
+            "sensor.porch_events_dropped",
+            "sensor.porch_model",
+        ]
         self._until(lambda: self._state("sensor.porch_emotion") in EMOTIONS, "an emotion")
         for entity in ids:
             self._until(lambda name=entity: self._state(name) not in VOID, f"a value of {entity}")
@@ -121,11 +132,14 @@ class Trial:
             messages.stats_message(BENCH, numbers, 0),
         )
         for entity, expected in {
-            "sensor.bench_emotion": "sad", "sensor.bench_confidence": "50.0",
-            "sensor.bench_faces": "2", "binary_sensor.bench_presence": "on",
-            "sensor.bench_temperature": "48.2", "sensor.bench_events_dropped": "7",
+            "sensor.bench_emotion": "sad",
+            "sensor.bench_confidence": "50.0",
+            "sensor.bench_faces": "2",
+            "binary_sensor.bench_presence": "on",
+            "sensor.bench_temperature": "48.2",
+            "sensor.bench_events_dropped": "7",
             "sensor.bench_events_waiting": "unknown",
-        }.items():  # fmt: skip
+        }.items():
             self._shows(entity, expected)
         self._say(messages.state_message(BENCH, [], (640, 480), 0))
         self._shows("sensor.bench_emotion", "none")

@@ -36,7 +36,7 @@ from tools.metrics.servers import (
     prometheus,
     until,
     version,
-)  # fmt: skip
+)
 from tools.proofs import Proof, save
 
 FILE = "edge-fer.prom"
@@ -45,10 +45,19 @@ FRAMES = 20
 LINT = "metric names should not contain abbreviated units"
 """Ours are those of the JSON on stats."""
 BOUNDS: Mapping[str, tuple[float, float]] = {
-    "frames": (FRAMES, 1e6), "fps": (0.1, 60), "frame_p50_ms": (0, 1e4), "frame_p95_ms": (1, 1e4),
-    "events": (0, 1e5), "connects": (1, 1), "camera_losses": (0, 0), "dropped_full": (0, 0),
-    "load": (0, 20), "rss_mb": (50, 512), "uptime_s": (1, 3600), "temperature_c": (-20, 120),
-}  # fmt: skip
+    "frames": (FRAMES, 1e6),
+    "fps": (0.1, 60),
+    "frame_p50_ms": (0, 1e4),
+    "frame_p95_ms": (1, 1e4),
+    "events": (0, 1e5),
+    "connects": (1, 1),
+    "camera_losses": (0, 0),
+    "dropped_full": (0, 0),
+    "load": (0, 20),
+    "rss_mb": (50, 512),
+    "uptime_s": (1, 3600),
+    "temperature_c": (-20, 120),
+}
 """Between which a number is believed, of a daemon that has run for a minute or so on a clip."""
 SENSORS = {"temperature_c", "throttled"}
 """Not on every board."""
@@ -80,11 +89,13 @@ def _trial(url: str, folder: Path) -> list[Row]:
     books.mkdir()
     with (
         camera(folder) as source,
-        daemon(url, source, f"mqtt.outbox={folder / 'outbox'}", f"stats.textfile={files / FILE}")
-        as process,
+        daemon(
+            url, source, f"mqtt.outbox={folder / 'outbox'}", f"stats.textfile={files / FILE}"
+        ) as process,
         subscribe(parse_broker(url), ["edge-fer/porch/stats"]) as inbox,
-        node_exporter(files) as address, prometheus(books, address) as server,
-    ):  # fmt: skip
+        node_exporter(files) as address,
+        prometheus(books, address) as server,
+    ):
         until(lambda: scraped(address).get("frames", 0) >= FRAMES, "frames in the numbers")
         rows = _exported(address, inbox)
         rows.append(_beside(address, files))
@@ -113,16 +124,24 @@ def _exported(address: str, inbox: Any) -> list[Row]:
     return [
         row("node_textfile_scrape_error", error, holds=error == 0),
         row("numbers scraped, each equal to that of a message on stats", len(numbers), holds=True),
-        row("documented in docs/reference/leaves.json and not there", ", ".join(sorted(missing)) or "none",
-            holds=missing <= SENSORS),
+        row(
+            "documented in docs/reference/leaves.json and not there",
+            ", ".join(sorted(missing)) or "none",
+            holds=missing <= SENSORS,
+        ),
         row("there and not documented", ", ".join(sorted(unlisted)) or "none", holds=not unlisted),
-        row("fps, frame_p95_ms, frames, events, rss_mb", ", ".join(
-            f"{numbers[n]:g}" for n in ("fps", "frame_p95_ms", "frames", "events", "rss_mb")),
-            holds=not strange),
+        row(
+            "fps, frame_p95_ms, frames, events, rss_mb",
+            ", ".join(
+                f"{numbers[n]:g}" for n in ("fps", "frame_p95_ms", "frames", "events", "rss_mb")
+            ),
+            holds=not strange,
+        ),
         row("numbers beyond their bounds", strange or "none", holds=not strange),
-        row(f"promtool check metrics: beside '{LINT}'", ", ".join(said) or "nothing",
-            holds=not said),
-    ]  # fmt: skip
+        row(
+            f"promtool check metrics: beside '{LINT}'", ", ".join(said) or "nothing", holds=not said
+        ),
+    ]
 
 
 def _matched(address: str, inbox: Any) -> Numbers:
@@ -167,9 +186,12 @@ def _ended(server: Prometheus, address: str) -> list[Row]:
     until(lambda: server.ask(query), "the file's age in Prometheus")
     return [
         row("after SIGKILL: the numbers stay", len(last), holds=scraped(address) == last != {}),
-        row(f"after SIGKILL: time() - node_textfile_mtime_seconds > {STALE_S}", "found",
-            holds=bool(server.ask(query))),
-    ]  # fmt: skip
+        row(
+            f"after SIGKILL: time() - node_textfile_mtime_seconds > {STALE_S}",
+            "found",
+            holds=bool(server.ask(query)),
+        ),
+    ]
 
 
 def _beside(address: str, files: Path) -> Row:
@@ -178,8 +200,11 @@ def _beside(address: str, files: Path) -> Row:
     Textfile().write(str(files / "hall.prom"), numbers, "hall")
     found = scraped(address, "hall")
     error = plain(fetch(f"http://{address}/metrics"), "node_textfile_scrape_error")
-    return row("a second device's file beside it: its numbers, node_textfile_scrape_error",
-               f"{len(found)}, {error}", holds=found == numbers and error == 0)  # fmt: skip
+    return row(
+        "a second device's file beside it: its numbers, node_textfile_scrape_error",
+        f"{len(found)}, {error}",
+        holds=found == numbers and error == 0,
+    )
 
 
 def _damaged(address: str, files: Path) -> Row:
@@ -194,9 +219,10 @@ def scraped(address: str, device: str = "porch") -> Numbers:
     families = text_string_to_metric_families(fetch(f"http://{address}/metrics"))
     return {
         sample.name.removeprefix("edge_fer_"): sample.value
-        for family in families for sample in family.samples
+        for family in families
+        for sample in family.samples
         if sample.labels.get("device") == device
-    }  # fmt: skip
+    }
 
 
 def plain(text: str, name: str) -> float:
@@ -205,8 +231,11 @@ def plain(text: str, name: str) -> float:
 
 
 def _plain(message: Mapping[str, Any]) -> Numbers:
-    return {name: float(value) for name, value in message.items()
-            if isinstance(value, int | float) and name != "schema"}  # fmt: skip
+    return {
+        name: float(value)
+        for name, value in message.items()
+        if isinstance(value, int | float) and name != "schema"
+    }
 
 
 def _is_sane(name: str, value: float) -> bool:

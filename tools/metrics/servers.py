@@ -69,8 +69,9 @@ def prepare() -> None:
 def node_exporter(folder: Path) -> Iterator[str]:
     """Its address, which is the host and the port; it reads ``*.prom`` in ``folder`` alone."""
     options = ["--collector.disable-defaults", "--collector.textfile"]
-    with _serving("prometheus-node-exporter", *options,
-                  f"--collector.textfile.directory={folder}") as address:  # fmt: skip
+    with _serving(
+        "prometheus-node-exporter", *options, f"--collector.textfile.directory={folder}"
+    ) as address:
         until(lambda: fetch(f"http://{address}/metrics"), "node_exporter answers")
         yield address
 
@@ -80,8 +81,12 @@ def prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
     """One that scrapes ``target`` every `INTERVAL_S` and keeps what it knows in ``folder``."""
     config = folder / "prometheus.yml"
     config.write_text(CONFIG.format(interval=INTERVAL_S, target=target))
-    with _serving("prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data",
-                  "--log.level=error") as address:  # fmt: skip
+    with _serving(
+        "prometheus",
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder}/data",
+        "--log.level=error",
+    ) as address:
         until(lambda: fetch(f"http://{address}/-/ready"), "Prometheus is ready")
         yield Prometheus(address)
 

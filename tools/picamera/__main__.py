@@ -112,13 +112,17 @@ def _write_pictures(root: Path) -> None:
         path = folder / f"{name}.jpg"
         cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 95])
         lines += [
-            f'"Virtual{number:02}":', "  supported_formats:",
+            f'"Virtual{number:02}":',
+            "  supported_formats:",
             # Of every size that a stream is to have.
             f"  - {{width: {width}, height: {height}, frame_rates: [30, 30]}}",
             f"  - {{width: {width // 2}, height: {height // 2}, frame_rates: [30, 30]}}",
-            "  frames:", f'    path: "/{path.relative_to(root)}"', '    scale_mode: "fill"',
-            '  location: "CameraLocationFront"', f'  model: "{name}"',
-        ]  # fmt: skip
+            "  frames:",
+            f'    path: "/{path.relative_to(root)}"',
+            '    scale_mode: "fill"',
+            '  location: "CameraLocationFront"',
+            f'  model: "{name}"',
+        ]
     (root / CONFIG).parent.mkdir(parents=True, exist_ok=True)
     (root / CONFIG).write_text("\n".join(lines) + "\n")
 
@@ -161,14 +165,27 @@ def _stall(debian: Debian) -> tuple[list[str], int]:
     told: list[str] = []
     with PrivateBroker() as broker, subscribe(parse_broker(broker.url), ["+/+/event"]) as inbox:
         options = [
-            "--camera", "picamera2:0", "--mqtt", broker.url, "--set", "camera.timeout_s=2",
-            "--set", "privacy.acknowledge_use=research", "--set", "mqtt.outbox=memory",
-            "--set", "mqtt.drain_s=1", "--set", "tracking.lost_s=30",
-        ]  # fmt: skip
+            "--camera",
+            "picamera2:0",
+            "--mqtt",
+            broker.url,
+            "--set",
+            "camera.timeout_s=2",
+            "--set",
+            "privacy.acknowledge_use=research",
+            "--set",
+            "mqtt.outbox=memory",
+            "--set",
+            "mqtt.drain_s=1",
+            "--set",
+            "tracking.lost_s=30",
+        ]
         daemon = subprocess.Popen(
             debian.python("-m", "tools.picamera.inside", "daemon", "run", *options),
-            stderr=subprocess.PIPE, text=True, cwd="/",
-        )  # fmt: skip
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd="/",
+        )
         assert daemon.stderr is not None
         timer = threading.Timer(PATIENCE_S, daemon.kill)
         timer.start()

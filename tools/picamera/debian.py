@@ -17,15 +17,31 @@ SUITE = "trixie"
 """The first release whose libcamera has the virtual camera."""
 
 PACKAGES = (
-    "ca-certificates", "gcc", "gstreamer1.0-plugins-base", "libc6-dev", "libcap-dev",
-    "libdlib-data", "linux-libc-dev", "python3-dev", "python3-libcamera", "python3-msgspec",
-    "python3-opencv", "python3-pytest", "python3-venv",
-)  # fmt: skip
+    "ca-certificates",
+    "gcc",
+    "gstreamer1.0-plugins-base",
+    "libc6-dev",
+    "libcap-dev",
+    "libdlib-data",
+    "linux-libc-dev",
+    "python3-dev",
+    "python3-libcamera",
+    "python3-msgspec",
+    "python3-opencv",
+    "python3-pytest",
+    "python3-venv",
+)
 
 LIBRARIES = (
-    "picamera2", "numpy", "onnxruntime", "opencv-python-headless", "dlib-bin", "paho-mqtt",
-    "msgspec", "rich",
-)  # fmt: skip
+    "picamera2",
+    "numpy",
+    "onnxruntime",
+    "opencv-python-headless",
+    "dlib-bin",
+    "paho-mqtt",
+    "msgspec",
+    "rich",
+)
 
 PYTHON = "/opt/edge-fer/bin/python"
 """With the libraries; Debian's own Python has Debian's OpenCV, which is built with GStreamer."""
@@ -69,8 +85,9 @@ class Debian:
             self._copy_of_the_host()
             apt = ["apt-get", "-y", "-q", "--no-install-recommends", "install"]
             progress.run(self.command([*apt, *PACKAGES], "DEBIAN_FRONTEND=noninteractive"))
-            progress.run(self.command(["python3", "-m", "venv", "--system-site-packages",
-                                       "/opt/edge-fer"]))  # fmt: skip
+            progress.run(
+                self.command(["python3", "-m", "venv", "--system-site-packages", "/opt/edge-fer"])
+            )
             pip = [PYTHON, "-m", "pip", "install", "--no-compile", "--progress-bar=off"]
             progress.run(self.command([*pip, *LIBRARIES]))
             ready.write_text(listed)
@@ -81,17 +98,25 @@ class Debian:
         """What runs a command inside; ``variables`` are NAME=VALUE."""
         enter = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _ENTER, "sh"]
         environment = [
-            "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
-            f"PIP_CERT={CERTIFICATES}", "PIP_DISABLE_PIP_VERSION_CHECK=1", *variables,
-        ]  # fmt: skip
+            "env",
+            "-i",
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME=/root",
+            "LANG=C.UTF-8",
+            f"PIP_CERT={CERTIFICATES}",
+            "PIP_DISABLE_PIP_VERSION_CHECK=1",
+            *variables,
+        ]
         return [*enter, str(self.root), str(self._checkout), *environment, *command]
 
     def python(self, *arguments: str) -> list[str]:
         """The checkout's Python code with the virtual camera."""
         return self.command(
             [PYTHON, "-B", *arguments],
-            f"PYTHONPATH={SOURCE}", "LD_PRELOAD=/opt/shim.so", "LIBCAMERA_LOG_LEVELS=*:ERROR",
-        )  # fmt: skip
+            f"PYTHONPATH={SOURCE}",
+            "LD_PRELOAD=/opt/shim.so",
+            "LIBCAMERA_LOG_LEVELS=*:ERROR",
+        )
 
     def test(self, path: str) -> list[str]:
         """What runs a file of the checkout's tests with Debian's own Python and OpenCV."""

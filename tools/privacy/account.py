@@ -72,16 +72,25 @@ def account(scene: Scene, mode: str, clip: Path) -> Account:
     kept = contents.kept(bytes(sinks.bytes.get("outbox", b"")))
     findings = [
         *([f"exit code {scene.code}"] if scene.code else []),
-        *sinks.findings, *contents.findings, *_unseen(scene, sent),
-        *_pictures(sinks, pixels), *_left(scene),
-    ]  # fmt: skip
+        *sinks.findings,
+        *contents.findings,
+        *_unseen(scene, sent),
+        *_pictures(sinks, pixels),
+        *_left(scene),
+    ]
     if mode == "aggregate" and b"track" in sinks.bytes["log"]:
         findings.append("log: tells of single faces")
     topics = Counter(_named(packet) for packet in sent if packet.topic)
     return Account(
-        mode, findings, {name: len(it) for name, it in sinks.bytes.items()},
-        topics, kept, contents.fields, len(pixels), len(calls),
-    )  # fmt: skip
+        mode,
+        findings,
+        {name: len(it) for name, it in sinks.bytes.items()},
+        topics,
+        kept,
+        contents.fields,
+        len(pixels),
+        len(calls),
+    )
 
 
 def _named(packet: Packet) -> str:
@@ -117,11 +126,14 @@ def _left(scene: Scene) -> Iterator[str]:
 def _files(scene: Scene) -> Callable[[str], str]:
     outbox = str(scene.outbox)
     allowed = {
-        str(scene.log): "log", str(scene.outbox.parent): "outbox", outbox: "outbox",
-        f"{outbox}-wal": "outbox", f"{outbox}-journal": "outbox",
+        str(scene.log): "log",
+        str(scene.outbox.parent): "outbox",
+        outbox: "outbox",
+        f"{outbox}-wal": "outbox",
+        f"{outbox}-journal": "outbox",
         str(scene.outbox.with_suffix(".paused")): "outbox",
         f"{scene.outbox}.damaged": "outbox",
-    }  # fmt: skip
+    }
     return lambda path: allowed.get(path.replace(" (deleted)", ""), "")
 
 

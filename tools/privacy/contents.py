@@ -131,8 +131,11 @@ class Pixels:
             base64.b64encode(run[skip : skip + 9]) for run in self._runs for skip in range(3)
         }
         hexes = {run.hex().encode() for run in self._runs}
-        self._forms = {"raw": (RUN_PX, self._runs), "in Base64": (12, base64s),
-                       "in hex": (2 * RUN_PX, hexes)}  # fmt: skip
+        self._forms = {
+            "raw": (RUN_PX, self._runs),
+            "in Base64": (12, base64s),
+            "in hex": (2 * RUN_PX, hexes),
+        }
 
     def __len__(self) -> int:
         return len(self._runs)

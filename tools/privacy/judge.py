@@ -9,13 +9,40 @@ from tools.privacy.trace import Call
 
 WRITES = ("write", "pwrite64", "writev", "pwritev", "pwritev2", "sendto", "sendmsg", "sendmmsg")
 CHANGES = (
-    "mkdir", "mkdirat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "ftruncate",
-    "truncate", "fsync", "fdatasync", "fchmod", "chmod", "fchown", "chown", "fchmodat",
-    "fchownat", "fallocate", "utimensat", "rmdir", "sync_file_range",
-)  # fmt: skip
+    "mkdir",
+    "mkdirat",
+    "unlink",
+    "unlinkat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "ftruncate",
+    "truncate",
+    "fsync",
+    "fdatasync",
+    "fchmod",
+    "chmod",
+    "fchown",
+    "chown",
+    "fchmodat",
+    "fchownat",
+    "fallocate",
+    "utimensat",
+    "rmdir",
+    "sync_file_range",
+)
 SOCKETS = ("socket", "connect", "listen", "accept", "accept4")
-WITHIN = ("bind", "setsockopt", "shutdown", "pipe2", "eventfd2", "clone", "clone3", "prctl",
-          "setpriority")  # fmt: skip
+WITHIN = (
+    "bind",
+    "setsockopt",
+    "shutdown",
+    "pipe2",
+    "eventfd2",
+    "clone",
+    "clone3",
+    "prctl",
+    "setpriority",
+)
 """They prepare what other calls then do."""
 OPENS = ("open", "openat", "openat2", "creat")
 _CHANGING = re.compile(r"O_(WR\w+|RDWR|CREAT|TRUNC|APPEND)")

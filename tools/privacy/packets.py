@@ -11,8 +11,15 @@ NAMES = {1: "CONNECT", 3: "PUBLISH", 4: "PUBACK", 8: "SUBSCRIBE", 12: "PINGREQ",
 
 _FIXED = {1: 1, 2: 4, 35: 2}
 _TEXTS = (3, 8, 9)
-PROPERTIES = {1: "format", 2: "expiry", 3: "content type", 8: "response topic", 9: "correlation",
-              35: "topic alias", 38: "user"}  # fmt: skip
+PROPERTIES = {
+    1: "format",
+    2: "expiry",
+    3: "content type",
+    8: "response topic",
+    9: "correlation",
+    35: "topic alias",
+    38: "user",
+}
 """What a PUBLISH may carry beside topic and payload."""
 
 

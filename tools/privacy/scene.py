@@ -69,9 +69,10 @@ class _Broker:
     def start(self) -> None:
         self._process = subprocess.Popen(
             ["mosquitto", "-c", str(self._config)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"},
-        )  # fmt: skip
+        )
         while self._process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
                 return
@@ -102,9 +103,11 @@ def play(folder: Path, mode: str, clip: Path, seconds: float, leak: str = "") ->
 
 
 def _live(
-    process: subprocess.Popen[bytes], broker: _Broker, inbox: queue.SimpleQueue[Message],
+    process: subprocess.Popen[bytes],
+    broker: _Broker,
+    inbox: queue.SimpleQueue[Message],
     seconds: float,
-) -> None:  # fmt: skip
+) -> None:
     """What happens to it."""
     waiting = time.monotonic() + DEADLINE_S
     kept: list[Message] = []
@@ -130,11 +133,19 @@ def _daemon(
     folder: Path, port: int, mode: str, clip: Path, leak: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     settings = {
-        "privacy.acknowledge_use": "research", "privacy.mode": mode, "privacy.interval_s": 3,
-        "privacy.min_group": 3, "vision.min_face_px": 40, "device.name": "porch",
-        "stats.interval_s": 2, "mqtt.spill_after_s": 0.1, "mqtt.brokers": f"mqtt://127.0.0.1:{port}",
-        "smoothing.hold_s": 0, "log.level": "debug", "homeassistant.discovery": "on",
-    }  # fmt: skip
+        "privacy.acknowledge_use": "research",
+        "privacy.mode": mode,
+        "privacy.interval_s": 3,
+        "privacy.min_group": 3,
+        "vision.min_face_px": 40,
+        "device.name": "porch",
+        "stats.interval_s": 2,
+        "mqtt.spill_after_s": 0.1,
+        "mqtt.brokers": f"mqtt://127.0.0.1:{port}",
+        "smoothing.hold_s": 0,
+        "log.level": "debug",
+        "homeassistant.discovery": "on",
+    }
     home = folder / "home"
     home.mkdir()
     (folder / "state").mkdir()
@@ -143,15 +154,24 @@ def _daemon(
         # Somebody has to listen, or the daemon waits a second for each message.
         threading.Thread(target=_listen, args=(systemd,), daemon=True).start()
         environ = {
-            "PATH": os.environ["PATH"], "HOME": str(home), "XDG_STATE_HOME": str(folder / "state"),
-            "NOTIFY_SOCKET": str(folder / "notify"), "EDGE_FER_LEAKS": leak,
-            "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1",
-        }  # fmt: skip
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "XDG_STATE_HOME": str(folder / "state"),
+            "NOTIFY_SOCKET": str(folder / "notify"),
+            "EDGE_FER_LEAKS": leak,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         command = [
-            *strace(folder / "trace"), sys.executable, "-m", "tools.privacy.eye", "run",
-            "--camera", f"eye:{clip.resolve()}",
+            *strace(folder / "trace"),
+            sys.executable,
+            "-m",
+            "tools.privacy.eye",
+            "run",
+            "--camera",
+            f"eye:{clip.resolve()}",
             *(f"--set={name}={value}" for name, value in settings.items()),
-        ]  # fmt: skip
+        ]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log

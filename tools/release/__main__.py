@@ -109,8 +109,11 @@ def _compare(first: Sums, second: Sums, command: str, changes: int) -> int:
             floor="wheel and sdist are the same from the same files",
             aim="the Debian packages too",
             reached=f"{same} of {len(rows)} files the same",
-            verdict="below the floor" if not python_same else
-            "aim" if same == len(rows) > 2 else "floor",
+            verdict="below the floor"
+            if not python_same
+            else "aim"
+            if same == len(rows) > 2
+            else "floor",
             command=command,
             note="Built twice from the same files in folders of different names, dated by the "
             f"commit; {changes or 'no'} files were not as committed. Both rounds run on one "
@@ -118,7 +121,7 @@ def _compare(first: Sums, second: Sums, command: str, changes: int) -> int:
             "tried.",
             rows=rows,
         ),
-    )  # fmt: skip
+    )
     return int(same < len(rows))
 
 

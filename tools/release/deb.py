@@ -67,10 +67,17 @@ def build_deb(progress: Progress, made: Made, target: Target, out: Path, tree: P
         os.umask(old)
     package = out / f"edge-fer_{version}_{target.arch}.deb"
     progress.run(
-        ["dpkg-deb", "--root-owner-group", *COMPRESSION, f"-z{made.level}", "--build", str(tree),
-         str(package)],
+        [
+            "dpkg-deb",
+            "--root-owner-group",
+            *COMPRESSION,
+            f"-z{made.level}",
+            "--build",
+            str(tree),
+            str(package),
+        ],
         env={**os.environ, "SOURCE_DATE_EPOCH": str(made.date)},
-    )  # fmt: skip
+    )
     return package
 
 
@@ -115,11 +122,15 @@ def _add_control(made: Made, target: Target, tree: Path, version: str) -> None:
     text = (DEBIAN / "control").read_text()
     put(
         text.format(
-            version=version, arch=target.arch, maintainer=MAINTAINER, size=size_kib,
-            python=target.python, next=f"{major}.{int(minor) + 1}",
+            version=version,
+            arch=target.arch,
+            maintainer=MAINTAINER,
+            size=size_kib,
+            python=target.python,
+            next=f"{major}.{int(minor) + 1}",
         ),
         control / "control",
-    )  # fmt: skip
+    )
     put(f"/{CONFIG}\n", control / "conffiles")
     for name in SCRIPTS:
         put((DEBIAN / name).read_text(), control / name, 0o755)
@@ -128,9 +139,10 @@ def _add_control(made: Made, target: Target, tree: Path, version: str) -> None:
 
 def _files(tree: Path) -> Iterator[Path]:
     return (
-        file for file in sorted(tree.rglob("*"))
+        file
+        for file in sorted(tree.rglob("*"))
         if file.is_file() and not file.is_symlink() and tree / "DEBIAN" not in file.parents
-    )  # fmt: skip
+    )
 
 
 def _md5sums(tree: Path) -> str:

@@ -36,10 +36,17 @@ def pip_for(target: Target, *command: str) -> list[str]:
     glibc = [f"manylinux_2_{minor}_{target.machine}" for minor in range(target.glibc, 16, -1)]
     platforms = [f"--platform={name}" for name in (*glibc, f"manylinux2014_{target.machine}")]
     return [
-        sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *command,
-        "--progress-bar=off", "--only-binary=:all:", f"--python-version={target.python}",
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--no-input",
+        *command,
+        "--progress-bar=off",
+        "--only-binary=:all:",
+        f"--python-version={target.python}",
         *platforms,
-    ]  # fmt: skip
+    ]
 
 
 def lay_out(progress: Progress, target: Target, wheel: Path, home: Path) -> None:

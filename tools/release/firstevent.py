@@ -36,9 +36,10 @@ def timed(step: str, what: Callable[[], str], holds: Callable[[str], bool]) -> R
     start = time.monotonic()
     text = what()
     return {
-        "step": step, "seconds": round(time.monotonic() - start, 1),
+        "step": step,
+        "seconds": round(time.monotonic() - start, 1),
         "holds": "yes" if holds(text) else "no",
-    }  # fmt: skip
+    }
 
 
 def first_event(root: Root, deb: Path) -> tuple[list[Row], float]:
@@ -70,10 +71,11 @@ def first_event(root: Root, deb: Path) -> tuple[list[Row], float]:
         seconds = sum(float(row["seconds"]) for row in rows)
         rows.append(
             timed(
-                "edge-fer check --report", lambda: root.run("edge-fer", "check", "--report"),
+                "edge-fer check --report",
+                lambda: root.run("edge-fer", "check", "--report"),
                 lambda text: "| error |" not in text and "| model | ok |" in text,
             )
-        )  # fmt: skip
+        )
     return rows, seconds
 
 
@@ -90,11 +92,12 @@ def _watched(root: Root, port: int, websockets: int) -> list[Row]:
         return [
             timed(f"the package's page, served there, is open in {name}", guest.arrive, bool),
             timed(
-                "edge-fer run: the first event at a subscriber", run,
+                "edge-fer run: the first event at a subscriber",
+                run,
                 lambda text: '"emotion"' in text,
             ),
             timed(f"that event, found on the page by {name}", lambda: guest.see(events[0]), bool),
-        ]  # fmt: skip
+        ]
 
 
 def _event(root: Root, port: int) -> str:

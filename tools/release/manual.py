@@ -23,11 +23,18 @@ COMPLETIONS = {
 def write_manual(source: Path, tree: Path, version: str, date: int) -> None:
     """Write both for the parser of a copy of the source, below the root of a package."""
     page = _print(
-        source, "argparse_manpage.cli", "--module=edge_fer.cli", "--function=build_parser",
-        "--prog=edge-fer", "--project-name=edge-fer", f"--version={version}",
-        f"--description={SUMMARY}", "--manual-title=edge-fer",
-        f"--include={DEBIAN / 'manual.txt'}", date=date,
-    )  # fmt: skip
+        source,
+        "argparse_manpage.cli",
+        "--module=edge_fer.cli",
+        "--function=build_parser",
+        "--prog=edge-fer",
+        "--project-name=edge-fer",
+        f"--version={version}",
+        f"--description={SUMMARY}",
+        "--manual-title=edge-fer",
+        f"--include={DEBIAN / 'manual.txt'}",
+        date=date,
+    )
     # A sentence that goes on with ".mp4" is no request to groff; all of those are in capitals.
     page = re.sub(r"^\.(?=[a-z])", r"\\&.", page, flags=re.MULTILINE)
     pack(page, tree / "usr/share/man/man1/edge-fer.1.gz")
@@ -58,6 +65,10 @@ def _print(source: Path, module: str, *arguments: str, date: int) -> str:
     # argparse breaks its lines at the terminal's width.
     fixed = {"PYTHONPATH": str(source), "COLUMNS": "80", "SOURCE_DATE_EPOCH": str(date)}
     return subprocess.run(
-        [sys.executable, "-B", "-c", run, *arguments], cwd=source, env={**os.environ, **fixed},
-        check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
+        [sys.executable, "-B", "-c", run, *arguments],
+        cwd=source,
+        env={**os.environ, **fixed},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout

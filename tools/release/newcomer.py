@@ -83,9 +83,10 @@ def _life(root: Root, deb: Path) -> list[Row]:
         ),
         timed(
             "bytecode, link, manual, completions and unit are there",
-            lambda: root.run("sh", "-c", PRESENT, check=False), lambda text: "all there" in text,
+            lambda: root.run("sh", "-c", PRESENT, check=False),
+            lambda text: "all there" in text,
         ),
-    ]  # fmt: skip
+    ]
     rows.append(_left(root, before, "remove", KEPT | {f"{c}.dpkg-dist" for c in [CONFIG[1:]]}))
     rows.append(_left(root, before, "purge", set()))
     return rows

@@ -89,15 +89,18 @@ def _steps(root: Root, wheel: str, url: str) -> list[Row]:
             lambda text: "Setting up pipx" in text,
         ),
         timed(
-            f"pipx install {wheel}, as a user", lambda: _install(root, wheel),
+            f"pipx install {wheel}, as a user",
+            lambda: _install(root, wheel),
             lambda text: "edge-fer" in text and f"edge-fer {version}" in text,
         ),
         timed(
-            "edge-fer --version", lambda: _own(root, "--version"),
+            "edge-fer --version",
+            lambda: _own(root, "--version"),
             lambda text: f"edge-fer {version}" in text,
         ),
         timed(
-            "edge-fer models: the wheel brings them", lambda: _own(root, "models"),
+            "edge-fer models: the wheel brings them",
+            lambda: _own(root, "models"),
             lambda text: "sha256 verified" in text and "int8" in text,
         ),
         timed(
@@ -111,10 +114,11 @@ def _steps(root: Root, wheel: str, url: str) -> list[Row]:
             lambda text: "| error |" not in text and "| model | ok |" in text,
         ),
         timed(
-            "edge-fer run -c edge-fer.toml: an event at a subscriber", lambda: _event(root, url),
+            "edge-fer run -c edge-fer.toml: an event at a subscriber",
+            lambda: _event(root, url),
             lambda text: '"emotion"' in text,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _as_user(root: Root, *command: str) -> list[str]:

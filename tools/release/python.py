@@ -22,8 +22,10 @@ def build_python(progress: Progress, source: Path, out: Path, date: int) -> tupl
         StepError: the build failed.
     """
     environment = {
-        **os.environ, "SOURCE_DATE_EPOCH": str(date), "PIP_CONSTRAINT": str(BUILD_PINS),
-    }  # fmt: skip
+        **os.environ,
+        "SOURCE_DATE_EPOCH": str(date),
+        "PIP_CONSTRAINT": str(BUILD_PINS),
+    }
     command = [sys.executable, "-m", "build", "--outdir", str(out), str(source)]
     progress.run(command, env=environment, umask=0o022)
     wheel, sdist = next(out.glob("*.whl")), next(out.glob("*.tar.gz"))

@@ -82,8 +82,17 @@ class Root:
 
     def files(self) -> set[str]:
         """Every path but those of the kernel, the logs, and apt's and dpkg's own books."""
-        own = ("tmp", "run", "root", "var/log", "var/lib/dpkg", "var/lib/apt", "var/cache/apt",
-               "var/cache/debconf", "var/cache/ldconfig")  # fmt: skip
+        own = (
+            "tmp",
+            "run",
+            "root",
+            "var/log",
+            "var/lib/dpkg",
+            "var/lib/apt",
+            "var/cache/apt",
+            "var/cache/debconf",
+            "var/cache/ldconfig",
+        )
         # Other file systems, such as /proc, are mounted on it.
         find = ["find", str(self.folder), "-xdev", "-mindepth", "1", "-printf", "%P\\0"]
         found = subprocess.run(find, check=True, capture_output=True, text=True).stdout
@@ -92,9 +101,13 @@ class Root:
 
 def _call(command: Sequence[str], *, check: bool = True) -> str:
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
         check=False,
-    )  # fmt: skip
+    )
     if check and done.returncode:
         end = " / ".join((done.stdout + done.stderr).splitlines()[-8:])
         raise ReleaseError(f"{' '.join(command)}: exit code {done.returncode}: {end}")

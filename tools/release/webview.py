@@ -123,9 +123,12 @@ class Node:
         """
         script = self.arrive() + PARSE.format(event=json.dumps(event))
         done = subprocess.run(
-            [self._program, "--input-type=module"], input=script, capture_output=True, text=True,
+            [self._program, "--input-type=module"],
+            input=script,
+            capture_output=True,
+            text=True,
             check=False,
-        )  # fmt: skip
+        )
         if done.returncode:
             raise ReleaseError(f"the web view refuses the event: {done.stderr[-300:]}")
         return done.stdout

@@ -57,7 +57,9 @@ MEASURES: dict[str, tuple[Measure, Sequence[str]]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, record, render."""
-    parser = argparse.ArgumentParser(prog="tools.results", description="Renew docs/background/results.md.")
+    parser = argparse.ArgumentParser(
+        prog="tools.results", description="Renew docs/background/results.md."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--render", action="store_true", help="measure nothing")
     options = parser.parse_args(arguments)

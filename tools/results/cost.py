@@ -35,8 +35,10 @@ class Run:
 
 def joined(runs: Sequence[Run]) -> Run:
     """Streams of the same sides, one after the other."""
-    reports = [[report for part in parts for report in part]
-               for parts in zip(*(run.reports for run in runs), strict=True)]  # fmt: skip
+    reports = [
+        [report for part in parts for report in part]
+        for parts in zip(*(run.reports for run in runs), strict=True)
+    ]
     return Run(np.concatenate([run.seconds for run in runs]), reports)
 
 

@@ -60,8 +60,11 @@ def _row(key: str, goal: Goal, found: Mapping[str, Any] | None) -> tuple[str, ..
     if found is None:
         return (goal.title, *bounds, "not measured", "")
     value = found["value"]
-    kept = [word for word, bound in (("aim", goal.aim), ("floor", goal.floor))
-            if goal.reached(value, bound)]  # fmt: skip
+    kept = [
+        word
+        for word, bound in (("aim", goal.aim), ("floor", goal.floor))
+        if goal.reached(value, bound)
+    ]
     reached = f"{goal.shown(value)} ({kept[0] if kept else 'below the floor'})"
     return (f"[{goal.title}](#{key})", *bounds, reached, f"`{found['command']}`")
 
@@ -88,10 +91,15 @@ processor. Each was run with real parts by the command beside it, which renews i
 
 def _proofs(proofs: Record) -> str:
     rows = [
-        (f"[{one['title']}](#{name})", one["floor"], one["aim"],
-         f"{one['reached']} ({one['verdict']})", f"`{one['command']}`")
+        (
+            f"[{one['title']}](#{name})",
+            one["floor"],
+            one["aim"],
+            f"{one['reached']} ({one['verdict']})",
+            f"`{one['command']}`",
+        )
         for name, one in proofs.items()
-    ]  # fmt: skip
+    ]
     return f"{PROVED}\n{table(('proof', *HEADINGS[1:]), rows)}"
 
 

@@ -27,16 +27,24 @@ def talking() -> dict[str, Figure]:
     smaller = "; ".join(f"{name} with {' '.join(options)}" for name, options in SMALL.items())
     place = f"{', '.join(runs)}, {whole.frames} frames, the first ones too; {smaller}"
     return {
-        "mean-cpu": Figure(_known(whole.mean_cpu_ratio), f"{place}; 95 % interval of the "
-                           f"mean's ratio {_interval(whole)}.", rows),
-        "p95-cpu": Figure(_known(whole.p95_ratio), "95th percentile of the frames' CPU, of the "
-                          "same run; single clips in the table above."),
-        "coverage": Figure(_known(whole.coverage), f"Of the {whole.naive_boxes} faces that naive "
-                           f"found in the same run, {whole.covered} have a track of ours there. "
-                           "Faces marked by hand are below."),
+        "mean-cpu": Figure(
+            _known(whole.mean_cpu_ratio),
+            f"{place}; 95 % interval of the mean's ratio {_interval(whole)}.",
+            rows,
+        ),
+        "p95-cpu": Figure(
+            _known(whole.p95_ratio),
+            "95th percentile of the frames' CPU, of the same run; single clips in the table above.",
+        ),
+        "coverage": Figure(
+            _known(whole.coverage),
+            f"Of the {whole.naive_boxes} faces that naive "
+            f"found in the same run, {whole.covered} have a track of ours there. "
+            "Faces marked by hand are below.",
+        ),
         "agreement": _agreement(whole),
         **_false_boxes(runs),
-    }  # fmt: skip
+    }
 
 
 def _play(name: str) -> Run:
@@ -92,9 +100,12 @@ def _false_boxes(runs: Mapping[str, Run]) -> dict[str, Figure]:
     negative, frames = fits[NEGATIVE][0], read_truth(BOXES / f"{NEGATIVE}.json").frames
     return {
         "false-boxes": Figure(round(whole.false / max(1, whole.boxes), 4), note, rows),
-        "negative-boxes": Figure(negative.false, f"{NEGATIVE}, {frames:,} frames; {negative.faces} "
-                                 f"small faces are in it, {negative.found} of them found."),
-    }  # fmt: skip
+        "negative-boxes": Figure(
+            negative.false,
+            f"{NEGATIVE}, {frames:,} frames; {negative.faces} "
+            f"small faces are in it, {negative.found} of them found.",
+        ),
+    }
 
 
 def _fit(name: str, run: Run, side: int) -> Fit:

@@ -26,8 +26,10 @@ YUNET = "EDGE_FER_YUNET"
 def variants() -> dict[str, Figure]:
     """Each variant's mean CPU in terms of the default's, with what it finds."""
     sides = {"default": (), **_settings()}
-    runs = {name: in_turn([ours(*options) for options in sides.values()],
-                          alike(clip(name), len(sides))) for name in TALKING}  # fmt: skip
+    runs = {
+        name: in_turn([ours(*options) for options in sides.values()], alike(clip(name), len(sides)))
+        for name in TALKING
+    }
     rows = [_row(name, number, runs) for number, name in enumerate(sides)]
     rows.append(_one_by_one())
     note = (
@@ -52,9 +54,10 @@ def _settings() -> dict[str, Sequence[str]]:
     if yunet.is_file():
         digest = hashlib.sha256(yunet.read_bytes()).hexdigest()
         found["detector: YuNet"] = [
-            "vision.detector=yunet", f"vision.detector_model={yunet}",
+            "vision.detector=yunet",
+            f"vision.detector_model={yunet}",
             f"vision.detector_sha256={digest}",
-        ]  # fmt: skip
+        ]
     return found
 
 

@@ -42,24 +42,34 @@ SHOWS_PICTURES = "img, picture, video, canvas, object, embed, iframe, image"
 
 SHOTS: Mapping[str, dict[str, Any]] = {
     "dashboard-light": {
-        "viewport": {"width": 1180, "height": 800}, "device_scale_factor": 1.5,
+        "viewport": {"width": 1180, "height": 800},
+        "device_scale_factor": 1.5,
         "color_scheme": "light",
     },
     "dashboard-dark": {
-        "viewport": {"width": 1180, "height": 800}, "device_scale_factor": 1.5,
+        "viewport": {"width": 1180, "height": 800},
+        "device_scale_factor": 1.5,
         "color_scheme": "dark",
     },
     "dashboard-phone": {
-        "viewport": {"width": 390, "height": 844}, "device_scale_factor": 2,
-        "color_scheme": "light", "is_mobile": True, "has_touch": True,
+        "viewport": {"width": 390, "height": 844},
+        "device_scale_factor": 2,
+        "color_scheme": "light",
+        "is_mobile": True,
+        "has_touch": True,
     },
-}  # fmt: skip
+}
 """Name of the file -> what the browser pretends to be."""
 
 OPTIONS = (
-    "device.name=hall", "privacy.acknowledge_use=research", "camera.pace=real",
-    "vision.min_face_px=40", "stats.interval_s=1", "mqtt.outbox=memory", "log.level=warning",
-)  # fmt: skip
+    "device.name=hall",
+    "privacy.acknowledge_use=research",
+    "camera.pace=real",
+    "vision.min_face_px=40",
+    "stats.interval_s=1",
+    "mqtt.outbox=memory",
+    "log.level=warning",
+)
 
 
 class ScreenshotError(Exception):
@@ -91,9 +101,11 @@ def take(folder: Path, seconds: float = WATCHED_S) -> list[Path]:
         BrokerError: mosquitto is not installed.
     """
     with (
-        tempfile.TemporaryDirectory() as site, headless() as browser, PrivateBroker() as broker,
+        tempfile.TemporaryDirectory() as site,
+        headless() as browser,
+        PrivateBroker() as broker,
         ViewServer(assemble(Path(site))) as server,
-    ):  # fmt: skip
+    ):
         address = f"{server.address(broker.websocket)}&minutes=1"
         pages = {name: _open(browser, address, shape) for name, shape in SHOTS.items()}
         with _daemon(broker.url):

@@ -58,13 +58,15 @@ def _first(machine: Machine) -> Iterator[Finding]:
     status, shown = converse([*machine.enter, PROGRAM, "setup", *GIVEN], ANSWERS)
     yield ended("asked on a terminal; the broker is the one it has found", status, shown)
     yield same(
-        "/etc/edge-fer/edge-fer.toml has the answers", f"research {FILM} {BROKER} on",
+        "/etc/edge-fer/edge-fer.toml has the answers",
+        f"research {FILM} {BROKER} on",
         answers(written(machine)),
-    )  # fmt: skip
+    )
     yield same(
-        "the service, before and after", "disabled, inactive; enabled, active",
+        "the service, before and after",
+        "disabled, inactive; enabled, active",
         f"{before}; {state(machine)}",
-    )  # fmt: skip
+    )
     yield from _runs(machine, "after setup", "cam0")
 
 
@@ -80,7 +82,7 @@ def _second(machine: Machine) -> Iterator[Finding]:
         "it keeps the answers, what was given by --set, and what was changed by hand",
         f"research {FILM} {BROKER} on, 10 frames/s, camera hall",
         f"{answers(settings)}, {settings.camera.fps:g} frames/s, camera {settings.camera.name}",
-    )  # fmt: skip
+    )
     kept = machine.path(f"{CONFIG}.old").read_text()
     yield same("a copy of the file as it was", "the same", "the same" if kept == named else kept)
 
@@ -152,9 +154,10 @@ def ended(shown: str, status: int, text: str) -> Finding:
     """It said at last that the service runs."""
     last = text.strip().splitlines()[-1] if text.strip() else ""
     return same(
-        shown, "exit status 0: started; systemctl status edge-fer says how it is",
+        shown,
+        "exit status 0: started; systemctl status edge-fer says how it is",
         f"exit status {status}: {last}",
-    )  # fmt: skip
+    )
 
 
 @contextlib.contextmanager

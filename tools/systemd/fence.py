@@ -16,8 +16,17 @@ LIBRARY = "/usr/lib/python3/dist-packages"
 """Where Debian's python3-systemd is."""
 DYNAMIC = range(61184, 65520)
 """User ids of DynamicUser (systemd.io, "Users, Groups, UIDs and GIDs on systemd Systems")."""
-OURS = {"MESSAGE", "PRIORITY", "LOGGER", "CODE_FILE", "CODE_LINE", "CODE_FUNC",
-        "SYSLOG_IDENTIFIER", "EDGE_FER_CAMERA", "EDGE_FER_DEVICE"}  # fmt: skip
+OURS = {
+    "MESSAGE",
+    "PRIORITY",
+    "LOGGER",
+    "CODE_FILE",
+    "CODE_LINE",
+    "CODE_FUNC",
+    "SYSLOG_IDENTIFIER",
+    "EDGE_FER_CAMERA",
+    "EDGE_FER_DEVICE",
+}
 
 REFUSED = (
     ("write /etc", "EROFS", "ProtectSystem=strict: a file in /etc"),
@@ -45,8 +54,11 @@ def fence(rig: Rig) -> Iterator[Finding]:
     yield from _credential(rig, answers)
     for key, expected, shown in REFUSED:
         yield same(shown, expected, answers[key])
-    yield same("ProtectProc=invisible: processes of others in /proc", "0",
-               str(answers["others' processes"]))  # fmt: skip
+    yield same(
+        "ProtectProc=invisible: processes of others in /proc",
+        "0",
+        str(answers["others' processes"]),
+    )
     yield _devices(rig, answers, devices)
     rig.drop_in()
     yield from _journal(rig)
@@ -57,8 +69,9 @@ def fence(rig: Rig) -> Iterator[Finding]:
 def _user(rig: Rig, answers: dict[str, str | int]) -> Iterator[Finding]:
     status = _table(rig, "status")
     uid = int(status["Uid"].split()[0])
-    yield Finding("DynamicUser: the user id", f"{DYNAMIC[0]} to {DYNAMIC[-1]}", str(uid),
-                  uid in DYNAMIC)  # fmt: skip
+    yield Finding(
+        "DynamicUser: the user id", f"{DYNAMIC[0]} to {DYNAMIC[-1]}", str(uid), uid in DYNAMIC
+    )
     for name in ("state", "cache"):
         yield same(f"{name.capitalize()}Directory: mode", "0700 own", str(answers[name]))
 
@@ -66,9 +79,11 @@ def _user(rig: Rig, answers: dict[str, str | int]) -> Iterator[Finding]:
 def _process(rig: Rig) -> Iterator[Finding]:
     status = _table(rig, "status")
     for name, field, expected in (
-        ("SystemCallFilter", "Seccomp", "2"), ("NoNewPrivileges", "NoNewPrivs", "1"),
-        ("CapabilityBoundingSet", "CapBnd", "0" * 16), ("no capability", "CapEff", "0" * 16),
-    ):  # fmt: skip
+        ("SystemCallFilter", "Seccomp", "2"),
+        ("NoNewPrivileges", "NoNewPrivs", "1"),
+        ("CapabilityBoundingSet", "CapBnd", "0" * 16),
+        ("no capability", "CapEff", "0" * 16),
+    ):
         yield same(f"{name}: {field} in /proc/PID/status", expected, status[field])
     limits = rig.machine.path(f"/proc/{rig.pid}/limits").read_text().splitlines()
     core = next(line for line in limits if line.startswith("Max core file size")).split()[4:6]
@@ -76,8 +91,11 @@ def _process(rig: Rig) -> Iterator[Finding]:
 
 
 def _credential(rig: Rig, answers: dict[str, str]) -> Iterator[Finding]:
-    yield same("LoadCredential: its file in /etc/credstore is closed to the service", "EACCES",
-               answers["its source"])  # fmt: skip
+    yield same(
+        "LoadCredential: its file in /etc/credstore is closed to the service",
+        "EACCES",
+        answers["its source"],
+    )
     # In the main process's own mount namespace; that it could read it shows in the connection.
     until(lambda: rig.said("connected"), "connected")
     held = rig.machine.path(f"/proc/{rig.pid}/root/run/credentials/{UNIT}/mqtt-password").stat()
@@ -88,19 +106,27 @@ def _credential(rig: Rig, answers: dict[str, str]) -> Iterator[Finding]:
         f"{'its own' if held.st_uid == uid else f'of uid {held.st_uid}'}, "
         f"mode {stat.S_IMODE(held.st_mode):04o}; connected",
         stat.S_IMODE(held.st_mode) in (0o400, 0o440),
-    )  # fmt: skip
+    )
     everyone = rig.machine.run(
-        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat",
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "cat",
         f"/run/credentials/{UNIT}/mqtt-password",
-    )  # fmt: skip
-    yield Finding("the credential, for another user", "Permission denied",
-                  everyone.stderr.strip() or "readable",
-                  "Permission denied" in everyone.stderr)  # fmt: skip
+    )
+    yield Finding(
+        "the credential, for another user",
+        "Permission denied",
+        everyone.stderr.strip() or "readable",
+        "Permission denied" in everyone.stderr,
+    )
     folder = rig.machine.path(f"/proc/{rig.pid}")
     places = {
-        "cmdline": (folder / "cmdline").read_bytes(), "environ": (folder / "environ").read_bytes(),
+        "cmdline": (folder / "cmdline").read_bytes(),
+        "environ": (folder / "environ").read_bytes(),
         "the journal, level debug": json.dumps(rig.journal()).encode(),
-    }  # fmt: skip
+    }
     found = [name for name, text in places.items() if SECRET.encode() in text]
     yield same(f"the password in {', '.join(places)}", "nowhere", ", ".join(found) or "nowhere")
 
@@ -110,9 +136,15 @@ def _devices(rig: Rig, answers: dict[str, str], enforced: bool) -> Finding:
     if not enforced:
         return Finding(shown, "EPERM", "no cgroup of devices here", None)
     free = rig.machine.run(
-        "systemd-run", "--wait", "--pipe", "--quiet", "--property=DynamicUser=yes",
-        "/usr/bin/python3", "-c", "import os; os.open('/dev/proof', os.O_WRONLY)",
-    )  # fmt: skip
+        "systemd-run",
+        "--wait",
+        "--pipe",
+        "--quiet",
+        "--property=DynamicUser=yes",
+        "/usr/bin/python3",
+        "-c",
+        "import os; os.open('/dev/proof', os.O_WRONLY)",
+    )
     without = "allowed" if free.returncode == 0 else free.stderr.strip().splitlines()[-1]
     return same(
         shown,
@@ -135,17 +167,23 @@ def _entries(rig: Rig, how: str) -> Finding:
     device = entries[0].get("EDGE_FER_DEVICE") if entries else None
     missing = f", without {', '.join(sorted(OURS - names))}" if OURS - names else ""
     return Finding(
-        f"journalctl EDGE_FER_CAMERA=door{how}", f"entries with {', '.join(sorted(OURS))}",
-        f"{len(entries)} entries, EDGE_FER_DEVICE={device}{missing}", names == OURS,
-    )  # fmt: skip
+        f"journalctl EDGE_FER_CAMERA=door{how}",
+        f"entries with {', '.join(sorted(OURS))}",
+        f"{len(entries)} entries, EDGE_FER_DEVICE={device}{missing}",
+        names == OURS,
+    )
 
 
 def _exposure(rig: Rig) -> Finding:
     text = rig.machine.run("systemd-analyze", "security", "--no-pager", UNIT).stdout
     last = text.strip().splitlines()[-1]
     exposure = float(last.split(":")[1].split()[0])
-    return Finding("systemd-analyze security of the loaded unit", "exposure at most 1.5",
-                   f"exposure {exposure}", exposure <= 1.5)  # fmt: skip
+    return Finding(
+        "systemd-analyze security of the loaded unit",
+        "exposure at most 1.5",
+        f"exposure {exposure}",
+        exposure <= 1.5,
+    )
 
 
 def _untried(rig: Rig) -> Iterator[Finding]:
@@ -156,8 +194,9 @@ def _untried(rig: Rig) -> Iterator[Finding]:
         ("MemorySwapMax", f"set to {rig.show('MemorySwapMax')}"),
         ("IPAddressDeny, IPAddressAllow", "set"),
     ):
-        yield Finding(name, "the kernel holds to it",
-                      f"{seen}; the container has no such cgroup", None)  # fmt: skip
+        yield Finding(
+            name, "the kernel holds to it", f"{seen}; the container has no such cgroup", None
+        )
 
 
 def _table(rig: Rig, name: str) -> dict[str, str]:

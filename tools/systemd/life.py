@@ -16,9 +16,24 @@ from tools.systemd.machine import NAME, Machine
 from tools.systemd.rig import UNIT, Rig, frozen, until
 
 LISTEN = (
-    "mosquitto_sub", "--cafile", "/etc/edge-fer/ca.pem", "-h", "localhost", "-p", "8883",
-    "-u", "dashboard", "-P", "seen", "-t", f"edge-fer/{NAME}/#", "-F", "%j", "-q", "1",
-)  # fmt: skip
+    "mosquitto_sub",
+    "--cafile",
+    "/etc/edge-fer/ca.pem",
+    "-h",
+    "localhost",
+    "-p",
+    "8883",
+    "-u",
+    "dashboard",
+    "-P",
+    "seen",
+    "-t",
+    f"edge-fer/{NAME}/#",
+    "-F",
+    "%j",
+    "-q",
+    "1",
+)
 WATCHDOG_S = 30
 STOPS_WITHIN_S = 2.0
 SETTLE_S = 8.0
@@ -37,9 +52,10 @@ def start(rig: Rig) -> Iterator[Finding]:
         until(lambda: rig.show("ActiveState") == "active", "READY")
         until(lambda: rig.show("StatusText") == "watching", "watching")
         yield same(
-            "Type=notify: READY with the first frame", "activating, then active: watching",
+            "Type=notify: READY with the first frame",
+            "activating, then active: watching",
             f"{before}, then {rig.show('ActiveState')}: {rig.show('StatusText')}",
-        )  # fmt: skip
+        )
         until(lambda: events(heard), "an event")
         event = events(heard)[0]
     yield Finding(
@@ -101,10 +117,11 @@ def hang(rig: Rig) -> Iterator[Finding]:
     until(lambda: rig.show("ActiveState") == "active", "READY")
     exited = rig.said("Main process exited").removeprefix(f"{UNIT}: ")
     yield Finding(
-        "Restart: a camera that does not come back from a read", "status=74/IOERR, started again",
+        "Restart: a camera that does not come back from a read",
+        "status=74/IOERR, started again",
         f"'{rig.said('hangs: ')}' {exited}, {rig.show('NRestarts')} restart(s)",
         exited.endswith("status=74/IOERR") and int(rig.show("NRestarts")) > 0,
-    )  # fmt: skip
+    )
     rig.fresh()
     pid = rig.pid
     rig.machine.tell("systemctl", "kill", "--signal=STOP", "--kill-whom=main", UNIT)
@@ -156,14 +173,16 @@ def fail(rig: Rig) -> Iterator[Finding]:
     rig.fresh(vision__min_face_px="many")
     time.sleep(SETTLE_S)
     yield same(
-        "RestartPreventExitStatus: a broken configuration", "failed, exit status 78, 0 restarts",
+        "RestartPreventExitStatus: a broken configuration",
+        "failed, exit status 78, 0 restarts",
         f"{rig.show('ActiveState')}, exit status {rig.show('ExecMainStatus')}, "
         f"{rig.show('NRestarts')} restarts",
-    )  # fmt: skip
+    )
     rig.fresh(camera__source="v4l2:/dev/video0")
     text = rig.show("StatusText")
     yield Finding(
-        "no camera: READY with the wait in the status", "active: camera lost, reopening: …",
+        "no camera: READY with the wait in the status",
+        "active: camera lost, reopening: …",
         f"{rig.show('ActiveState')}: {text}",
         rig.show("ActiveState") == "active" and text.startswith("camera lost, reopening: "),
-    )  # fmt: skip
+    )

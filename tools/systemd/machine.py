@@ -22,9 +22,16 @@ SUITE = "bookworm"
 PYTHON = Path("/usr/bin/python3.11")
 """Debian's own of that release; `make install` makes an environment that has its name in it."""
 PACKAGES = (
-    "ca-certificates", "dbus", "libdlib-data", "mosquitto", "mosquitto-clients", "python3-systemd",
-    "python3-venv", "systemd", "systemd-sysv",
-)  # fmt: skip
+    "ca-certificates",
+    "dbus",
+    "libdlib-data",
+    "mosquitto",
+    "mosquitto-clients",
+    "python3-systemd",
+    "python3-venv",
+    "systemd",
+    "systemd-sysv",
+)
 NAME = "porch"
 """The container's host name, which the daemon takes for its device's."""
 
@@ -106,9 +113,16 @@ def booted(root: Path, *, keep: bool = False) -> Iterator[Machine]:
     cgroups = Path("/", DEVICES)
     before = set(cgroups.glob("*/"))
     command = [
-        "systemd-nspawn", f"--directory={root}", f"--volatile={'no' if keep else 'overlay'}",
-        "--register=no", "--keep-unit", "--private-network", "--console=pipe", "--boot", "--quiet",
-    ]  # fmt: skip
+        "systemd-nspawn",
+        f"--directory={root}",
+        f"--volatile={'no' if keep else 'overlay'}",
+        "--register=no",
+        "--keep-unit",
+        "--private-network",
+        "--console=pipe",
+        "--boot",
+        "--quiet",
+    ]
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     process = subprocess.Popen(command, stderr=sys.stderr, start_new_session=True, **quiet)
     try:

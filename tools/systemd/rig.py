@@ -35,12 +35,17 @@ PATIENCE_S = 240.0
 
 BASE: dict[str, dict[str, Any]] = {
     "privacy": {"acknowledge_use": "research"},
-    "camera": {"source": "file:/srv/film", "name": "door", "fps": FPS, "pace": "real",
-               "timeout_s": 1},
+    "camera": {
+        "source": "file:/srv/film",
+        "name": "door",
+        "fps": FPS,
+        "pace": "real",
+        "timeout_s": 1,
+    },
     "vision": {"min_face_px": 40},
     "mqtt": {"brokers": [f"mqtts://{NAME}@localhost"], "ca_file": "/etc/edge-fer/ca.pem"},
     "log": {"level": "debug"},
-}  # fmt: skip
+}
 """Without a word about a password: that is the credential's."""
 
 
@@ -193,11 +198,38 @@ def _certificates(folder: Path) -> list[Path]:
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
-    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca",
-            "-days", "2")  # fmt: skip
-    openssl("req", "-x509", *curve, "-keyout", "edge-fer.key", "-out", "edge-fer.crt",
-            "-CA", "ca.pem", "-CAkey", "ca.key", "-subj", "/CN=localhost", "-days", "2",
-            "-addext", "subjectAltName=DNS:localhost")  # fmt: skip
+    openssl(
+        "req",
+        "-x509",
+        *curve,
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.pem",
+        "-subj",
+        "/CN=ca",
+        "-days",
+        "2",
+    )
+    openssl(
+        "req",
+        "-x509",
+        *curve,
+        "-keyout",
+        "edge-fer.key",
+        "-out",
+        "edge-fer.crt",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-subj",
+        "/CN=localhost",
+        "-days",
+        "2",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+    )
     (folder / "ca.pem").chmod(0o644)
     return [folder / "ca.pem", folder / "edge-fer.crt", folder / "edge-fer.key"]
 

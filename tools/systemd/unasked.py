@@ -55,13 +55,15 @@ def _first(rig: Rig) -> Iterator[Finding]:
     done = machine.run(*SETUP, "--password-file", "/root/password")
     yield ended("from a file, with --password-file", done.returncode, done.stdout + done.stderr)
     yield same(
-        "the file of answers is the configuration", f"research {FILM} {BROKER} off",
+        "the file of answers is the configuration",
+        f"research {FILM} {BROKER} off",
         answers(written(machine)),
-    )  # fmt: skip
+    )
     yield same(
-        "the service, before and after the file", "disabled, inactive; enabled, active",
+        "the service, before and after the file",
+        "disabled, inactive; enabled, active",
         f"{before}; {state(machine)}",
-    )  # fmt: skip
+    )
     about = machine.path(CREDENTIAL).stat()
     texts = (machine.path(CONFIG).read_text(), done.stdout, done.stderr)
     yield same(
@@ -69,7 +71,7 @@ def _first(rig: Rig) -> Iterator[Finding]:
         "mode 0600, uid 0, seen 0 times",
         f"mode {stat.S_IMODE(about.st_mode):04o}, uid {about.st_uid}, "
         f"seen {sum(text.count(SECRET) for text in texts)} times",
-    )  # fmt: skip
+    )
     yield _event(rig, "an event reaches mosquitto: TLS, that password, the shipped ACL", "door")
 
 
@@ -78,9 +80,10 @@ def _event(rig: Rig, shown: str, camera: str) -> Finding:
         until(lambda: [e for e in events(heard) if e["payload"]["camera"] == camera], "an event")
         event = events(heard)[-1]
     return same(
-        shown, f"edge-fer/{NAME}/event, camera {camera}",
+        shown,
+        f"edge-fer/{NAME}/event, camera {camera}",
         f"{event['topic']}, camera {event['payload']['camera']}",
-    )  # fmt: skip
+    )
 
 
 def _again(rig: Rig) -> Iterator[Finding]:
@@ -97,7 +100,7 @@ def _again(rig: Rig) -> Iterator[Finding]:
         "it keeps configuration and password, and connects with that one",
         "True, True; connected",
         f"{unchanged}, {kept}; {'connected' if 'connected' in said else said}",
-    )  # fmt: skip
+    )
     for shown, old, new, status, word in (
         ("another file of answers", '"door"', '"gate"', 78, "--force replaces it"),
         ("a file whose camera is not there", FILM, "file:/none.mp4", 74, "nothing was written"),

@@ -143,8 +143,13 @@ NOTE = (
 )
 
 CASES: tuple[Callable[[Place], tuple[Daemon, str]], ...] = (
-    full, read_only, damaged, newer, foreign, older,
-)  # fmt: skip
+    full,
+    read_only,
+    damaged,
+    newer,
+    foreign,
+    older,
+)
 
 
 def _live(daemon: Daemon) -> None:
@@ -211,16 +216,21 @@ def prove(options: argparse.Namespace) -> bool:
     with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as scratch:
         became = spoil_many(options.rounds or 2000, options.seed, Path(scratch) / "outbox.db")
     found = ", ".join(f"{count:,} {what}" for what, count in became.most_common())
-    save("disk", Proof(
-        title="disk full, read-only state directory, corrupted outbox, other schema",
-        floor="clear error or counted drop; live publishing goes on", aim="the same",
-        reached=f"{len(table)} cases, {lost} accepted lost; {became.total():,} files damaged at "
-        "random, none misread",
-        verdict="does not hold" if lost else "holds", command=options.command,
-        note=f"{NOTE} {KEPT} rows in a file of which bits are flipped and parts overwritten or "
-        f"cut: {found}.",
-        rows=tuple(table),
-    ))  # fmt: skip
+    save(
+        "disk",
+        Proof(
+            title="disk full, read-only state directory, corrupted outbox, other schema",
+            floor="clear error or counted drop; live publishing goes on",
+            aim="the same",
+            reached=f"{len(table)} cases, {lost} accepted lost; {became.total():,} files damaged at "
+            "random, none misread",
+            verdict="does not hold" if lost else "holds",
+            command=options.command,
+            note=f"{NOTE} {KEPT} rows in a file of which bits are flipped and parts overwritten or "
+            f"cut: {found}.",
+            rows=tuple(table),
+        ),
+    )
     return not lost
 
 

@@ -30,9 +30,14 @@ DELIVER_S = 600.0
 PACE_S = 60.0
 """How long connections are counted."""
 STEADY: tuple[Role, ...] = (
-    villain.hang_up, villain.babble, villain.speak_another_protocol, villain.refuse,
-    villain.accept_and_hang_up, villain.accept_and_babble, villain.refuse_messages,
-)  # fmt: skip
+    villain.hang_up,
+    villain.babble,
+    villain.speak_another_protocol,
+    villain.refuse,
+    villain.accept_and_hang_up,
+    villain.accept_and_babble,
+    villain.refuse_messages,
+)
 """Roles that end a connection at once, so that nothing but the pauses holds the next try up."""
 
 
@@ -82,10 +87,14 @@ def meet(connections: int, seed: int, minutes: float = 60.0) -> dict[str, int | 
             witness.close()
             broker.stop()
     return {
-        "connections": len(bad.times), "made": made, "lost": len(lacking), "bad": bad,
-        "out of order": witness.out_of_order(), "dropped": told["dropped_full"],
+        "connections": len(bad.times),
+        "made": made,
+        "lost": len(lacking),
+        "bad": bad,
+        "out of order": witness.out_of_order(),
+        "dropped": told["dropped_full"],
         "refusals counted": told["refused"],
-    }  # fmt: skip
+    }
 
 
 def paces(seconds: float) -> dict[str, tuple[int, float]]:
@@ -120,17 +129,22 @@ def prove(options: argparse.Namespace) -> bool:
     good = not found["lost"] and not found["out of order"] and most <= 60
     rows = [{"the server": deed, "connections": count} for deed, count in bad.deeds.most_common()]
     minute = ", ".join(f"{name.replace('_', ' ')} {count}" for name, (count, _) in counted.items())
-    save("hostile-broker", Proof(
-        title="a broker that answers garbage, closes mid-packet, refuses",
-        floor="reconnects with backoff, nothing accepted lost", aim="the same",
-        reached=f"{found['connections']:,} connections, {found['lost']} of {found['made']:,} "
-        f"events lost; with the true pauses at most {most} connections a minute",
-        verdict="holds" if good else "does not hold", command=options.command,
-        note=f"{NOTE} All events came in the end, {found['out of order']} out of order; "
-        f"{found['refusals counted']} refused messages were counted. Then, with the pauses as "
-        f"they are, the connections of the first {PACE_S:g} s (two a try where MQTT 3.1.1 is "
-        f"tried after 5): {minute}. {len(counted)} publishers took {cpu:.1f} s of CPU together "
-        "in that time.",
-        rows=tuple(rows),
-    ))  # fmt: skip
+    save(
+        "hostile-broker",
+        Proof(
+            title="a broker that answers garbage, closes mid-packet, refuses",
+            floor="reconnects with backoff, nothing accepted lost",
+            aim="the same",
+            reached=f"{found['connections']:,} connections, {found['lost']} of {found['made']:,} "
+            f"events lost; with the true pauses at most {most} connections a minute",
+            verdict="holds" if good else "does not hold",
+            command=options.command,
+            note=f"{NOTE} All events came in the end, {found['out of order']} out of order; "
+            f"{found['refusals counted']} refused messages were counted. Then, with the pauses as "
+            f"they are, the connections of the first {PACE_S:g} s (two a try where MQTT 3.1.1 is "
+            f"tried after 5): {minute}. {len(counted)} publishers took {cpu:.1f} s of CPU together "
+            "in that time.",
+            rows=tuple(rows),
+        ),
+    )
     return good

@@ -111,10 +111,13 @@ class Torture:
         names = witness.names()
         by_broker = lacking & self._lost_with_broker
         self.counts.update(
-            accepted=len(self._accepted), delivered=len(names), repeats=witness.repeats,
-            lost=len(lacking - by_broker), lost_by_killed_broker=len(by_broker),
+            accepted=len(self._accepted),
+            delivered=len(names),
+            repeats=witness.repeats,
+            lost=len(lacking - by_broker),
+            lost_by_killed_broker=len(by_broker),
             sessions_out_of_order=witness.out_of_order(),
-        )  # fmt: skip
+        )
         return self.counts
 
     def _one(self, broker: Broker, folder: Path, number: int) -> None:
@@ -180,20 +183,29 @@ def prove_publisher(options: argparse.Namespace) -> bool:
 def _prove(
     whole: str, one_round: Round, within_s: float, rounds: int, options: argparse.Namespace
 ) -> bool:
-    done = many(lambda job: Torture(one_round, options.seed + job, within_s),
-                options.rounds or rounds, options.jobs, options.minutes)  # fmt: skip
+    done = many(
+        lambda job: Torture(one_round, options.seed + job, within_s),
+        options.rounds or rounds,
+        options.jobs,
+        options.minutes,
+    )
     counts = done.counts
     print(dict(counts), file=sys.stderr)
     found = verdict(counts)
-    save(f"kill-{whole}", Proof(
-        title=TITLES[whole],
-        floor=f"{FLOOR} rounds, 0 accepted lost, 0 corrupt outboxes",
-        aim=f"{AIM:,} rounds",
-        reached=f"{counts['rounds']:,} rounds, {counts['lost']} accepted lost, "
-        f"{counts['corrupt']} corrupt",
-        verdict=found, command=options.command, note=NOTES[whole] + NOTE,
-        rows=({key.replace("_", " "): counts[key] for key in SHOWN},),
-    ))  # fmt: skip
+    save(
+        f"kill-{whole}",
+        Proof(
+            title=TITLES[whole],
+            floor=f"{FLOOR} rounds, 0 accepted lost, 0 corrupt outboxes",
+            aim=f"{AIM:,} rounds",
+            reached=f"{counts['rounds']:,} rounds, {counts['lost']} accepted lost, "
+            f"{counts['corrupt']} corrupt",
+            verdict=found,
+            command=options.command,
+            note=NOTES[whole] + NOTE,
+            rows=({key.replace("_", " "): counts[key] for key in SHOWN},),
+        ),
+    )
     return found != "below the floor"
 
 
@@ -219,6 +231,15 @@ NOTE = (
     "`mqtt.max_unacked` was 20, and the one just being made comes on top."
 )
 SHOWN = (
-    "rounds", "made", "accepted", "delivered", "lost", "corrupt", "lost_by_killed_broker",
-    "most_unaccepted", "repeats", "sessions_out_of_order", "left",
-)  # fmt: skip
+    "rounds",
+    "made",
+    "accepted",
+    "delivered",
+    "lost",
+    "corrupt",
+    "lost_by_killed_broker",
+    "most_unaccepted",
+    "repeats",
+    "sessions_out_of_order",
+    "left",
+)

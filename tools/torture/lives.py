@@ -21,15 +21,26 @@ STUCK_S = 120.0
 """Longest wait for the first event."""
 
 OPTIONS = {
-    "privacy.acknowledge_use": "research", "device.name": "torture", "log.level": "debug",
-    "camera.pace": "real", "camera.fps": 15, "vision.min_face_px": 40,
+    "privacy.acknowledge_use": "research",
+    "device.name": "torture",
+    "log.level": "debug",
+    "camera.pace": "real",
+    "camera.fps": 15,
+    "vision.min_face_px": 40,
     # An event whenever the face is elsewhere, which it is in each frame.
-    "vision.scan_s": 0.01, "vision.still_s": 0.01, "tracking.looks_per_s": 60,
-    "tracking.coast_s": 0, "tracking.lost_s": 0.01, "smoothing.half_life_s": 0,
-    "smoothing.settle_s": 0, "smoothing.hold_s": 0,
-    "mqtt.spill_after_s": SPILL_AFTER_S, "mqtt.max_unacked": MAX_UNACKED,
-    "mqtt.max_queued": MAX_QUEUED, "mqtt.drain_s": 0,
-}  # fmt: skip
+    "vision.scan_s": 0.01,
+    "vision.still_s": 0.01,
+    "tracking.looks_per_s": 60,
+    "tracking.coast_s": 0,
+    "tracking.lost_s": 0.01,
+    "smoothing.half_life_s": 0,
+    "smoothing.settle_s": 0,
+    "smoothing.hold_s": 0,
+    "mqtt.spill_after_s": SPILL_AFTER_S,
+    "mqtt.max_unacked": MAX_UNACKED,
+    "mqtt.max_queued": MAX_QUEUED,
+    "mqtt.drain_s": 0,
+}
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tools.torture.victim"])

@@ -35,10 +35,15 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         config = [
-            f"listener {self.port}", "allow_anonymous true", "user root", "persistence true",
-            f"persistence_location {folder}/", "max_queued_messages 0",
-            "autosave_on_changes true", "autosave_interval 1",
-        ]  # fmt: skip
+            f"listener {self.port}",
+            "allow_anonymous true",
+            "user root",
+            "persistence true",
+            f"persistence_location {folder}/",
+            "max_queued_messages 0",
+            "autosave_on_changes true",
+            "autosave_interval 1",
+        ]
         (folder / "mosquitto.conf").write_text("\n".join(config) + "\n")
 
     def start(self) -> None:
@@ -77,8 +82,12 @@ class Broker:
         """What happens to it while somebody publishes."""
         if kind in ("away", "back"):
             self.stop()
-        deeds = {"still": lambda: self.send(signal.SIGSTOP), "stopped": self.stop,
-                 "back": self.start, "killed": self.kill_and_start}  # fmt: skip
+        deeds = {
+            "still": lambda: self.send(signal.SIGSTOP),
+            "stopped": self.stop,
+            "back": self.start,
+            "killed": self.kill_and_start,
+        }
         timer = threading.Timer(dice.uniform(0, within_s), deeds.get(kind, lambda: None))
         timer.start()
         try:

@@ -57,8 +57,11 @@ def wires() -> Iterator[None]:
         ip("link", "set", BRIDGE, "up")
         ip("link", "add", NEAR, "type", "veth", "peer", "name", FAR, "netns", NAMESPACE)
         ip("link", "set", NEAR, "master", BRIDGE, "up")
-        for command in (f"address add {DAEMON_ADDRESS}/30 dev {FAR}", f"link set {FAR} up",
-                        "link set lo up"):  # fmt: skip
+        for command in (
+            f"address add {DAEMON_ADDRESS}/30 dev {FAR}",
+            f"link set {FAR} up",
+            "link set lo up",
+        ):
             ip("-n", NAMESPACE, *command.split())
         yield
     finally:
@@ -109,15 +112,19 @@ def troubles(broker: Broker) -> list[Trouble]:
         ("broker stopped, later started", broker.stop, broker.start, 6),
         ("broker restarted", broker.stop, broker.start, 0),
         ("broker killed and started", broker.kill_and_start, bool, 3),
-        ("broker stands still", partial(broker.send, signal.SIGSTOP),
-         partial(broker.send, signal.SIGCONT), 6),
+        (
+            "broker stands still",
+            partial(broker.send, signal.SIGSTOP),
+            partial(broker.send, signal.SIGCONT),
+            6,
+        ),
         ("packets lost, for less than the keep-alive", lose, join, 3),
         ("packets lost, for longer than it", lose, join, 4 * KEEPALIVE_S),
         ("broker restarted while packets are lost", partial(restart_apart, broker), join, 6),
         ("cable out", partial(link, "down"), partial(link, "up"), 8),
         ("packets lost twice a second", flap, bool, 0),
         (f"slow, {SLOW}/s", partial(tbf, "add", *slow), partial(tbf, "del"), 20),
-    ]  # fmt: skip
+    ]
 
 
 def endure(rounds: int, seed: int, only: Collection[str] = ()) -> dict[str, object]:
@@ -128,8 +135,11 @@ def endure(rounds: int, seed: int, only: Collection[str] = ()) -> dict[str, obje
         broker = Broker(Path(scratch), BROKER_ADDRESS)
         broker.start()
         witness = Witness(broker.port)
-        more = [f"--set=mqtt.keepalive_s={KEEPALIVE_S}", "--set=camera.fps=5",
-                "--set=mqtt.drain_s=1"]  # fmt: skip
+        more = [
+            f"--set=mqtt.keepalive_s={KEEPALIVE_S}",
+            "--set=camera.fps=5",
+            "--set=mqtt.drain_s=1",
+        ]
         stage = draw(PORTRAIT, Path(scratch), frames=1000 * rounds)
         command = daemon_command(broker.url, folder, stage, *more)
         try:
@@ -153,9 +163,14 @@ def endure(rounds: int, seed: int, only: Collection[str] = ()) -> dict[str, obje
             witness.close()
             broker.stop()
     return {
-        "made": daemon.told.made, "delivered": len(witness.names()), "lost": len(lacking),
-        "out of order": witness.out_of_order(), "left": left, "exit code": code, "table": table,
-    }  # fmt: skip
+        "made": daemon.told.made,
+        "delivered": len(witness.names()),
+        "lost": len(lacking),
+        "out of order": witness.out_of_order(),
+        "left": left,
+        "exit code": code,
+        "table": table,
+    }
 
 
 def prove(options: argparse.Namespace) -> bool:
@@ -165,18 +180,23 @@ def prove(options: argparse.Namespace) -> bool:
     assert isinstance(table, list)
     print(found, file=sys.stderr)
     good = not found["lost"] and not found["out of order"] and found["made"] == found["delivered"]
-    save("network", Proof(
-        title="broker stopped, restarted, partitioned, slow",
-        floor="all accepted delivered, in order per track", aim="the same",
-        reached=f"{found['made']} made, {found['delivered']} delivered, {found['lost']} accepted "
-        f"lost, {found['out of order']} out of order",
-        verdict="holds" if good else "does not hold", command=options.command,
-        note="`edge-fer run` with dlib, onnxruntime and the default model in a network namespace "
-        "of its own, ten events a second; mosquitto (`autosave_on_changes true`, "
-        "`autosave_interval 1`) at the other end of a pair of veths. Lost packets are those of a "
-        "port taken out of the bridge between them, a cable out is a link set down, slow is a "
-        f"token bucket in front of the daemon. `mqtt.keepalive_s` was {KEEPALIVE_S}. Not tried: "
-        "single packets delayed, lost or swapped, which needs netem.",
-        rows=tuple(table),
-    ))  # fmt: skip
+    save(
+        "network",
+        Proof(
+            title="broker stopped, restarted, partitioned, slow",
+            floor="all accepted delivered, in order per track",
+            aim="the same",
+            reached=f"{found['made']} made, {found['delivered']} delivered, {found['lost']} accepted "
+            f"lost, {found['out of order']} out of order",
+            verdict="holds" if good else "does not hold",
+            command=options.command,
+            note="`edge-fer run` with dlib, onnxruntime and the default model in a network namespace "
+            "of its own, ten events a second; mosquitto (`autosave_on_changes true`, "
+            "`autosave_interval 1`) at the other end of a pair of veths. Lost packets are those of a "
+            "port taken out of the bridge between them, a cable out is a link set down, slow is a "
+            f"token bucket in front of the daemon. `mqtt.keepalive_s` was {KEEPALIVE_S}. Not tried: "
+            "single packets delayed, lost or swapped, which needs netem.",
+            rows=tuple(table),
+        ),
+    )
     return good

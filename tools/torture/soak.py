@@ -76,10 +76,15 @@ def write_clip(path: Path) -> int:
 def daemon(folder: Path, url: str, frames: int, more: Sequence[str]) -> Iterator[int]:
     """A running daemon, which ends after so many frames; gives its process id."""
     settings = {
-        "camera.source": f"loop:{folder / 'clip.mp4'}", "vision.min_face_px": 40,
-        "device.name": "soak", "privacy.acknowledge_use": "research", "stats.interval_s": 2,
-        "mqtt.brokers": url, "mqtt.outbox": folder / "outbox", "log.level": "warning",
-    }  # fmt: skip
+        "camera.source": f"loop:{folder / 'clip.mp4'}",
+        "vision.min_face_px": 40,
+        "device.name": "soak",
+        "privacy.acknowledge_use": "research",
+        "stats.interval_s": 2,
+        "mqtt.brokers": url,
+        "mqtt.outbox": folder / "outbox",
+        "log.level": "warning",
+    }
     options = [f"--set={key}={value}" for key, value in settings.items()]
     program = [sys.executable, "-m", "tools.torture.looped", "run", f"--max-frames={frames}"]
     process = subprocess.Popen([*program, *options, *(f"--set={one}" for one in more)], cwd=ROOT)
@@ -172,8 +177,10 @@ def proof(samples: Sequence[Sample], came: int, command: str, more: Sequence[str
     )
     files = sorted({one.files for one in after})
     kept = growth < FLOOR_MB and len(files) == 1
-    rows = [samples[min(range(len(samples)), key=lambda k, at=at: abs(samples[k].frames - at))]
-            for at in (SETTLED, *(last.frames * k // 10 for k in range(1, 11)))]  # fmt: skip
+    rows = [
+        samples[min(range(len(samples)), key=lambda k, at=at: abs(samples[k].frames - at))]
+        for at in (SETTLED, *(last.frames * k // 10 for k in range(1, 11)))
+    ]
     return Proof(
         title="Soak on a looped clip",
         floor=f"10⁶ frames, growth < {FLOOR_MB:g} MB, open files constant",
@@ -194,12 +201,15 @@ def proof(samples: Sequence[Sample], came: int, command: str, more: Sequence[str
         ),
         rows=tuple(
             {
-                "frames": f"{one.frames:,}", "RSS, MB": one.rss_mb, "open files": one.files,
-                "threads": one.threads, "events": one.events,
+                "frames": f"{one.frames:,}",
+                "RSS, MB": one.rss_mb,
+                "open files": one.files,
+                "threads": one.threads,
+                "events": one.events,
             }
             for one in sorted(set(rows), key=lambda one: one.frames)
         ),
-    )  # fmt: skip
+    )
 
 
 def main() -> None:

@@ -20,11 +20,17 @@ def make(path: Path, rows: int = KEPT) -> None:
     """An outbox with rows of a session "old"."""
     payload = '{{"session": "old", "seq": {}}}'
     with contextlib.closing(Store(path)) as store:
-        store.save([
-            Row(n, f"old-{n}", store.clock(),
-                Message(TOPIC, payload.format(n).encode(), 1, False))
-            for n in range(1, rows + 1)
-        ])  # fmt: skip
+        store.save(
+            [
+                Row(
+                    n,
+                    f"old-{n}",
+                    store.clock(),
+                    Message(TOPIC, payload.format(n).encode(), 1, False),
+                )
+                for n in range(1, rows + 1)
+            ]
+        )
 
 
 def age(path: Path) -> None:
@@ -33,8 +39,10 @@ def age(path: Path) -> None:
         (sql,) = db.execute("SELECT sql FROM sqlite_master WHERE name = 'event'").fetchone()
         db.execute("ALTER TABLE event RENAME TO new")
         db.execute(sql.replace(", checksum INTEGER NOT NULL", ""))
-        db.execute("INSERT INTO event SELECT key, name, born, topic, payload, qos, retain, "
-                   "content_type, properties FROM new")  # fmt: skip
+        db.execute(
+            "INSERT INTO event SELECT key, name, born, topic, payload, qos, retain, "
+            "content_type, properties FROM new"
+        )
         db.execute("DROP TABLE new")
         db.execute("PRAGMA user_version = 1")
 

@@ -22,8 +22,12 @@ from tools.torture.mosquitto import Broker
 from tools.torture.running import Daemon
 
 LIMIT_S = 2.0
-SHIPPED = ("--set=mqtt.drain_s=1", "--set=mqtt.spill_after_s=2", "--set=mqtt.max_unacked=100",
-           "--set=camera.fps=5")  # fmt: skip
+SHIPPED = (
+    "--set=mqtt.drain_s=1",
+    "--set=mqtt.spill_after_s=2",
+    "--set=mqtt.max_unacked=100",
+    "--set=camera.fps=5",
+)
 """The defaults, which the other parts change."""
 
 Condition = Callable[[Broker], contextlib.AbstractContextManager[str]]
@@ -71,8 +75,12 @@ def hangs(broker: Broker) -> Iterator[str]:
 
 
 CONDITIONS: tuple[Condition, ...] = (
-    answers, is_away, takes_no_connection, does_not_answer, hangs,
-)  # fmt: skip
+    answers,
+    is_away,
+    takes_no_connection,
+    does_not_answer,
+    hangs,
+)
 
 
 def once(condition: Condition, broker: Broker, stage: Path, folder: Path) -> tuple[float, int]:
@@ -107,20 +115,29 @@ def prove(options: argparse.Namespace) -> bool:
                 times.append(took)
                 missing += lost
             most = max(most, *times)
-            table.append({
-                "the broker": condition.__name__.replace("_", " "), "stops": len(times),
-                "median, s": round(statistics.median(times), 2), "longest, s": round(max(times), 2),
-            })  # fmt: skip
+            table.append(
+                {
+                    "the broker": condition.__name__.replace("_", " "),
+                    "stops": len(times),
+                    "median, s": round(statistics.median(times), 2),
+                    "longest, s": round(max(times), 2),
+                }
+            )
         broker.stop()
     print(table, file=sys.stderr)
     good = most < LIMIT_S and not missing
-    save("stop", Proof(
-        title="SIGTERM to the end of the process",
-        floor=f"< {LIMIT_S:g} s", aim="the same",
-        reached=f"at most {most:.2f} s, {missing} events neither acknowledged nor on disk",
-        verdict="holds" if good else "does not hold", command=options.command,
-        note="`edge-fer run` with its default `[mqtt]` settings, ten events a second and its "
-        "outbox on disk, among other work on the machine. Wall clock from the signal to the end.",
-        rows=tuple(table),
-    ))  # fmt: skip
+    save(
+        "stop",
+        Proof(
+            title="SIGTERM to the end of the process",
+            floor=f"< {LIMIT_S:g} s",
+            aim="the same",
+            reached=f"at most {most:.2f} s, {missing} events neither acknowledged nor on disk",
+            verdict="holds" if good else "does not hold",
+            command=options.command,
+            note="`edge-fer run` with its default `[mqtt]` settings, ten events a second and its "
+            "outbox on disk, among other work on the machine. Wall clock from the signal to the end.",
+            rows=tuple(table),
+        ),
+    )
     return good

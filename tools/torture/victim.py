@@ -34,9 +34,12 @@ def publish(url: str, folder: Path, session: str, output: Connection) -> None:
     log.setLevel(logging.DEBUG)
     logging.getLogger().addHandler(logging.NullHandler())
     settings = Mqtt(
-        brokers=[url], spill_after_s=SPILL_AFTER_S, max_unacked=MAX_UNACKED,
-        max_queued=MAX_QUEUED, drain_s=0,
-    )  # fmt: skip
+        brokers=[url],
+        spill_after_s=SPILL_AFTER_S,
+        max_unacked=MAX_UNACKED,
+        max_queued=MAX_QUEUED,
+        drain_s=0,
+    )
     me = Identity("edge-fer", "torture", "cam0", session, "0", "none", "00")
     with Publisher(settings, me, lambda _: None, folder=folder) as out:
         deadline = time.monotonic() + DRAIN_S

@@ -9,16 +9,60 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-CONNACK_V5 = (0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x8C, 0x90, 0x95,
-              0x97, 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9F)  # fmt: skip
+CONNACK_V5 = (
+    0x80,
+    0x81,
+    0x82,
+    0x83,
+    0x84,
+    0x85,
+    0x86,
+    0x87,
+    0x88,
+    0x89,
+    0x8A,
+    0x8C,
+    0x90,
+    0x95,
+    0x97,
+    0x99,
+    0x9A,
+    0x9B,
+    0x9C,
+    0x9D,
+    0x9F,
+)
 CONNACK_V3 = (1, 2, 3, 4, 5)
 PUBACK = (0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99)
-DISCONNECT = (0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x93, 0x95, 0x96, 0x97, 0x98,
-              0x9C, 0x9D)  # fmt: skip
+DISCONNECT = (
+    0x80,
+    0x81,
+    0x82,
+    0x83,
+    0x87,
+    0x89,
+    0x8B,
+    0x8D,
+    0x8E,
+    0x93,
+    0x95,
+    0x96,
+    0x97,
+    0x98,
+    0x9C,
+    0x9D,
+)
 """Reason codes of MQTT 5, chapters 3.2.2.2, 3.4.2.1 and 3.14.2.1, and of MQTT 3.1.1, 3.2.2.3."""
-BANNERS = (b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n",
-           b"\x15\x03\x03\x00\x02\x02\x28", b"220 mail ESMTP\r\n", b"\x30\xff\xff\xff\xff\x7f",
-           b"\x20\x02", b"\x40\x02\x00\x01", b"\xd0\x00")  # fmt: skip
+BANNERS = (
+    b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    b"SSH-2.0-OpenSSH_9.2\r\n",
+    b"\x15\x03\x03\x00\x02\x02\x28",
+    b"220 mail ESMTP\r\n",
+    b"\x30\xff\xff\xff\xff\x7f",
+    b"\x20\x02",
+    b"\x40\x02\x00\x01",
+    b"\xd0\x00",
+)
 """Other protocols; a remaining length that is too long; half a CONNACK; answers to no question."""
 LINGER_S = 0.5
 
@@ -201,6 +245,15 @@ def _carry(source: socket.socket, sink: socket.socket, most: int) -> None:
 
 
 ROLES: tuple[Role, ...] = (
-    hang_up, never_answer, babble, speak_another_protocol, refuse, accept_and_hang_up,
-    accept_and_babble, refuse_messages, send_away, acknowledge_what_was_not_sent, cut_short,
-)  # fmt: skip
+    hang_up,
+    never_answer,
+    babble,
+    speak_another_protocol,
+    refuse,
+    accept_and_hang_up,
+    accept_and_babble,
+    refuse_messages,
+    send_away,
+    acknowledge_what_was_not_sent,
+    cut_short,
+)

@@ -20,8 +20,16 @@ SLOW, SLOW_ROUNDS = 0.02, 8
 """What takes more seconds than that takes part in fewer rounds."""
 
 EXTENSIONS = (
-    "avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "amx_bf16", "asimddp", "i8mm", "sve",
-)  # fmt: skip
+    "avx2",
+    "avx512f",
+    "avx_vnni",
+    "avx512_vnni",
+    "amx_int8",
+    "amx_bf16",
+    "asimddp",
+    "i8mm",
+    "sve",
+)
 """Flags of /proc/cpuinfo that decide how fast a small network is."""
 
 

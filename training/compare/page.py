@@ -12,9 +12,19 @@ NONE = "None yet."
 UNVERIFIED = "unverified"
 
 COSTS = (
-    "network", "input, px", "parameters", "MMACs", "MB", "latency ratio", "PublicTest, %",
-    "PrivateTest, %", "no duplicates, %", "macro-F1", "ECE", "training budget",
-)  # fmt: skip
+    "network",
+    "input, px",
+    "parameters",
+    "MMACs",
+    "MB",
+    "latency ratio",
+    "PublicTest, %",
+    "PrivateTest, %",
+    "no duplicates, %",
+    "macro-F1",
+    "ECE",
+    "training budget",
+)
 
 
 def cost_table(rows: Sequence[Row], truth: str = "fer2013") -> str:
@@ -50,12 +60,15 @@ def class_table(truth: str, cards: Sequence[Card], peers: Sequence[Measured] = (
     """
     labels = LABELS if truth == "ferplus" else FER2013_LABELS
     rows = [
-        (card.name, f"{truth}-{split}", *(percent(classes.get(label, {}).get("recall"))
-                                          for label in labels))
+        (
+            card.name,
+            f"{truth}-{split}",
+            *(percent(classes.get(label, {}).get("recall")) for label in labels),
+        )
         for card in cards
         for split in ("public", "private")
         if (classes := card.metrics.get(f"{truth}-{split}", {}).get("per_class"))
-    ]  # fmt: skip
+    ]
     rows += [
         (peer.name, "fer2013-private", *("-" if value < 0 else f"{value}" for value in peer.recall))
         for peer in peers
@@ -66,17 +79,36 @@ def class_table(truth: str, cards: Sequence[Card], peers: Sequence[Measured] = (
 def measured_table(peers: Sequence[Measured]) -> str:
     """Public weights that we have run."""
     headings = (
-        "network", "checkpoint", "runtime, input", "parameters", "MMACs", "MB",
-        "latency ratio, other processor", "PrivateTest, %", "no duplicates, %", "macro-F1",
-        "PublicTest, %", "source",
-    )  # fmt: skip
+        "network",
+        "checkpoint",
+        "runtime, input",
+        "parameters",
+        "MMACs",
+        "MB",
+        "latency ratio, other processor",
+        "PrivateTest, %",
+        "no duplicates, %",
+        "macro-F1",
+        "PublicTest, %",
+        "source",
+    )
     rows = [
-        (peer.name, peer.checkpoint, f"{peer.runtime}, {peer.input}", count(peer.parameters),
-         f"{peer.macs / 1e6:,.1f}", megabytes(peer.bytes), figure(peer.ratio, 2),
-         figure(peer.private, 2), figure(peer.no_duplicates, 2), figure(peer.macro_f1),
-         figure(peer.public, 2), peer.source)
+        (
+            peer.name,
+            peer.checkpoint,
+            f"{peer.runtime}, {peer.input}",
+            count(peer.parameters),
+            f"{peer.macs / 1e6:,.1f}",
+            megabytes(peer.bytes),
+            figure(peer.ratio, 2),
+            figure(peer.private, 2),
+            figure(peer.no_duplicates, 2),
+            figure(peer.macro_f1),
+            figure(peer.public, 2),
+            peer.source,
+        )
         for peer in peers
-    ]  # fmt: skip
+    ]
     return table(headings, rows)
 
 
@@ -91,10 +123,16 @@ def published_table(peers: Sequence[Published]) -> str:
 def _published(peers: Sequence[Published]) -> str:
     headings = ("network", "accuracy, %", "parameters", "MB", "how", "source")
     rows = [
-        (peer.name, figure(peer.accuracy, 2), count(peer.parameters), megabytes(peer.bytes),
-         peer.protocol, peer.source if peer.verified else f"{peer.source} ({UNVERIFIED})")
+        (
+            peer.name,
+            figure(peer.accuracy, 2),
+            count(peer.parameters),
+            megabytes(peer.bytes),
+            peer.protocol,
+            peer.source if peer.verified else f"{peer.source} ({UNVERIFIED})",
+        )
         for peer in peers
-    ]  # fmt: skip
+    ]
     return table(headings, rows)
 
 

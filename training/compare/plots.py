@@ -35,9 +35,14 @@ def plot_tradeoff(panels: Sequence[tuple[str, Sequence[Point]]], label: str, pat
     """Accuracy against a cost on a log scale, a panel below the other."""
     heights = [max(len(points), 6) for _, points in panels]
     figure, axes = plt.subplots(
-        len(panels), 1, figsize=(9, 1.4 + 0.3 * sum(heights)), squeeze=False, sharex=True,
-        height_ratios=heights, layout="constrained",
-    )  # fmt: skip
+        len(panels),
+        1,
+        figsize=(9, 1.4 + 0.3 * sum(heights)),
+        squeeze=False,
+        sharex=True,
+        height_ratios=heights,
+        layout="constrained",
+    )
     for (title, points), place in zip(panels, axes[:, 0], strict=True):
         _draw_points(place, points)
         place.set(title=title, ylabel="accuracy, %", xscale="log")
@@ -57,9 +62,12 @@ def _draw_points(axes: Any, points: Sequence[Point]) -> None:
     for point in points:
         colour = OURS if point.ours else THEIRS
         axes.plot(
-            point.cost, point.accuracy, "o" if point.ours else "s", color=colour,
+            point.cost,
+            point.accuracy,
+            "o" if point.ours else "s",
+            color=colour,
             mfc="white" if point.hollow else colour,
-        )  # fmt: skip
+        )
     _name_points(axes, points)
 
 
@@ -71,11 +79,21 @@ def _name_points(axes: Any, points: Sequence[Point]) -> None:
     for place, point in zip(heights, below, strict=True):
         colour = OURS if point.ours else THEIRS
         axes.annotate(
-            f"{point.name}  {point.accuracy:.1f}", (point.cost, point.accuracy), (1.03, place),
-            textcoords="axes fraction", va="center", fontsize=8, color=colour,
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.5, "alpha": 0.45,
-                        "relpos": (0, 0.5)},
-        )  # fmt: skip
+            f"{point.name}  {point.accuracy:.1f}",
+            (point.cost, point.accuracy),
+            (1.03, place),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=8,
+            color=colour,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "lw": 0.5,
+                "alpha": 0.45,
+                "relpos": (0, 0.5),
+            },
+        )
 
 
 def _spread(wanted: Sequence[float]) -> list[float]:
@@ -128,9 +146,12 @@ def plot_confusions(
 ) -> None:
     """Rows are the true labels, columns the predicted ones, a panel a model; % of the row."""
     figure, axes = plt.subplots(
-        1, len(tables), figsize=(0.6 + 4.2 * len(tables), 4.4), squeeze=False,
+        1,
+        len(tables),
+        figsize=(0.6 + 4.2 * len(tables), 4.4),
+        squeeze=False,
         layout="constrained",
-    )  # fmt: skip
+    )
     for (name, counts, labels), place in zip(tables, axes[0], strict=True):
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         place.imshow(shares, cmap="Blues", vmin=0, vmax=1)

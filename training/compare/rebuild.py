@@ -63,9 +63,14 @@ def _export(net: nn.Module, example: torch.Tensor, path: Path) -> None:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            net.eval(), (example,), str(path), dynamo=False, opset_version=OPSET,
-            input_names=["chips"], output_names=["scores"],
-        )  # fmt: skip
+            net.eval(),
+            (example,),
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["chips"],
+            output_names=["scores"],
+        )
     model = onnx.load(path)
     model.ir_version = IR_VERSION
     onnx.save(model, path)

@@ -59,10 +59,15 @@ def rebuilt_rows(peers: Sequence[Rebuilt], scratch: Path) -> list[Row]:
             file, parameters, macs = rebuild(peer, size, scratch)
             rows.append(
                 Row(
-                    name=peer.name, size=size, channels=peer.channels, parameters=parameters,
-                    macs=macs, bytes=file.stat().st_size, file=file,
+                    name=peer.name,
+                    size=size,
+                    channels=peer.channels,
+                    parameters=parameters,
+                    macs=macs,
+                    bytes=file.stat().st_size,
+                    file=file,
                 )
-            )  # fmt: skip
+            )
     return rows
 
 
@@ -78,11 +83,19 @@ def timed(rows: Sequence[Row], yardstick: Row) -> list[Row]:
 def _stages(model: Path, card: Card, scratch: Path) -> Iterator[Row]:
     truth, public = card.figures("public")
     shipped = Row(
-        name=model.stem, model=model.stem, stage="int8", truth=truth or "fer2013",
-        size=card.input.sizes[0], channels=card.input.channels, parameters=card.parameters,
-        macs=card.macs, bytes=model.stat().st_size, file=model, public=public,
+        name=model.stem,
+        model=model.stem,
+        stage="int8",
+        truth=truth or "fer2013",
+        size=card.input.sizes[0],
+        channels=card.input.channels,
+        parameters=card.parameters,
+        macs=card.macs,
+        bytes=model.stat().st_size,
+        file=model,
+        public=public,
         private=card.figures("private")[1],
-    )  # fmt: skip
+    )
     stages = list(_fp32(shipped, FOLDER / f"{model.stem}.json", model.parent))
     yield from stages
     last = stages[-1] if stages else shipped
@@ -90,17 +103,26 @@ def _stages(model: Path, card: Card, scratch: Path) -> Iterator[Row]:
     yield shipped
     for other in card.input.sizes[1:]:
         yield dataclasses.replace(
-            shipped, name=f"{model.stem} at {other} px", stage="scaled", size=other,
+            shipped,
+            name=f"{model.stem} at {other} px",
+            stage="scaled",
+            size=other,
             macs=costs(last.file, other)[1] if last.stage == "fp32" and last.file else None,
-            public=card.figures(f"public, {other} px")[1], private={},
-        )  # fmt: skip
+            public=card.figures(f"public, {other} px")[1],
+            private={},
+        )
     compiled = scratch / f"{model.stem}.ort"
     compiled.parent.mkdir(parents=True, exist_ok=True)
     optimize(model, compiled)
     yield dataclasses.replace(
-        shipped, name=f"{model.stem}, compiled", stage="compiled", file=compiled,
-        bytes=compiled.stat().st_size, public={}, private={},
-    )  # fmt: skip
+        shipped,
+        name=f"{model.stem}, compiled",
+        stage="compiled",
+        file=compiled,
+        bytes=compiled.stat().st_size,
+        public={},
+        private={},
+    )
 
 
 def _fp32(shipped: Row, record: Path, models: Path) -> Iterator[Row]:
@@ -113,11 +135,17 @@ def _fp32(shipped: Row, record: Path, models: Path) -> Iterator[Row]:
         budget = _sum(budget, stage) if name != "parent" else stage.budget
         places = (RUNS / read.recipe / stage.file, models / stage.file)
         yield dataclasses.replace(
-            shipped, name=f"{shipped.model}: fp32 {name}", stage="fp32",
-            parameters=stage.parameters, macs=stage.macs, bytes=stage.bytes,
+            shipped,
+            name=f"{shipped.model}: fp32 {name}",
+            stage="fp32",
+            parameters=stage.parameters,
+            macs=stage.macs,
+            bytes=stage.bytes,
             file=next((place for place in places if place.exists()), None),
-            public=stage.figures, private={}, budget=budget,
-        )  # fmt: skip
+            public=stage.figures,
+            private={},
+            budget=budget,
+        )
 
 
 def _sum(earlier: Budget | None, stage: Stage) -> Budget | None:

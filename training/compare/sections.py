@@ -22,44 +22,75 @@ NO_SHARES = "Not run yet: `python -m training.compare.shares`."
 def size_table(rows: Sequence[Row]) -> str:
     """The INT8 files at each chip size that they take."""
     headings = (
-        "model", "px", "PublicTest, %", "no duplicates, %", "macro-F1", "MMACs", "latency ratio",
-    )  # fmt: skip
+        "model",
+        "px",
+        "PublicTest, %",
+        "no duplicates, %",
+        "macro-F1",
+        "MMACs",
+        "latency ratio",
+    )
     cells = [
-        (row.truth,
-         (f"`{row.model}`", f"{row.size}{' (default)' if row.stage == 'int8' else ''}",
-          percent(row.public.get("accuracy")), percent(row.public.get("accuracy_no_duplicates")),
-          figure(row.public.get("macro_f1")),
-          "-" if row.macs is None else f"{row.macs / 1e6:,.1f}",
-          "-" if row.latency is None else str(row.latency)))
+        (
+            row.truth,
+            (
+                f"`{row.model}`",
+                f"{row.size}{' (default)' if row.stage == 'int8' else ''}",
+                percent(row.public.get("accuracy")),
+                percent(row.public.get("accuracy_no_duplicates")),
+                figure(row.public.get("macro_f1")),
+                "-" if row.macs is None else f"{row.macs / 1e6:,.1f}",
+                "-" if row.latency is None else str(row.latency),
+            ),
+        )
         for row in sorted(rows, key=lambda row: (row.model, row.size))
         if row.stage in {"int8", "scaled"}
-    ]  # fmt: skip
+    ]
     return _by_truth(headings, cells)
 
 
 def robustness_table(cards: Sequence[Card]) -> str:
     """What each disturbance takes from the accuracy, in points."""
     rows = [
-        (truth,
-         (f"`{card.name}`", percent(found["clean"]), figure(found["mean_loss"], 1),
-          *(figure(found["disturbed"].get(name, {}).get("loss"), 1) for name in DISTURBANCES)))
+        (
+            truth,
+            (
+                f"`{card.name}`",
+                percent(found["clean"]),
+                figure(found["mean_loss"], 1),
+                *(figure(found["disturbed"].get(name, {}).get("loss"), 1) for name in DISTURBANCES),
+            ),
+        )
         for card, truth, found in _parts(cards, "robustness")
-    ]  # fmt: skip
+    ]
     return _by_truth(("model", "clean, %", "mean loss", *DISTURBANCES), rows)
 
 
 def aligned_table(cards: Sequence[Card]) -> str:
     """The pictures as they are against chips that the run-time aligner cut of them."""
     rows = [
-        (truth,
-         (f"`{card.name}`", how.replace("_", " "), count(found["n"]), percent(found["first"]),
-          percent(found["second"]), _interval(found["difference"], found["low"], found["high"])))
+        (
+            truth,
+            (
+                f"`{card.name}`",
+                how.replace("_", " "),
+                count(found["n"]),
+                percent(found["first"]),
+                percent(found["second"]),
+                _interval(found["difference"], found["low"], found["high"]),
+            ),
+        )
         for card, truth, groups in _parts(cards, "aligned")
         for how, found in groups.items()
-    ]  # fmt: skip
+    ]
     headings = (
-        "model", "chips cut by", "n", "as they are, %", "aligned, %", "difference, points (95 %)",
-    )  # fmt: skip
+        "model",
+        "chips cut by",
+        "n",
+        "as they are, %",
+        "aligned, %",
+        "difference, points (95 %)",
+    )
     return _by_truth(headings, rows)
 
 
@@ -96,12 +127,17 @@ def _label_shares(answer: Answers, key: str) -> list[str]:
 def crowd_table(answers: Sequence[Answers]) -> str:
     """All models against FER+'s majority: in all, and how often a label that is said is right."""
     rows = [
-        (f"`{answer.model}`", count(answer.figures["n"]), percent(answer.figures["accuracy"]),
-         figure(answer.figures["macro_f1"]), figure(answer.figures["ece"]),
-         *(_right(answer.figures["per_class"].get(label, {})) for label in LABELS))
+        (
+            f"`{answer.model}`",
+            count(answer.figures["n"]),
+            percent(answer.figures["accuracy"]),
+            figure(answer.figures["macro_f1"]),
+            figure(answer.figures["ece"]),
+            *(_right(answer.figures["per_class"].get(label, {})) for label in LABELS),
+        )
         for answer in answers
         if answer.truth == "ferplus"
-    ]  # fmt: skip
+    ]
     return table(("model", "n", "accuracy, %", "macro-F1", "ECE", *LABELS), rows)
 
 
@@ -119,16 +155,29 @@ def study_table(records: Sequence[Path]) -> str:
         macs = found["macs"]
         arms = [sum(found["accuracy"][arm]) / len(found["seeds"]) for arm in macs]
         rows.append(
-            (path.stem.removeprefix("study-"), f"{len(found['seeds'])}",
-             ", ".join(f"{name} {epochs}" for name, epochs in found["epochs"].items()),
-             f"{macs['parent'] / 1e6:.1f} → {macs['pruned'] / 1e6:.1f}", *map(percent, arms),
-             *(_interval(*(found[f"pruned - {arm}"][key] for key in ("points", "low", "high")))
-               for arm in ("parent", "scratch")))
-        )  # fmt: skip
+            (
+                path.stem.removeprefix("study-"),
+                f"{len(found['seeds'])}",
+                ", ".join(f"{name} {epochs}" for name, epochs in found["epochs"].items()),
+                f"{macs['parent'] / 1e6:.1f} → {macs['pruned'] / 1e6:.1f}",
+                *map(percent, arms),
+                *(
+                    _interval(*(found[f"pruned - {arm}"][key] for key in ("points", "low", "high")))
+                    for arm in ("parent", "scratch")
+                ),
+            )
+        )
     headings = (
-        "network", "seeds", "epochs", "MMACs", "parent, %", "pruned, %", "from scratch, %",
-        "pruned less parent, points (95 %)", "pruned less from scratch, points (95 %)",
-    )  # fmt: skip
+        "network",
+        "seeds",
+        "epochs",
+        "MMACs",
+        "parent, %",
+        "pruned, %",
+        "from scratch, %",
+        "pruned less parent, points (95 %)",
+        "pruned less from scratch, points (95 %)",
+    )
     if not rows:
         return NO_STUDY
     return "\n\n".join([table(headings, rows), *filter(None, map(_ablation, records))])
@@ -158,16 +207,26 @@ def search_table(records: Sequence[Path]) -> str:
 def _searched(path: Path) -> str:
     found = json.loads(path.read_text())
     rows = [
-        (f"**{row['name']}**" if row["best"] else row["name"],
-         ", ".join(f"{key} {value}" for key, value in row["options"].items()),
-         count(row["parameters"]), f"{row['macs'] / 1e6:,.1f}", megabytes(row["bytes"]),
-         str(Ratio(**row["latency"])), percent(row["accuracy"]))
+        (
+            f"**{row['name']}**" if row["best"] else row["name"],
+            ", ".join(f"{key} {value}" for key, value in row["options"].items()),
+            count(row["parameters"]),
+            f"{row['macs'] / 1e6:,.1f}",
+            megabytes(row["bytes"]),
+            str(Ratio(**row["latency"])),
+            percent(row["accuracy"]),
+        )
         for row in sorted(found["variants"], key=lambda row: float(row["latency"]["value"]))
-    ]  # fmt: skip
+    ]
     headings = (
-        "shape", "options", "parameters", "MMACs", "INT8, MB", "latency ratio, INT8",
+        "shape",
+        "options",
+        "parameters",
+        "MMACs",
+        "INT8, MB",
+        "latency ratio, INT8",
         "PublicTest, fp32, %",
-    )  # fmt: skip
+    )
     return (
         f"{path.stem.removeprefix('search-')}, each from scratch for {found['epochs']} epochs at "
         f"{found['size']} px, one seed; bold is what no other beats in both. "
@@ -178,10 +237,15 @@ def _searched(path: Path) -> str:
 def shares_table(shares: Sequence[Shares]) -> str:
     """What the models say on stills and clips, in % of the faces."""
     rows = [
-        (found.file, f"`{found.model}`", f"{found.faced} of {found.frames}",
-         _most(found.raw), _most(found.published))
+        (
+            found.file,
+            f"`{found.model}`",
+            f"{found.faced} of {found.frames}",
+            _most(found.raw),
+            _most(found.published),
+        )
         for found in shares
-    ]  # fmt: skip
+    ]
     headings = ("file", "model", "frames with a face", "frame by frame, %", "after smoothing, %")
     return table(headings, rows) if rows else NO_SHARES
 

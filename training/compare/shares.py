@@ -27,10 +27,17 @@ MIN_FACE_PX = 40
 """The faces of most clips are smaller than the daemon's default."""
 
 MEDIA = (
-    "obama-480p.jpg", "biden.jpg", "two_people.jpg", "eat.mkv", "again.mkv", "book.mkv",
-    "bird.mkv", "head-pose-face-detection-female.gif", "head-pose-face-detection-male.gif",
+    "obama-480p.jpg",
+    "biden.jpg",
+    "two_people.jpg",
+    "eat.mkv",
+    "again.mkv",
+    "book.mkv",
+    "bird.mkv",
+    "head-pose-face-detection-female.gif",
+    "head-pose-face-detection-male.gif",
     "face-demographics-walking-and-pause.gif",
-)  # fmt: skip
+)
 
 
 class Shares(Struct, frozen=True, kw_only=True):
@@ -82,10 +89,13 @@ def count(file: str, model: str, reports: Sequence[Report]) -> Shares:
             if verdict.scores and verdict.emotion:
                 published[verdict.emotion] += 1
     return Shares(
-        file=file, model=model, frames=len(reports),
+        file=file,
+        model=model,
+        frames=len(reports),
         faced=sum(any(verdict.scores for verdict in report.verdicts) for report in reports),
-        raw=_shares(raw), published=_shares(published),
-    )  # fmt: skip
+        raw=_shares(raw),
+        published=_shares(published),
+    )
 
 
 def _shares(counts: "Counter[str]") -> dict[str, float]:

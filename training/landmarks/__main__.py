@@ -39,17 +39,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train = actions.add_parser("train", help="train a compact predictor; takes minutes")
     _add_out(train)
     train.add_argument(
-        "data", type=Path, metavar="DATA",
+        "data",
+        type=Path,
+        metavar="DATA",
         help="FER-2013 (npz or csv), or a clip or folder of pictures with faces",
-    )  # fmt: skip
+    )
     train.add_argument(
         "--faces", type=whole(100), default=6000, metavar="N", help="stop after %(default)s"
     )
     for name, most in (("cascades", 50), ("trees", 2000), ("depth", 8)):
         train.add_argument(
-            f"--{name}", type=whole(1, most), default=getattr(Recipe(), name), metavar="N",
+            f"--{name}",
+            type=whole(1, most),
+            default=getattr(Recipe(), name),
+            metavar="N",
             help=f"{MEANING[name]}, %(default)s unless told",
-        )  # fmt: skip
+        )
     train.set_defaults(action=_train)
     compare = actions.add_parser("compare", help="measure a file against the stock one")
     compare.add_argument("file", type=Path, metavar="FILE")
