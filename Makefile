@@ -72,7 +72,7 @@ lint-training: venv-train ## mypy --strict for training/, which needs torch
 .PHONY: bench
 bench: ## measure docs/background/results.md anew [ARGS=]; media and data in $EDGE_FER_MEDIA and $EDGE_FER_DATA
 	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data --media $(notdir $(CLIP)) astronaut.png
-	@$(VENV)/bin/python -m tools.results $(ARGS)
+	@$(VENV)/bin/python -m research.results $(ARGS)
 
 .PHONY: torture
 torture: ## kill, starve, cut off and fool the daemon; renews docs/background/results.md; as root [ARGS=NAME]
@@ -97,14 +97,14 @@ train-own: venv-train ## train on your own pictures: DATA= NAME= [NET= ARGS=]
 .PHONY: agreement
 agreement: ## whether models answer alike on emulated CPUs; renews docs/background/agreement.md [ARGS=]
 	@$(PREPARE) --venv $(VENV) --extras demo --apt debian-archive-keyring
-	@$(VENV)/bin/python -m tools.agreement $(ARGS)
+	@$(VENV)/bin/python -m research.agreement $(ARGS)
 
 .PHONY: counted
 counted: ARGS ?= --check
 counted: ## instructions a frame, which no load changes, against docs/background/counted.json [ARGS=--record]
 	@$(PREPARE) --venv $(VENV) --extras demo --media $(notdir $(CLIP)) \
 		--apt libdlib-data valgrind gcc debian-archive-keyring
-	@$(VENV)/bin/python -m tools.counted $(ARGS)
+	@$(VENV)/bin/python -m research.counted $(ARGS)
 
 .PHONY: systemd
 systemd: ## as root: what the unit promises, in a container with its own systemd [ARGS=]

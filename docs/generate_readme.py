@@ -15,7 +15,7 @@ from edge_fer.demo.demo import PrivateBroker, run_daemon
 from edge_fer.demo.plot import draw_run
 from edge_fer.emotion.card import TRUTHS, Card, read_card, shipped_models
 from tools.pages import fill
-from tools.results.figures import GOALS
+from research.results.figures import GOALS
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "README.md"

@@ -12,7 +12,7 @@ from edge_fer.cameras import Camera, Reading
 from edge_fer.errors import CameraError
 from edge_fer.types import Box, Outcome, Presence, Report, Verdict
 from research.annotations import Fit
-from tools.against import table
+from research.naive import table
 
 FACE = Box(100, 100, 80, 80)
 AWAY = Box(400, 100, 80, 80)

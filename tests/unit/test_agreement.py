@@ -10,7 +10,7 @@ from tiny_model import write_tiny_model
 
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import softmax
-from tools.agreement import FLOOR, compare, draw, kept, render, scores, table, too_different
+from research.agreement import FLOOR, compare, draw, kept, render, scores, table, too_different
 from tools.emulation import CPUS, HERE, Emulator
 from tools.progress import StepError
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.counted import __main__ as counted
-from tools.counted.counters import Callgrind, lines, summaries
-from tools.counted.record import beyond, incomparable, per_phase, render, summed_up, table
-from tools.counted.scenes import draw_room
-from tools.counted.work import LIBRARIES, PHASES
+from research.counted import __main__ as counted
+from research.counted.counters import Callgrind, lines, summaries
+from research.counted.record import beyond, incomparable, per_phase, render, summed_up, table
+from research.counted.scenes import draw_room
+from research.counted.work import LIBRARIES, PHASES
 
 ROOT = Path(__file__).parents[2]
 RECORD = json.loads((ROOT / "docs/background/counted.json").read_text())

@@ -1,4 +1,4 @@
-"""The figures of docs/background/results.md: what counts as reached, and how latencies and changes count."""
+"""The figures of docs/background/results.md: what counts as reached, and how changes count."""
 
 import dataclasses
 import json
@@ -10,14 +10,14 @@ import pytest
 from edge_fer.errors import ConfigError, DataError
 from edge_fer.types import Box, Event, Frame, Outcome, Phase, Report, Verdict
 from tools import proofs
-from tools.results import __main__ as results
-from tools.results.cost import alike, in_turn, joined
-from tools.results.figures import GOALS, Figure, Goal
-from tools.results.latency import Trial, Waited, count_changes, wait
-from tools.results.media import Head, require
-from tools.results.page import entry, render, summary
-from tools.results.streams import box_at, make_sprite, paste, stream
-from tools.results.timing import MISSED_S, longest, row
+from research.results import __main__ as results
+from research.results.cost import alike, in_turn, joined
+from research.results.figures import GOALS, Figure, Goal
+from research.results.latency import Trial, Waited, count_changes, wait
+from research.results.media import Head, require
+from research.results.page import entry, render, summary
+from research.results.streams import box_at, make_sprite, paste, stream
+from research.results.timing import MISSED_S, longest, row
 
 FACE, ELSEWHERE = Box(100, 100, 80, 80), Box(400, 100, 80, 80)
 DEVICE = {"cpu": "Toy", "cores": 2}
@@ -173,7 +173,7 @@ def test_the_page_has_the_notes_and_tables_of_what_was_measured():
 def test_the_page_is_freshly_made():
     record = json.loads(results.RECORD.read_text())
     page = render(record, proofs.load())
-    assert page == results.PAGE.read_text(), "run: python -m tools.results --render"
+    assert page == results.PAGE.read_text(), "run: python -m research.results --render"
 
 
 def test_each_figure_is_given_by_the_command_beside_it():

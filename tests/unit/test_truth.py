@@ -9,7 +9,7 @@ from edge_fer.config.settings import Camera
 from edge_fer.errors import DataError
 from edge_fer.types import Box, Outcome, Report, Verdict
 from research.annotations import Fit, fit, read_truth, total
-from tools.against import BOXES, find_clips
+from research.naive import BOXES, find_clips
 
 FILES = sorted(BOXES.glob("*.json"))
 GOOD = {

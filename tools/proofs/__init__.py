@@ -39,7 +39,7 @@ class Proof:
 def save(name: str, proof: Proof) -> None:
     """Put it down and renew the page; ``name`` is in lower case, with hyphens."""
     # The page reads what is written here.
-    from tools.results.__main__ import write_page
+    from research.results.__main__ import write_page
 
     text = json.dumps(dataclasses.asdict(proof), indent=1, ensure_ascii=False)
     (FOLDER / f"{name}.json").write_text(f"{text}\n")

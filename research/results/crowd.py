@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from edge_fer.types import Frame
-from tools.results.media import backgrounds, heads
-from tools.results.streams import HEIGHT, WIDTH, Picture, as_picture, make_sprite, paste, stream
+from research.results.media import backgrounds, heads
+from research.results.streams import HEIGHT, WIDTH, Picture, as_picture, make_sprite, paste, stream
 
 FPS, SECONDS = 30, 8.0
 LONG_S = 30.0

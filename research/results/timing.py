@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from edge_fer.types import Frame
-from tools.results import changes, entrances
-from tools.results.figures import Figure
-from tools.results.latency import Trial, Waited, count_changes, wait
-from tools.results.media import Head, backgrounds, heads
-from tools.results.sides import naive, ours
-from tools.results.streams import FLICKER, NOISE, as_picture, make_sprite, paste, stream
+from research.results import changes, entrances
+from research.results.figures import Figure
+from research.results.latency import Trial, Waited, count_changes, wait
+from research.results.media import Head, backgrounds, heads
+from research.results.sides import naive, ours
+from research.results.streams import FLICKER, NOISE, as_picture, make_sprite, paste, stream
 
 STILL_FPS, STILL_S = 15, 60.0
 STILL_PX, STILL_X, STILL_Y = 90, 300.0, 220.0

@@ -11,9 +11,9 @@ from edge_fer.errors import DataError
 from edge_fer.evaluation.dataset import load
 from edge_fer.pipeline import Pipeline
 from edge_fer.types import Box
-from tools.results.latency import Trial
-from tools.results.media import CARPHONE, Head, backgrounds, clip, find_data
-from tools.results.streams import Picture, as_picture, box_at, make_sprite, paste, stream
+from research.results.latency import Trial
+from research.results.media import CARPHONE, Head, backgrounds, clip, find_data
+from research.results.streams import Picture, as_picture, box_at, make_sprite, paste, stream
 
 FPS = (15, 30)
 FADE_S = 0.2

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.types import Luma
-from tools.results.media import CARPHONE, clip
+from research.results.media import CARPHONE, clip
 
 WIDTH, HEIGHT = 640, 480
 FRAMES = 120

@@ -1,8 +1,9 @@
 """What the quality figures tell apart and what abstaining buys, on FER-2013 and on clips.
 
-    python -m tools.quality FER2013.npz [--yunet YUNET.onnx] [CLIP ...]
+    python -m research.quality FER2013.npz [--yunet YUNET.onnx] [CLIP ...]
 
-Prints the tables of docs/background/quality.md and renews them there. Clips: by default $EDGE_FER_MEDIA's.
+Prints the tables of docs/background/quality.md and renews them there. Clips: those of
+$EDGE_FER_MEDIA by default.
 Crops are enlarged as in `edge_fer/evaluation/chips.py`; options are the daemon's defaults.
 """
 
@@ -34,7 +35,7 @@ from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.pixels import resize_square
 from edge_fer.vision.quality import assess, refuse
 from edge_fer.vision.yunet import YuNetDetector
-from tools.hidden import KINDS
+from research.occlusions import KINDS
 from tools.pages import fill, media_clips, table
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "background" / "quality.md"

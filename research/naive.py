@@ -1,6 +1,6 @@
 """The daemon's pipeline against the naive one on clips whose faces were checked by eye.
 
-    python -m tools.against [--clips FOLDER] [--set section.key=value ...] [CLIP ...]
+    python -m research.naive [--clips FOLDER] [--set section.key=value ...] [CLIP ...]
 
 Prints a Markdown table, a row for each clip of boxes/ that is there, and the two of all together:
 those where faces can be found, and all. Ratios are of CPU time and hold for this machine; what

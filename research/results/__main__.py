@@ -1,6 +1,6 @@
 """Measures the figures of docs/background/results.md and writes the page.
 
-    python -m tools.results [--render] [NAME ...]
+    python -m research.results [--render] [NAME ...]
 
 Without a name it measures all of them; `--render` only writes the page anew. The numbers are
 kept in figures.json beside this file.
@@ -18,10 +18,9 @@ from pathlib import Path
 
 from edge_fer.bench.device import device_facts
 from edge_fer.errors import ConfigError, DataError, EdgeFerError
-from tools import proofs
-from tools.results import costs, process, talking, timing, variants
-from tools.results.figures import Figure
-from tools.results.media import (
+from research.results import costs, process, talking, timing, variants
+from research.results.figures import Figure
+from research.results.media import (
     CARPHONE,
     DATA,
     FER2013,
@@ -33,7 +32,8 @@ from tools.results.media import (
     find_data,
     require,
 )
-from tools.results.page import entry, render
+from research.results.page import entry, render
+from tools import proofs
 
 RECORD = Path(__file__).with_name("figures.json")
 PAGE = ROOT / "docs" / "background" / "results.md"
@@ -58,7 +58,7 @@ MEASURES: dict[str, tuple[Measure, Sequence[str]]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, record, render."""
     parser = argparse.ArgumentParser(
-        prog="tools.results", description="Renew docs/background/results.md."
+        prog="research.results", description="Renew docs/background/results.md."
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--render", action="store_true", help="measure nothing")
@@ -99,7 +99,7 @@ def _measure(name: str) -> None:
     figures = MEASURES[name][0]()
     print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
     record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-    command, device = f"python -m tools.results {name}", device_facts()
+    command, device = f"python -m research.results {name}", device_facts()
     for key, figure in figures.items():
         record[key] = entry(figure, device, command)
     RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")

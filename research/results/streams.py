@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.types import Box, Frame, Luma
-from tools.results.media import Head
+from research.results.media import Head
 
 WIDTH, HEIGHT = 640, 480
 

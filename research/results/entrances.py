@@ -8,9 +8,9 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from tools.results.latency import Trial
-from tools.results.media import Head, backgrounds, heads
-from tools.results.streams import (
+from research.results.latency import Trial
+from research.results.media import Head, backgrounds, heads
+from research.results.streams import (
     HEIGHT,
     WIDTH,
     Picture,

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.counted.work import LIBRARIES
+from research.counted.work import LIBRARIES
 from tools.emulation import CPUS, Cpu, Emulator, unpack
 from tools.progress import Progress, StepError
 

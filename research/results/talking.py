@@ -10,9 +10,9 @@ from edge_fer.cameras import Camera, open_camera
 from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.types import Report
 from research.annotations import Fit, fit, read_truth, total
-from tools.results.figures import Figure
-from tools.results.media import BOXES, CARPHONE, NEGATIVE, TALKING, TURNING, clip, find
-from tools.results.sides import naive, ours
+from research.results.figures import Figure
+from research.results.media import BOXES, CARPHONE, NEGATIVE, TALKING, TURNING, clip, find
+from research.results.sides import naive, ours
 
 SMALL = {CARPHONE: ("vision.min_face_px=40",)}
 """Settings that a clip needs: its frames have 176x144 px, its face about 50."""

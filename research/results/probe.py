@@ -1,6 +1,6 @@
 """A daemon's process without a broker, measured from inside; prints JSON.
 
-    python -m tools.results.probe CLIP [SECTION.OPTION=VALUE ...]
+    python -m research.results.probe CLIP [SECTION.OPTION=VALUE ...]
 
 CLIP "-" reads luma of 640x480 px from standard input, frame after frame: what a live camera
 gives, without a video decoder in the process. Times are of the wall clock, in seconds since the

@@ -1,9 +1,9 @@
 """Both face detectors on the same clips: what each finds, what it costs, from which size on.
 
-    python -m tools.detectors YUNET.onnx [CLIP ...]
+    python -m research.detectors YUNET.onnx [CLIP ...]
 
 Without clips, takes those of the folder $EDGE_FER_MEDIA and renews the tables of
-docs/background/detectors.md. CPU time is told as a ratio of the two taken in turn. No frame is kept.
+docs/background/detectors.md. CPU time is given as a ratio of both, interleaved. No frame is kept.
 """
 
 from __future__ import annotations

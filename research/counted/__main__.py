@@ -1,6 +1,6 @@
 """What a frame costs in instructions, which no other load on the machine changes.
 
-    python -m tools.counted [--check | --record] [--runs N] [--only x86_64|aarch64]
+    python -m research.counted [--check | --record] [--runs N] [--only x86_64|aarch64]
 
 Runs `work.py` under the counters of `counters` and prints the table. `--record` writes
 docs/background/counted.json and the table of docs/background/counted.md; `--check` ends with 1 where a figure is above
@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from edge_fer.errors import EdgeFerError
-from tools.counted import record
-from tools.counted.counters import ROOT, WORK, Callgrind, Plugin
-from tools.counted.record import Row
-from tools.counted.scenes import scenes
-from tools.counted.work import PHASES
+from research.counted import record
+from research.counted.counters import ROOT, WORK, Callgrind, Plugin
+from research.counted.record import Row
+from research.counted.scenes import scenes
+from research.counted.work import PHASES
 from tools.progress import Progress, StepError
 
 RECORD = ROOT / "docs" / "background" / "counted.json"

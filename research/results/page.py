@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.results.figures import GOALS, Figure, Goal
+from research.results.figures import GOALS, Figure, Goal
 
 HEADINGS = ("figure", "floor", "aim", "reached", "command")
 
@@ -38,7 +38,7 @@ def render(record: Record, proofs: Record | None = None) -> str:
     """The page; ``proofs`` are those of `tools.proofs.load`."""
     cpus = sorted({f"{one['cpu']}, {one['cores']} cores" for one in record.values()})
     said = f"measured on {' and '.join(cpus)}, among other work" if cpus else "nothing is measured"
-    parts = [HEAD.format(command="`python -m tools.results NAME`", cpus=said), summary(record)]
+    parts = [HEAD.format(command="`python -m research.results NAME`", cpus=said), summary(record)]
     parts += [_section(key, record[key]) for key in (*GOALS, *EXTRA) if key in record]
     if proofs:
         parts += [_proofs(proofs), *(_proof(name, found) for name, found in proofs.items())]

@@ -1,6 +1,6 @@
 """Whether an INT8 file gives the same answers on other CPUs as on this one.
 
-    python -m tools.agreement [--pictures N] [MODEL.onnx ...]
+    python -m research.agreement [--pictures N] [MODEL.onnx ...]
 
 Runs each model in models/ over N pictures of PublicTest here and on the emulated CPUs of
 `emulation`, writes docs/background/agreement.json and the table of docs/background/agreement.md, and ends with 1 where

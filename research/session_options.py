@@ -1,6 +1,6 @@
-"""What onnxruntime's options are worth for networks this small; renews docs/background/onnxruntime.md.
+"""Measure onnxruntime's options for networks this small and renew docs/background/onnxruntime.md.
 
-    python -m tools.session_options [--rounds N] [MODEL.onnx ...]
+    python -m research.session_options [--rounds N] [MODEL.onnx ...]
 
 Each choice is run in turn with the options that `edge_fer.emotion.session` sets, in CPU time of
 this process. Memory, and threads that work beside the caller, are measured in processes of
@@ -198,7 +198,7 @@ def in_processes(model: Path) -> str:
 def _in_process(name: str, model: Path, compiled: Path) -> list[float]:
     """What `alone` prints in a process of its own."""
     files = str(model), str(compiled if name == COMPILED else model)
-    command = [sys.executable, "-m", "tools.session_options", "--alone", name, *files]
+    command = [sys.executable, "-m", "research.session_options", "--alone", name, *files]
     printed = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
     return [float(word) for word in printed.split()]
 

@@ -1,4 +1,4 @@
-"""What was counted, kept in docs/background/counted.json, compared with it and told in docs/background/counted.md."""
+"""Keep the counts in docs/background/counted.json, compare with them, render counted.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 Row = dict[str, Any]
 """A machine's figures, as the record has them."""
 
-ADVICE = "after a change that is meant: python -m tools.counted --record"
+ADVICE = "after a change that is meant: python -m research.counted --record"
 
 
 def per_phase(marks: Sequence[int], counted: Mapping[str, int]) -> dict[str, int]:

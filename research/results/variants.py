@@ -12,12 +12,12 @@ from edge_fer.daemon.build import build_pipeline
 from edge_fer.emotion.classify import Classifier
 from edge_fer.types import Luma, Scores
 from research.annotations import fit, read_truth, total
-from tools.results import crowd
-from tools.results.cost import Run, alike, in_turn, joined
-from tools.results.figures import Figure
-from tools.results.media import BOXES, TALKING, clip
-from tools.results.process import files
-from tools.results.sides import classifier, ours, settings
+from research.results import crowd
+from research.results.cost import Run, alike, in_turn, joined
+from research.results.figures import Figure
+from research.results.media import BOXES, TALKING, clip
+from research.results.process import files
+from research.results.sides import classifier, ours, settings
 
 YUNET = "EDGE_FER_YUNET"
 """Variable that names YuNet's .onnx file, if there is one to try."""

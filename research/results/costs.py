@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tools.results import crowd
-from tools.results.cost import alike, in_turn
-from tools.results.figures import Figure
-from tools.results.media import heads
-from tools.results.sides import naive, ours
+from research.results import crowd
+from research.results.cost import alike, in_turn
+from research.results.figures import Figure
+from research.results.media import heads
+from research.results.sides import naive, ours
 
 
 def eight_faces() -> dict[str, Figure]:

@@ -13,8 +13,8 @@ from typing import Any
 
 from edge_fer.errors import DataError
 from edge_fer.vision.landmarks import find_landmarks
-from tools.results.figures import Figure
-from tools.results.media import CACHE, ROOT, TALKING, clip, find, find_data
+from research.results.figures import Figure
+from research.results.media import CACHE, ROOT, TALKING, clip, find, find_data
 
 FRAMES = 1000
 STARTS = 7
@@ -93,7 +93,7 @@ def start() -> dict[str, Figure]:
 
 def _probe(source: str, option: str, *, frames: Iterable[bytes] = ()) -> dict[str, Any]:
     """What `probe` prints of a clip, or of ``frames`` where the source is "-"."""
-    command = [sys.executable, "-m", "tools.results.probe", source, option]
+    command = [sys.executable, "-m", "research.results.probe", source, option]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=False, cwd=ROOT) as process:
         assert process.stdin is not None
