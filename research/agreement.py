@@ -3,10 +3,9 @@
     python -m research.agreement [--pictures N] [MODEL.onnx ...]
 
 Runs each model in models/ over N pictures of PublicTest here and on the emulated CPUs of
-`emulation`, writes docs/background/agreement.json and the table of docs/background/agreement.md, and ends with 1 where
-too few answers are the same. A file whose rows are there already, over as many pictures, is not
-run again; delete docs/background/agreement.json to run all. Of other models, it prints the table and writes
-nothing.
+`emulation`, writes agreement.json and the table of agreement.md in docs/background, exits with 1
+if too few answers agree. A file whose rows exist already, over as many pictures, is not run again;
+delete agreement.json to run all. For other models it prints the table and writes nothing.
 Says nothing about speed: an emulated CPU has none of its own.
 """
 

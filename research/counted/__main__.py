@@ -3,7 +3,7 @@
     python -m research.counted [--check | --record] [--runs N] [--only x86_64|aarch64]
 
 Runs `work.py` under the counters of `counters` and prints the table. `--record` writes
-docs/background/counted.json and the table of docs/background/counted.md; `--check` ends with 1 where a figure is above
+counted.json and the table of counted.md in docs/background; `--check` exits 1 if a figure exceeds
 its record by more than the tolerance. Takes some minutes a run.
 """
 

@@ -9,7 +9,6 @@ import pytest
 
 from edge_fer.errors import ConfigError, DataError
 from edge_fer.types import Box, Event, Frame, Outcome, Phase, Report, Verdict
-from tools import proofs
 from research.results import __main__ as results
 from research.results.cost import alike, in_turn, joined
 from research.results.figures import GOALS, Figure, Goal
@@ -18,6 +17,7 @@ from research.results.media import Head, require
 from research.results.page import entry, render, summary
 from research.results.streams import box_at, make_sprite, paste, stream
 from research.results.timing import MISSED_S, longest, row
+from tools import proofs
 
 FACE, ELSEWHERE = Box(100, 100, 80, 80), Box(400, 100, 80, 80)
 DEVICE = {"cpu": "Toy", "cores": 2}
@@ -179,7 +179,7 @@ def test_the_page_is_freshly_made():
 def test_each_figure_is_given_by_the_command_beside_it():
     record = json.loads(results.RECORD.read_text())
     commands = [
-        re.fullmatch(r"python -m tools\.results (\S+)", one["command"]) for one in record.values()
+        re.fullmatch(r"python -m research\.results (\S+)", one["command"]) for one in record.values()
     ]
     assert {True} == {match is not None and match[1] in results.MEASURES for match in commands}
 
