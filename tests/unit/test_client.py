@@ -14,10 +14,15 @@ from talk import EVENT, FACE, ME, SIZE, Cable, send, until, warnings
 from edge_fer.client import Aggregate, Event, State, subscribe
 from edge_fer.config.settings import Mqtt
 from edge_fer.errors import BrokerError, ConfigError
-from edge_fer.mqtt import messages
 from edge_fer.mqtt.aggregate import Summary
 from edge_fer.mqtt.messages import Message
-from edge_fer.mqtt.publisher import Publisher
+from edge_fer.mqtt.publisher import (
+    Publisher,
+    aggregate_message,
+    event_message,
+    no_state_message,
+    state_message,
+)
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "guides" / "python-client.md"
@@ -40,7 +45,7 @@ def say(broker: Any, *messages: Message) -> None:
 
 
 def events(*numbers: int) -> list[Message]:
-    return [messages.event_message(ME, EVENT, SIZE, number) for number in numbers]
+    return [event_message(ME, EVENT, SIZE, number) for number in numbers]
 
 
 def test_the_documented_lines_print_what_a_device_says(broker: Any) -> None:
@@ -71,16 +76,16 @@ def test_events_come_typed_once_each_and_in_order(broker: Any) -> None:
 
 
 def test_the_last_state_comes_at_once(broker: Any) -> None:
-    say(broker, messages.state_message(ME, [FACE], SIZE, 0))
+    say(broker, state_message(ME, [FACE], SIZE, 0))
     with subscribe(broker.url, State, device="porch") as heard:
         assert ["happy"] == [face.emotion for face in next(heard).faces]
 
 
 def test_a_device_that_tells_no_more_of_faces_gives_its_aggregates(broker: Any) -> None:
     with subscribe(broker.url, State) as states, subscribe(broker.url, Aggregate) as heard:
-        say(broker, messages.no_state_message(ME), messages.state_message(ME, [FACE], SIZE, 0))
+        say(broker, no_state_message(ME), state_message(ME, [FACE], SIZE, 0))
         assert 1 == len(next(states).faces)
-        say(broker, messages.aggregate_message(ME, Summary(0, 60, 5, {"happy": 1.0}), 1))
+        say(broker, aggregate_message(ME, Summary(0, 60, 5, {"happy": 1.0}), 1))
         assert {"happy": 1.0} == next(heard).shares
 
 
@@ -95,12 +100,14 @@ def test_what_is_no_event_is_left_out_with_one_warning(
     broker: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     (good,) = events(1)
-    newer = Message(good.topic, good.payload.replace(b'"schema":1', b'"schema":2'), 1, False)
+    wrong = Message(good.topic, good.payload.replace(b'"schema":1', b'"schema":0'), 1, False)
     with subscribe(broker.url) as heard:
-        say(broker, newer, Message(good.topic, b"\xff{", 1, False), good)
+        say(broker, wrong, Message(good.topic, b"\xff{", 1, False), good)
         assert 1 == next(heard).seq
-    (warning,) = [text for text in warnings(caplog) if "left out" in text]
-    assert "edge-fer/porch/event: left out: Invalid enum value 2 - at `$.schema`" == warning
+    (warning,) = warnings(caplog)
+    text = "unreadable message skipped: Expected `int` >= 1 - at `$.schema`"
+    assert f"edge-fer/porch/event: {text}" == warning
+    assert 2 == heard.unreadable
 
 
 def test_a_lost_connection_is_made_again(broker: Any) -> None:
@@ -125,7 +132,7 @@ def _repeat(broker: Any, messages: list[Message], enough: threading.Event) -> No
 
 
 def test_nobody_holding_it_hangs_up(broker: Any) -> None:
-    say(broker, messages.state_message(ME, [FACE], SIZE, 0))
+    say(broker, state_message(ME, [FACE], SIZE, 0))
     for state in subscribe(broker.url, State):
         assert "porch" == state.device
         break
