@@ -114,8 +114,8 @@ class Link:
             connected=self._connected,
             acknowledged=lambda mid: self._acked.put((mid, time.monotonic())),
         )
-        caller = ConnectOptions(password, _tls(settings.mqtt, broker))
-        self._connection = Connection([broker], caller, callbacks)
+        options = ConnectOptions(password, _tls(settings.mqtt, broker))
+        self._connection = Connection([broker], options, callbacks)
 
     def __enter__(self) -> "Link":
         self._connection.open()

@@ -233,7 +233,7 @@ def test_events_that_were_kept_are_deleted_instead_of_sent(
         assert "edge-fer/porch/aggregate" == inbox.get(timeout=DEADLINE_S).topic
     assert inbox.empty()
     assert [] == names(tmp_path)
-    assert 1 == sum("were kept are deleted, not sent" in line for line in warnings(caplog))
+    assert 1 == sum("stored events are deleted, not sent" in line for line in warnings(caplog))
     told = out.counters()
     gone = told["acked"] + sum(n for name, n in told.items() if name.startswith("dropped_"))
     assert told["queued"] + told["resumed"] == gone

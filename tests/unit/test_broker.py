@@ -135,5 +135,7 @@ def test_without_a_password_file_the_credential_of_its_name_is_taken(
 def test_an_unfit_credential_is_refused_by_its_path(credentials: Path) -> None:
     (credentials / "mqtt-password").write_text("")
     (credentials / "mqtt-password").chmod(0o400)
-    with pytest.raises(ConfigError, match=f"= {credentials}/mqtt-password: must hold the password"):
+    with pytest.raises(
+        ConfigError, match=f"= {credentials}/mqtt-password: must contain only the password"
+    ):
         read_password("")

@@ -177,7 +177,7 @@ def test_a_probe_tells_a_wrong_password(locked_broker: Any) -> None:
         probe(parse_broker(locked_broker.url), "battery staple")
     end = "refused: bad user name or password; check mqtt.password_file"
     assert f"{locked_broker.url}: {end}" == str(caught.value)
-    with pytest.raises(BrokerError, match="refused: it requires a user name and password; write mqtt"):
+    with pytest.raises(BrokerError, match="refused: it requires a user name and password; w"):
         probe(Broker(locked_broker.host, locked_broker.port))
 
 

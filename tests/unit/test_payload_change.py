@@ -144,9 +144,9 @@ def test_a_newer_schema_is_read_if_the_known_fields_are_there_and_warned_of_once
     newer = {**FIRST[Event], "schema": 2, "lasted_s": 1.0}
     with subscribe(broker.url) as subscription:
         say(broker, *(json.dumps({**newer, "id": f"a-{n}", "seq": n}).encode() for n in (1, 2)))
-        assert [(2, 1), (2, 2)] == [(event.schema, event.seq) for event in (
-            next(subscription), next(subscription)
-        )]
+        assert [(2, 1), (2, 2)] == [
+            (event.schema, event.seq) for event in (next(subscription), next(subscription))
+        ]
     assert [f"{TOPIC}: schema 2 is newer than 1; ignoring its new fields"] == warnings(caplog)
     assert 0 == subscription.unreadable
 
@@ -185,7 +185,9 @@ def test_the_steps_of_the_how_to_renew_the_schemas_and_the_pages(tmp_path: Path)
     for command in (["docs/generate_mqtt.py"], ["-m", "docs.generate_asyncapi"]):
         subprocess.run([sys.executable, *command], cwd=tmp_path, env=environ, check=True)
     reference = tmp_path / "docs/reference"
-    event = re.search(r"<!-- example: event -->.*?<!-- end -->", _text(reference / "topics.md"), re.S)
+    event = re.search(
+        r"<!-- example: event -->.*?<!-- end -->", _text(reference / "topics.md"), re.S
+    )
     assert event is not None
     assert '"smoothed": true' in event[0]
     shipped = json.loads(_text(tmp_path / "edge_fer/mqtt/schema.json"))["$defs"]["EventPayload"]

@@ -118,12 +118,10 @@ class Old:
 
 
 def _carry(source: socket.socket, sink: socket.socket) -> None:
-    try:
+    with source, contextlib.suppress(OSError):
         while data := source.recv(4096):
             sink.sendall(data)
         sink.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
 
 
 @pytest.fixture(params=[b"\x20\x02\x00\x01", b""], ids=["refuses", "hangs up"])
