@@ -104,9 +104,7 @@ class RetainedTopics:
         Return False if no broker is connected, or if ``message`` replaces one that still waited.
         """
         topic = message.topic
-        waiting = topic in self._unacknowledged and self._latest.get(topic) != self._published.get(
-            topic
-        )
+        waiting = topic in self._unacknowledged and not self._is_current(topic)
         if self._connected:
             self._volatile.add(topic)
             self.publish(message)
@@ -116,7 +114,7 @@ class RetainedTopics:
         """Publish what still waits, then ``message``; call ``then`` once it is acknowledged."""
         for topic in self._volatile & self._latest.keys():
             # The last numbers of a run count, even right after the ones before.
-            if self._connected and self._published.get(topic) != self._latest[topic]:
+            if self._connected and not self._is_current(topic):
                 self._publish(self._latest[topic], lambda: None)
         self._latest[message.topic] = self._published[message.topic] = message
         if self._connected:
@@ -127,12 +125,8 @@ class RetainedTopics:
     def _update(self, topic: str) -> None:
         message = self._latest.get(topic)
         # One at a time: a slow broker then gets fewer states instead of late ones.
-        if (
-            message
-            and self._connected
-            and topic not in self._unacknowledged
-            and self._published.get(topic) != message
-        ):
+        busy = topic in self._unacknowledged or self._is_current(topic)
+        if message and self._connected and not busy:
 
             def acknowledged() -> None:
                 self._unacknowledged.discard(topic)
@@ -141,6 +135,10 @@ class RetainedTopics:
             self._published[topic] = message
             self._unacknowledged.add(topic)
             self._publish(message, acknowledged)
+
+    def _is_current(self, topic: str) -> bool:
+        """Return True if the latest message of a topic has been published."""
+        return self._latest.get(topic) == self._published.get(topic)
 
 
 class Sender:

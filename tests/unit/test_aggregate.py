@@ -84,7 +84,7 @@ def test_a_face_elsewhere_or_much_later_is_another_person() -> None:
     assert 3 == group(one, *empty, two, *empty, three)
 
 
-def test_who_stands_where_somebody_still_is_is_another_person() -> None:
+def test_a_new_track_where_a_person_still_is_is_another_person() -> None:
     assert 3 == group([face("a", left=0), face("b", left=50), face("c", left=100)])
 
 

@@ -1,4 +1,4 @@
-"""The client for other programs, against a real broker."""
+"""`edge_fer.client` with a real broker."""
 
 import re
 import select
@@ -64,6 +64,24 @@ def test_the_documented_lines_print_what_a_device_says(broker: Any) -> None:
         line = process.stdout.readline()
         process.kill()
     assert "porch: happy, 90 %\n" == line
+
+
+def test_the_documented_lines_are_typed_and_a_wrong_field_is_an_error() -> None:
+    pytest.importorskip("mypy")
+    found = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    code = found[1] + "    reveal_type(event)\n    event.nonsense\n"
+    code += "from edge_fer.client import Aggregate, State\n"
+    code += 'reveal_type(next(subscribe("mqtt://localhost", State)).faces)\n'
+    code += 'reveal_type(next(subscribe("mqtt://localhost", Aggregate)).shares)\n'
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "-c", code]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    types = re.findall(r'Revealed type is "(.*)"', told.replace("builtins.", ""))
+    schema = "edge_fer.mqtt.schema."
+    assert [f"{schema}EventPayload", f"list[{schema}FacePayload]"] == types[:2]
+    assert "dict[str, float]" in types[2]
+    (error,) = (line for line in told.splitlines() if "error:" in line)
+    assert '"EventPayload" has no attribute "nonsense"' in error
 
 
 def test_events_come_typed_once_each_and_in_order(broker: Any) -> None:

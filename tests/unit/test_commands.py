@@ -1,4 +1,4 @@
-"""What a device obeys over MQTT, and how it says no."""
+"""Which commands a device executes over MQTT, and how it refuses others."""
 
 import json
 import queue
@@ -89,7 +89,7 @@ def test_anything_else_is_refused_with_a_reason(payload: bytes, more: Any, reaso
     )
 
 
-def test_what_somebody_sent_is_shown_short_and_in_plain_characters(
+def test_a_received_text_is_shown_short_and_in_plain_characters(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     desk = Desk()

@@ -1,4 +1,4 @@
-"""Disks that fail: live events go on, and what went wrong is said and counted."""
+"""Disks that fail: live events are delivered, and the fault is logged and counted."""
 
 import contextlib
 import math
@@ -67,7 +67,7 @@ def test_a_folder_that_may_not_be_written_leaves_live_events_alone(
     tmp_path.chmod(0o500)
     privileged = os.geteuid() == 0
     if privileged:
-        # Root may write anywhere, so be somebody else meanwhile.
+        # Root may write anywhere, so use another user meanwhile.
         os.seteuid(65534)
     try:
         with durable(broker.url, tmp_path, drain_s=5) as out:

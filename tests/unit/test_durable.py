@@ -1,4 +1,4 @@
-"""Events that outlive the process: kills, restarts, bounds and clocks. Nothing is simulated."""
+"""Events that survive the process: kills, restarts, limits and clocks. Nothing is simulated."""
 
 import contextlib
 import os

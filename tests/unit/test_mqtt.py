@@ -1,4 +1,4 @@
-"""What a real broker is told, and what it may tell us."""
+"""Messages to and from a real broker."""
 
 import json
 import logging

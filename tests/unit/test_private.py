@@ -1,4 +1,4 @@
-"""A running daemon with privacy.mode = "aggregate", and what it says it lets out."""
+"""A running daemon with privacy.mode = "aggregate", and its data inventory."""
 
 import json
 import queue
@@ -41,7 +41,7 @@ def heard(inbox):
 
 
 def next_message(daemon, inbox):
-    """What comes next; meanwhile somebody has to listen as systemd does."""
+    """Return the next message; read the notify socket meanwhile, as systemd does."""
     got = []
 
     def there():
@@ -128,7 +128,7 @@ def test_a_reload_goes_from_one_mode_to_the_other_and_back(rig, config):  # noqa
 def test_a_tracks_name_can_be_neither_guessed_nor_found_again():
     boxes, names = [Box(100 * n, 0, 80, 80) for n in range(1000)], []
     for _ in range(2):
-        # A generator that somebody could know says nothing of them.
+        # A known seed must not predict them.
         random.seed(0)
         np.random.seed(0)
         tracker = Tracker(Tracking())

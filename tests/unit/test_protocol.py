@@ -1,4 +1,4 @@
-"""MQTT 5 as a subscriber sees it, MQTT 3.1.1 for brokers that know no better, and refusals."""
+"""MQTT 5 properties, the fallback to MQTT 3.1.1, and brokers that reject messages."""
 
 import contextlib
 import json

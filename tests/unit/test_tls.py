@@ -1,4 +1,4 @@
-"""TLS against a real broker: whom we trust, who we are, and what is said when it does not fit."""
+"""TLS with a real broker: trusted authorities, client certificates, and error texts."""
 
 import socket
 import subprocess
@@ -79,7 +79,7 @@ def certificate(
 
 
 class Encrypted(Mosquitto):
-    """Its certificate is for ``name``, ``valid`` so; with ``asks`` it wants one of ours too."""
+    """The certificate is for ``name``; with ``asks`` the broker requires a client certificate."""
 
     name = "IP:127.0.0.1"
     asks = False
