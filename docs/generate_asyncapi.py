@@ -1,10 +1,10 @@
-"""Writes docs/reference/asyncapi.json: every topic, who sends it and what is in it, for programs.
+"""Generate docs/reference/asyncapi.json: every topic, its sender and its payload, for programs.
 
     python -m docs.generate_asyncapi
 
-AsyncAPI 3.0 (https://www.asyncapi.com/docs/reference/specification/v3.0.0), made of the types
-in edge_fer/mqtt/schema.py and of the examples in docs/reference/topics.md. `make asyncapi` holds it
-against AsyncAPI's own parser.
+It is AsyncAPI 3.0 (https://www.asyncapi.com/docs/reference/specification/v3.0.0), made from the
+types in edge_fer/mqtt/schema.py and the examples in docs/reference/topics.md. `make asyncapi`
+validates it with AsyncAPI's own parser.
 """
 
 import json
@@ -16,21 +16,21 @@ from docs.generate_mqtt import examples
 from edge_fer import __version__
 from edge_fer.mqtt import schema
 
-PAGE = Path(__file__).with_name("asyncapi.json")
+PAGE = Path(__file__).parent / "reference" / "asyncapi.json"
 
 RETAINED = ("enabled", "state", "status")
 WHAT = {
-    "aggregate": "The shares of emotions in an interval, with privacy.mode = aggregate alone.",
+    "aggregate": "The emotion shares of an interval, with privacy.mode = aggregate only.",
     "enabled": "Whether the camera is open.",
-    "event": "A face got its first emotion, another one, or went.",
-    "response": "What became of a command.",
-    "state": "The faces in view. Once empty, with privacy.mode = aggregate, to take it away.",
+    "event": "A face got its first emotion, changed its emotion, or left.",
+    "response": "The response to a command.",
+    "state": "The faces in view. With privacy.mode = aggregate, one empty message removes it.",
     "stats": "Numbers about the daemon.",
-    "status": "Whether the daemon lives; offline is said by the broker (LWT).",
+    "status": "Whether the daemon runs; the broker publishes offline (last will).",
 }
 PARAMETERS = {
     "prefix": {"default": "edge-fer", "description": "mqtt.prefix, which may have levels."},
-    "device": {"description": "device.name, else the host name."},
+    "device": {"description": "device.name, or else the host name."},
 }
 HEADERS = {
     "type": "object",
@@ -41,7 +41,7 @@ SWITCH = {"type": "string", "enum": ["ON", "OFF"]}
 
 
 def document() -> dict[str, Any]:
-    """The whole of it."""
+    """Return the document."""
     schemas = json.loads(json.dumps(schema.schemas()).replace("#/$defs/", "#/components/schemas/"))
     made = examples()
     messages = {name: _message(name, schemas, made[name].payload) for name in WHAT}
@@ -51,7 +51,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "edge-fer",
             "version": __version__,
-            "description": "Facial expressions over MQTT. docs/reference/topics.md is the page for people.",
+            "description": "Facial expressions over MQTT. Documented in docs/reference/topics.md.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
@@ -105,7 +105,7 @@ def _receive() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Bring the file up to date."""
+    """Update the file."""
     PAGE.write_text(json.dumps(document(), indent=2, ensure_ascii=False) + "\n")
 
 

@@ -1,9 +1,9 @@
-"""Writes the examples into docs/reference/topics.md, the schemas beside the payload types, docs/reference/leaves.json.
+"""Generate the examples in docs/reference/topics.md, schema.json and docs/reference/leaves.json.
 
     python docs/generate_mqtt.py
 
-An example stands between `<!-- example: NAME -->` and `<!-- end -->`; the rest of the page is
-written by hand.
+schema.json is beside the payload types in edge_fer/mqtt. An example is between
+`<!-- example: NAME -->` and `<!-- end -->`; the rest of the page is written by hand.
 """
 
 import json
@@ -11,20 +11,21 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge_fer.mqtt import commands, messages, schema
+from edge_fer.mqtt import commands, publisher, schema
 from edge_fer.mqtt.aggregate import Summary
-from edge_fer.mqtt.data_inventory import leaves
+from edge_fer.mqtt.data_inventory import inventory
+from edge_fer.mqtt.messages import Identity, Message
 from edge_fer.types import Box, Event, Phase, Presence
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "topics.md"
-SCHEMAS = ROOT / "edge_fer" / "delivery" / "schema.json"
+SCHEMAS = ROOT / "edge_fer" / "mqtt" / "schema.json"
 LEAVES = ROOT / "docs" / "reference" / "leaves.json"
 
 
-def examples() -> Mapping[str, messages.Message]:
+def examples() -> Mapping[str, Message]:
     """Return one message per topic, from fixed inputs."""
-    me = messages.Identity(
+    me = Identity(
         prefix="edge-fer",
         device="porch",
         camera="cam0",
@@ -46,19 +47,28 @@ def examples() -> Mapping[str, messages.Message]:
     shares = {"neutral": 0.5512, "happy": 0.3188, "uncertain": 0.13}
     event = Event("5b1c", Phase.CHANGE, "happy", "neutral", 0.87654, scores, box, stamp)
     numbers = {"frames": 150, "fps": 14.98, "events": 3, "queued": 3, "acked": 3, "waiting": 0}
+    refused = schema.ResponsePayload(
+        schema=schema.SCHEMA,
+        command="enabled",
+        ok=False,
+        reason=commands.NO_SWITCH,
+        got="on",
+    )
     return {
-        "status": messages.status_message(me, "online"),
-        "event": messages.event_message(me, event, size, 7),
-        "state": messages.state_message(me, [Presence("5b1c", "happy", 0.87654, box)], size, stamp),
-        "stats": messages.stats_message(me, numbers, stamp),
-        "aggregate": messages.aggregate_message(me, Summary(stamp, 60.0, 15, shares), 7),
-        "enabled": messages.enabled_message(me, True),
-        "response": messages.response_message(me, "enabled", commands.NO_SWITCH, "on"),
+        "status": publisher.status_message(me, "online"),
+        "event": publisher.event_message(me, event, size, 7),
+        "state": publisher.state_message(
+            me, [Presence("5b1c", "happy", 0.87654, box)], size, stamp
+        ),
+        "stats": publisher.stats_message(me, numbers, stamp),
+        "aggregate": publisher.aggregate_message(me, Summary(stamp, 60.0, 15, shares), 7),
+        "enabled": publisher.enabled_message(me, True),
+        "response": publisher.response_message(me, refused),
     }
 
 
 def render(page: str) -> str:
-    """Return ``page`` with every example made anew."""
+    """Return ``page`` with every example replaced."""
     made = examples()
 
     def example(match: "re.Match[str]") -> str:
@@ -72,10 +82,10 @@ def render(page: str) -> str:
 
 
 def main() -> None:
-    """Bring the files up to date."""
+    """Update the files."""
     PAGE.write_text(render(PAGE.read_text()))
     SCHEMAS.write_text(json.dumps(schema.schemas(), indent=2) + "\n")
-    LEAVES.write_text(json.dumps(leaves(), indent=1, ensure_ascii=False) + "\n")
+    LEAVES.write_text(json.dumps(inventory(), indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ from typing import Any
 from talk import DEADLINE_S, ME, send
 
 from edge_fer.config.settings import Mqtt
-from edge_fer.mqtt.message import Message
-from edge_fer.mqtt.outbox import Bounds, Outbox
-from edge_fer.mqtt.outbox_db import Store
-from edge_fer.mqtt.outbox_writer import Keeper
+from edge_fer.mqtt.messages import Message
+from edge_fer.mqtt.outbox import Outbox, OutboxLimits
+from edge_fer.mqtt.outbox_db import OutboxDb
+from edge_fer.mqtt.outbox_writer import OutboxWriter
 from edge_fer.mqtt.publisher import Publisher
 
 NOWHERE = "mqtt://127.0.0.1:9"
@@ -26,7 +26,7 @@ def durable(url: str, folder: Path, session: str = "s1", **options: Any) -> Publ
 
 
 def names(folder: Path) -> list[str]:
-    with contextlib.closing(Store(folder / "edge-fer-porch.db")) as store:
+    with contextlib.closing(OutboxDb(folder / "edge-fer-porch.db")) as store:
         return [row.name for row in store.load(0, 100_000)[0]]
 
 
@@ -44,14 +44,14 @@ def ids(inbox: Any, count: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def kept_outbox(path: Path, bounds: Bounds) -> Iterator[tuple[Outbox, Keeper]]:
+def kept_outbox(path: Path, bounds: OutboxLimits) -> Iterator[tuple[Outbox, OutboxWriter]]:
     outbox = Outbox(bounds)
-    keeper = Keeper(outbox, path, lambda: None)
-    keeper.open()
+    writer = OutboxWriter(outbox, path, lambda: None)
+    writer.open()
     try:
-        yield outbox, keeper
+        yield outbox, writer
     finally:
-        keeper.close()
+        writer.close()
 
 
 def fill(outbox: Outbox, count: int, payload: bytes = b"x" * 100) -> None:

@@ -20,8 +20,9 @@ from edge_fer.config.settings import Mqtt, Settings
 from edge_fer.daemon.build import identify
 from edge_fer.emotion.card import Card
 from edge_fer.errors import BrokerError
-from edge_fer.mqtt.connection import Callbacks, Caller, Connection, probe
-from edge_fer.mqtt.messages import event_message
+from edge_fer.mqtt.client import Callbacks, ConnectOptions, MqttClient
+from edge_fer.mqtt.connection import Connection, probe
+from edge_fer.mqtt.publisher import event_message
 from edge_fer.types import Event, Report
 
 PROBE_S = 2.0
@@ -106,13 +107,15 @@ class Link:
         self.sent = 0
         self._began: dict[int, float] = {}
         self._acked: queue.SimpleQueue[tuple[int, float]] = queue.SimpleQueue()
+        self._client: MqttClient | None = None
         self._up = threading.Event()
         self._identity = identify(settings, card, prefix=f"{settings.mqtt.prefix}-bench")
         callbacks = Callbacks(
-            up=self._up.set, acked=lambda mid: self._acked.put((mid, time.monotonic()))
+            connected=self._connected,
+            acknowledged=lambda mid: self._acked.put((mid, time.monotonic())),
         )
-        caller = Caller(password, _tls(settings.mqtt, broker))
-        self._connection = Connection([broker], caller, callbacks)
+        options = ConnectOptions(password, _tls(settings.mqtt, broker))
+        self._connection = Connection([broker], options, callbacks)
 
     def __enter__(self) -> "Link":
         self._connection.open()
@@ -124,11 +127,16 @@ class Link:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
+    def _connected(self, client: MqttClient) -> None:
+        self._client = client
+        self._up.set()
+
     def send(self, event: Event, size: tuple[int, int], there: float) -> None:
         """Publish an event whose frame was ``there`` at that monotonic time."""
         self.sent += 1
         message = event_message(self._identity, event, size, self.sent)
-        self._began[self._connection.send(message)] = there
+        assert self._client is not None
+        self._began[self._client.publish(message)] = there
 
     def receipts(self) -> list[float]:
         """Seconds of each message that was acknowledged, in the order of the receipts."""

@@ -34,13 +34,13 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigError: the settings in effect were asked for, and hold mistakes.
     """
     from edge_fer.config.render import render, schema
-    from edge_fer.mqtt.data_inventory import leaves
+    from edge_fer.mqtt.data_inventory import inventory
 
     given = arguments.config or arguments.set
     if arguments.schema:
         print_json(schema())
     elif arguments.leaves:
-        print_json(leaves(read_settings(arguments).privacy.mode if given else None))
+        print_json(inventory(read_settings(arguments).privacy.mode if given else None))
     elif arguments.effective or given:
         print(render(read_settings(arguments)), end="")
     else:

@@ -1,7 +1,7 @@
-"""Where a broker is and what opens it: addresses, the password file, TLS. It connects to nothing.
+"""Read what a connection to a broker needs: its address, the password file, the TLS files.
 
-Passwords live in files alone, which may be systemd's credentials. They are refused in addresses,
-because addresses end up in logs, process lists and bug reports; no text made here repeats one.
+Passwords are read from files only, which may be systemd credentials. An address must not contain
+one, because addresses end up in logs, process lists and bug reports; no error text repeats one.
 """
 
 import dataclasses
@@ -24,19 +24,19 @@ WEBSOCKET_PATH = "/mqtt"
 FORM = "must be mqtt://[user@]host[:port]"
 WEBSOCKET_FORM = "must be wss://[user@]host[:port][/path]"
 CREDENTIAL = "mqtt-password"
-"""What systemd calls the password (systemd.exec(5), LoadCredential)."""
+"""Name of the systemd credential with the password (systemd.exec(5), LoadCredential)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Broker:
-    """One broker; `str()` gives the address as it is written in mqtt.brokers."""
+    """One broker; `str()` returns its address as in mqtt.brokers."""
 
     host: str
     port: int = DEFAULT_PORT
     user: str | None = None
     scheme: str = "mqtt"
     path: str = ""
-    """Of a WebSocket; empty otherwise."""
+    """Path of a WebSocket; empty otherwise."""
 
     def __str__(self) -> str:
         user = f"{urllib.parse.quote(self.user, safe='')}@" if self.user else ""
@@ -45,30 +45,30 @@ class Broker:
 
     @property
     def encrypted(self) -> bool:
-        """TLS is spoken with it, or nothing at all."""
+        """True if the connection must use TLS."""
         return self.scheme in ("mqtts", "wss")
 
 
 def parse_broker(url: str) -> Broker:
-    """Read ``mqtt[s]://[user@]host[:port]`` or ``ws[s]://[user@]host[:port][/path]``.
+    """Parse ``mqtt[s]://[user@]host[:port]`` or ``ws[s]://[user@]host[:port][/path]``.
 
     A user name may be percent-encoded.
 
     Raises:
-        ConfigError: the address has another form, or holds a password.
+        ConfigError: the address is invalid, or contains a password.
     """
     try:
         url.encode()
         parts = urllib.parse.urlsplit(url)
         port = PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
         host = parts.hostname or ""
-        # The name is looked up on another thread, where one that IDNA refuses would end it.
+        # An invalid IDNA name would end the thread that looks it up.
         host.encode("idna")
     except ValueError:
         raise _bad(url) from None
     if parts.password is not None:
         raise ConfigError(
-            f"mqtt.brokers = {_redact(url)}: must not hold a password; "
+            f"mqtt.brokers = {_redact(url)}: must not contain a password; "
             "put it in a file and name that in mqtt.password_file"
         )
     web = parts.scheme in ("ws", "wss")
@@ -82,15 +82,15 @@ def parse_broker(url: str) -> Broker:
 
 
 def parse_brokers(urls: Sequence[str]) -> list[Broker]:
-    """Read all addresses.
+    """Parse all addresses.
 
     Raises:
-        ConfigError: one has another form, or only some are encrypted.
+        ConfigError: an address is invalid, or only some are encrypted.
     """
     brokers = [parse_broker(url) for url in urls]
     plain = [broker for broker in brokers if not broker.encrypted]
     if plain and len(plain) < len(brokers):
-        # Whoever blocks the encrypted one would be given the password and the events in clear.
+        # An attacker who blocks the encrypted one would get the password and the events in clear.
         raise ConfigError(
             f"mqtt.brokers = {plain[0]}: must be encrypted (mqtts:// or wss://), since others are"
         )
@@ -98,10 +98,10 @@ def parse_brokers(urls: Sequence[str]) -> list[Broker]:
 
 
 def tls_context(settings: Mqtt) -> ssl.SSLContext:
-    """Who is trusted, and with which certificate we introduce ourselves; TLS 1.2 or later.
+    """Return a TLS context with the trusted authorities and the client certificate; TLS 1.2+.
 
     Raises:
-        ConfigError: a file is missing, or not what it should be; other users can read the key.
+        ConfigError: a file is missing or invalid, or other users can read the key.
     """
     key, path = "ca_file", settings.ca_file
     try:
@@ -118,7 +118,8 @@ def tls_context(settings: Mqtt) -> ssl.SSLContext:
             "must be PEM certificates"
             if key == "ca_file"
             else (
-                "must be a PEM certificate that belongs to mqtt.key_file, whose key has no passphrase"
+                "must be a PEM certificate that belongs to mqtt.key_file; "
+                "the key must have no passphrase"
             )
         )
         raise ConfigError(f"mqtt.{key} = {path}: {text} ({error.reason or error})") from error
@@ -130,17 +131,17 @@ def tls_context(settings: Mqtt) -> ssl.SSLContext:
 
 
 def _no_passphrase() -> str:
-    # OpenSSL would ask at the terminal, and a daemon has none.
+    # Otherwise OpenSSL would prompt at the terminal, and a daemon has none.
     return ""
 
 
 def read_password(path: str) -> str | None:
-    """Return the one line of ``path``, without its line end.
+    """Return the password in the file ``path``, without the line end.
 
-    Where ``path`` is empty, the same of systemd's credential `CREDENTIAL`, else None.
+    If ``path`` is empty, read the systemd credential `CREDENTIAL`; without one return None.
 
     Raises:
-        ConfigError: unreadable, empty, more than a line, or open to other users.
+        ConfigError: the file is unreadable, empty, longer than a line, or open to other users.
     """
     path = password_path(path)
     if not path:
@@ -158,12 +159,12 @@ def read_password(path: str) -> str | None:
     except UnicodeDecodeError:
         raise _unfit(path, "must be UTF-8 text") from None
     if not password or "\n" in password or "\0" in password:
-        raise _unfit(path, "must hold the password alone, on one line")
+        raise _unfit(path, "must contain only the password, on one line")
     return password
 
 
 def password_path(path: str) -> str:
-    """``path``, else that of systemd's credential; empty where it handed none over."""
+    """Return ``path``, or else that of the systemd credential; empty if there is none."""
     if path:
         return path
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
@@ -172,7 +173,7 @@ def password_path(path: str) -> str:
 
 
 def _check_key(settings: Mqtt) -> None:
-    """Refuse a private key that other users can read; without a key_file it is in cert_file."""
+    """Reject a private key that other users can read; without key_file it is in cert_file."""
     name, path = (
         ("key_file", settings.key_file) if settings.key_file else ("cert_file", settings.cert_file)
     )
@@ -181,10 +182,10 @@ def _check_key(settings: Mqtt) -> None:
 
 
 def _open_to_others(path: str, mode: int) -> str:
-    """What is wrong with a secret's mode, and what to do; empty where it is in order.
+    """Return what is wrong with a secret's file mode and what to do; empty if it is valid.
 
-    With DynamicUser, systemd grants access to a credential by an ACL, whose mask stands where
-    the group's bits would; others cannot enter its folder.
+    With DynamicUser, systemd grants access to a credential by an ACL, whose mask takes the place
+    of the group bits; others cannot enter its folder.
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     forbidden = 0o007 if folder and Path(path).parent == Path(folder) else 0o077
@@ -213,5 +214,5 @@ def _bad(url: str) -> ConfigError:
 
 
 def _redact(url: str) -> str:
-    """Hide whatever might be a password, also in an address that cannot be read."""
+    """Hide whatever may be a password, also in an invalid address."""
     return re.sub(r"^([^:]*://)?([^:@]*):.*@", r"\1\2:***@", url, flags=re.DOTALL)

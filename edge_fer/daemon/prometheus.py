@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge_fer.mqtt.log_once import Faults
+from edge_fer.mqtt.log_once import LogOnce
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Textfile:
     """Writes the file anew each time, so that a reader finds a whole one; never raises."""
 
     def __init__(self) -> None:
-        self._faults = Faults(logger)
+        self._faults = LogOnce(logger)
 
     def write(self, path: str, numbers: Mapping[str, float], device: str) -> None:
         """Put the numbers there, readable by all; the first failure is a warning."""
@@ -40,4 +40,4 @@ class Textfile:
             reason = error.strerror or error
             self._faults.warn(f"stats.textfile = {path}: not written: {reason}", kind="write")
         else:
-            self._faults.clear()
+            self._faults.reset()

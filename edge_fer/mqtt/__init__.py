@@ -1,1 +1,1 @@
-"""From reports to the broker: messages, their delivery and the outbox."""
+"""MQTT: build messages, deliver them to a broker, and keep them until it acknowledges."""

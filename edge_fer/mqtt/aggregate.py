@@ -1,11 +1,11 @@
-"""Who was in view in an interval, to shares of emotions: all that `mode = "aggregate"` tells.
+"""Aggregate the faces in view over an interval, for `privacy.mode = "aggregate"`.
 
-No clock; it remembers an interval and nobody beyond it.
+It has no clock, and keeps nothing of a person beyond one interval.
 
-A group is hidden among its members only if it is one: a person who is lost and found again is
-not two people, and one who stays is worth no more than one who passes. So a track that begins
-where another has just ended counts as its return, and each person has one vote, divided among
-the emotions by the frames in which they were seen with each.
+Members of a group stay anonymous only if the count is right: a person who is lost and found again
+is not two people, and one who stays counts as much as one who passes. So a track that begins
+where another has just ended counts as the same person. Each person has one vote, divided among
+the emotions by the number of frames with each.
 """
 
 import dataclasses
@@ -15,37 +15,37 @@ from collections.abc import Mapping, Sequence
 from edge_fer.types import Box, Presence
 
 RETURN_S = 10.0
-"""A track that begins near where another ended within that time is taken for the same person."""
+"""Longest gap between two tracks that count as the same person."""
 REACH = 2.0
-"""How near, in widths of the larger box, centre to centre."""
+"""Largest distance of their centres, in widths of the larger box."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Summary:
-    """One interval."""
+    """The result of one interval."""
 
     stamp: float
-    """Its end, Unix seconds."""
+    """End of the interval in Unix seconds."""
     seconds: float
-    """What was filmed of it."""
+    """How much of it was filmed."""
     people: int | None
-    """At least, a multiple of the smallest group; None where there were fewer than that."""
+    """Minimum number of people, a multiple of the smallest group; None if there were fewer."""
     shares: Mapping[str, float] | None
-    """Label to its share of the votes, which sum to 1; None where people is None."""
+    """Share of the votes by label, with sum 1; None if ``people`` is None."""
 
 
 @dataclasses.dataclass(eq=False, slots=True)
 class _Person:
     box: Box
     seen: float
-    """Seconds into the interval, the last time."""
+    """Seconds into the interval when last in view."""
     frames: Counter[str] = dataclasses.field(default_factory=Counter)
 
 
 class Aggregate:
-    """Adds up one interval after the other.
+    """Add up one interval after the other.
 
-    Fewer than ``min_group`` people in ``interval_s`` are nobody's business.
+    The result is withheld for fewer than ``min_group`` people in ``interval_s`` seconds.
     """
 
     def __init__(self, interval_s: float, min_group: int) -> None:
@@ -54,9 +54,9 @@ class Aggregate:
         self._restart()
 
     def add(self, present: Sequence[Presence], time: float, stamp: float) -> Summary | None:
-        """Take in a frame at stream time ``time``; what it completes, if it does.
+        """Add a frame at stream time ``time``; return the summary if that completes an interval.
 
-        A time before that of the frame before begins a new stream within the same interval.
+        A time before the previous frame's starts a new stream within the same interval.
         """
         if self._time is not None:
             self._seconds += max(0.0, time - self._time)
@@ -68,7 +68,7 @@ class Aggregate:
         return self._end(stamp) if self._seconds >= self._interval_s else None
 
     def finish(self, stamp: float) -> Summary | None:
-        """The camera is closed: what there is of the interval; None where that is nothing."""
+        """Return the summary of the unfinished interval when the camera closes; None if empty."""
         self._time = None
         return self._end(stamp) if self._seconds else None
 
@@ -78,7 +78,7 @@ class Aggregate:
         self._people: list[_Person] = []
 
     def _enter(self, face: Presence, present: Sequence[Presence]) -> _Person:
-        """Whose track it is: somebody's who has just gone from there, or a new person's."""
+        """Return the person of a new track: one who has just left that place, or a new one."""
         here = [self._tracks.get(other.track) for other in present]
         gone = [
             person

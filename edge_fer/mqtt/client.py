@@ -1,9 +1,7 @@
-"""Why a broker cannot be talked to, in one line that says what to do. It talks to nobody.
+"""One connection to one broker, in MQTT 5 or 3.1.1. Only this file imports paho.
 
-One connection to one broker, MQTT 5 or 3.1.1: the only file that imports paho.
-
-Which broker is tried, when, and for how long is decided in `mqtt`; what is sent, and what
-becomes of it, in `publisher`. Paho's thread does the talking.
+`connection` decides which broker to try, when, and for how long; `sender` decides what is
+published. paho's thread does the network I/O.
 """
 
 import contextlib
@@ -23,60 +21,22 @@ from paho.mqtt.properties import Properties
 
 from edge_fer.config.broker_url import Broker
 from edge_fer.errors import BrokerError
-from edge_fer.mqtt.message import Message
+from edge_fer.mqtt.messages import Message
 
 UNSUPPORTED_PROTOCOL = 132
 _CREDENTIALS = (134, 135)
-"""Bad credentials and not authorized; mosquitto says 135 for a wrong password."""
+"""Bad credentials and not authorized; mosquitto returns 135 for a wrong password."""
 _WRONG_NAME = (62, 64)
 """OpenSSL: host name mismatch, IP address mismatch."""
 _UNKNOWN_CA = (18, 19, 20, 21)
 """OpenSSL: self-signed, self-signed in the chain, no issuer found, chain not complete."""
 
-
-def refusal(code: int, text: str, broker: Broker) -> str:
-    """What CONNACK's reason means for the user."""
-    if code not in _CREDENTIALS:
-        return f"refused: {text.lower()}"
-    if broker.user is None:
-        return (
-            f"refused: it wants a user name and password; "
-            f"write {broker.scheme}://user@host in mqtt.brokers and set mqtt.password_file"
-        )
-    return "refused: bad user name or password; check mqtt.password_file"
-
-
-def silent(broker: Broker) -> str:
-    """What it means when it hangs up without a word."""
-    if broker.encrypted:
-        return "hung up; does it want a certificate of ours (mqtt.cert_file), is it a broker?"
-    return "hung up; is it an MQTT broker?"
-
-
-def unreachable(error: BaseException | None) -> str:
-    """What a failed connection means for the user."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        if error.verify_code in _UNKNOWN_CA:
-            return (
-                "its certificate is not signed by an authority we trust; "
-                "name the one that did in mqtt.ca_file"
-            )
-        if error.verify_code in _WRONG_NAME:
-            return f"its certificate is for another name ({error.verify_message.rstrip('.')})"
-        return f"its certificate is refused ({error.verify_message})"
-    if isinstance(error, ssl.SSLError):
-        reason = (error.reason or str(error)).lower().replace("_", " ")
-        return f"TLS failed ({reason}); does it speak TLS on this port, and want a certificate?"
-    text = getattr(error, "strerror", None) or error or "unknown reason"
-    return f"cannot be reached: {str(text).lower()}"
-
-
 WINDOW = 20
-"""Most events on their way without a receipt; the default of paho and many brokers."""
-ANSWERS = 2
-"""Most answers to commands on their way."""
-TOPICS = 5 + ANSWERS
-"""Messages that may be on their way beside the events: of five other topics, and answers."""
+"""Most unacknowledged events; the default of paho and of many brokers."""
+MAX_RESPONSES = 2
+"""Most unacknowledged responses to commands."""
+OTHER_IN_FLIGHT = 5 + MAX_RESPONSES
+"""Most unacknowledged messages beside the events: one of each other topic, and responses."""
 
 V5, V3 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 Protocol = MQTTProtocolVersion
@@ -84,44 +44,44 @@ Protocol = MQTTProtocolVersion
 logger = logging.getLogger(__name__)
 
 
-def _nothing(*_: object) -> None:
-    """The callback of those who do not care."""
+def _ignore(*_: object) -> None:
+    """Do nothing."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Callbacks:
-    """Called on paho's thread, and partly with its lock held: they must be quick, never wait."""
+    """Called on paho's thread, partly with its lock held: they must be quick and not wait."""
 
-    up: Callable[[], None] = _nothing
-    down: Callable[[], None] = _nothing
-    acked: Callable[[int], None] = _nothing
-    """With the number `Connection.send` returned, maybe before it returns."""
-    refused: Callable[[int, str], None] = _nothing
-    """The same for a message that the broker does not take, with its reason (MQTT 5)."""
-    received: Callable[[Message], None] = _nothing
-    subscribed: Callable[[], None] = _nothing
+    connected: Callable[["MqttClient"], None] = _ignore
+    disconnected: Callable[[], None] = _ignore
+    acknowledged: Callable[[int], None] = _ignore
+    """Gets the message id that `MqttClient.publish` returns, maybe before it returns."""
+    rejected: Callable[[int, str], None] = _ignore
+    """Gets the id of a message that the broker rejects, and its reason (MQTT 5)."""
+    received: Callable[[Message], None] = _ignore
+    subscribed: Callable[[], None] = _ignore
 
 
 @dataclasses.dataclass(frozen=True)
-class Caller:
-    """What we tell every broker."""
+class ConnectOptions:
+    """The parts of a connect request that are the same for every broker."""
 
     password: str | None = dataclasses.field(default=None, repr=False)
     tls: ssl.SSLContext | None = None
     client_id: str = ""
     keepalive_s: int = 30
     will: Message | None = None
-    most_bytes: int | None = None
-    """Longest packet that the broker may send us (MQTT 5); None is any."""
+    max_packet_bytes: int | None = None
+    """Longest packet that the broker may send (MQTT 5); None means any."""
 
 
-class _Client(Client):
-    """Paho's client, which tells what ended its thread: a packet that is none would in silence."""
+class _PahoClient(Client):
+    """paho's client, but an exception that ends its thread is reported to ``broken``."""
 
-    broken: Callable[[], None] = staticmethod(_nothing)
+    broken: Callable[[], None] = staticmethod(_ignore)
 
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> Any:
-        """What paho's thread does."""
+        """Run paho's thread."""
         try:
             return super().loop_forever(timeout, retry_first_connection)
         except Exception:
@@ -130,28 +90,28 @@ class _Client(Client):
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
 
 
-class Link:
-    """One connection with a client of its own, so that nothing of an earlier one is left in it."""
+class MqttClient:
+    """One connection with its own paho client, so that no state of an earlier one remains."""
 
     def __init__(
-        self, broker: Broker, protocol: Protocol, caller: Caller, callbacks: Callbacks
+        self, broker: Broker, protocol: Protocol, options: ConnectOptions, callbacks: Callbacks
     ) -> None:
         self.broker = broker
         self.protocol = protocol
-        self.ended = threading.Event()
+        self.closed = threading.Event()
         self._callbacks = callbacks
-        self._caller = caller
+        self._options = options
         self._answered = threading.Event()
-        self._up = False
-        self.end = silent(broker)
-        """Why it ended."""
-        self.speechless = False
-        """The broker gave no answer, or said that it does not know the protocol."""
+        self._connected = False
+        self.reason = hung_up(broker)
+        """Why the connection ended."""
+        self.no_connack = False
+        """The broker sent no CONNACK, or said that it does not know the protocol."""
         self.window = WINDOW
-        """Most events that the broker bears at a time."""
-        self._client = client = _Client(
+        """Most unacknowledged events that the broker's receive maximum allows."""
+        self._client = client = _PahoClient(
             CallbackAPIVersion.VERSION2,
-            client_id=caller.client_id,
+            client_id=options.client_id,
             protocol=protocol,
             transport="websockets" if broker.path else "tcp",
             reconnect_on_failure=False,
@@ -159,10 +119,10 @@ class Link:
         if broker.path:
             client.ws_set_options(broker.path)
         if broker.encrypted:
-            client.tls_set_context(caller.tls)
+            client.tls_set_context(options.tls)
         # MQTT 3.1.1 has no password without a user name.
-        client.username_pw_set(broker.user, caller.password if broker.user else None)
-        # What is more, paho queues; the queue ends with the connection.
+        client.username_pw_set(broker.user, options.password if broker.user else None)
+        # paho queues any further message; its queue ends with the connection.
         client.max_inflight_messages_set(WINDOW)
         client.broken = self._on_broken
         client.on_connect = self._on_connect
@@ -170,65 +130,70 @@ class Link:
         client.on_publish = self._on_publish
         client.on_subscribe = lambda *_: callbacks.subscribed()
         client.on_message = self._on_message
-        if (will := caller.will) is not None:
+        if (will := options.will) is not None:
             properties = self._properties(will, PacketTypes.WILLMESSAGE)
             client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
 
     def connect(self, timeout_s: float) -> None:
-        """Wait until the broker has accepted us.
+        """Wait until the broker has accepted the connection.
 
         Raises:
-            BrokerError: it has not; the text says why.
+            BrokerError: the broker refuses or does not answer; the text says why.
         """
         try:
-            self._call()
+            self._open_socket()
         except (OSError, ValueError, LookupError) as error:
-            # Paho leaves a socket whose handshake failed open; it ends with this exception. The
-            # last one is what it raises where the answer to a WebSocket has no such header.
-            self.end = unreachable(error)
+            # paho leaves a socket whose handshake failed open; it is closed with this exception.
+            # LookupError: the answer to a WebSocket request lacks a header.
+            self.reason = unreachable(error)
         else:
-            self.speechless = True
+            self.no_connack = True
             self._client.loop_start()
             if not self._answered.wait(timeout_s):
-                self.end = f"no answer within {timeout_s:g} s; is it an MQTT broker?"
-        if not self._up:
-            raise BrokerError(f"{self.broker}: {self.end}")
+                self.reason = f"no answer within {timeout_s:g} s; is it an MQTT broker?"
+        if not self._connected:
+            raise BrokerError(f"{self.broker}: {self.reason}")
 
-    def send(self, message: Message) -> int:
-        """Hand a QoS 1 message to paho and return its number, which comes back as receipt."""
+    def publish(self, message: Message) -> int:
+        """Publish a QoS 1 message; return the id that its acknowledgement carries.
+
+        Call it between `Callbacks.connected` and `Callbacks.disconnected` only. A message that
+        is unacknowledged when the connection ends is lost; the sender must publish it again.
+        """
         properties = self._properties(message, PacketTypes.PUBLISH)
-        it = message
-        return self._client.publish(it.topic, it.payload, it.qos, it.retain, properties).mid
+        return self._client.publish(
+            message.topic, message.payload, message.qos, message.retain, properties
+        ).mid
 
     def subscribe(self, topic: str) -> None:
-        """Ask for a topic."""
+        """Subscribe to a topic filter; repeat it after each `Callbacks.connected`."""
         self._client.subscribe(topic, qos=1)
 
-    def hang_up(self) -> None:
-        """Disconnect, so that the broker does not publish the LWT; does not wait."""
+    def disconnect(self) -> None:
+        """Disconnect, so that the broker does not publish the last will; do not wait."""
         self._client.disconnect()
 
-    def break_off(self) -> None:
-        """End it as if it had been lost."""
-        there: Any = self._client.socket()
-        if there is not None:
+    def abort(self) -> None:
+        """Shut down the socket, as if the network had lost the connection."""
+        raw: Any = self._client.socket()
+        if raw is not None:
             # By its descriptor: paho's WebSocket has no shutdown, and that of Python's TLS
-            # would have what another thread sends just then cross the network in clear.
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(there.fileno())) as it:
-                it.shutdown(socket.SHUT_RDWR)
+            # socket would send in clear what another thread writes at that moment.
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(raw.fileno())) as copy:
+                copy.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Wait for paho's thread to end."""
+        """Disconnect and wait for paho's thread to end."""
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _call(self) -> None:
+    def _open_socket(self) -> None:
         properties = None
-        if self.protocol == V5 and self._caller.most_bytes is not None:
+        if self.protocol == V5 and self._options.max_packet_bytes is not None:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.MaximumPacketSize = self._caller.most_bytes
+            properties.MaximumPacketSize = self._options.max_packet_bytes
         self._client.connect(
-            self.broker.host, self.broker.port, self._caller.keepalive_s, properties=properties
+            self.broker.host, self.broker.port, self._options.keepalive_s, properties=properties
         )
 
     def _properties(self, message: Message, kind: int) -> Properties | None:
@@ -246,55 +211,96 @@ class Link:
 
     def _on_connect(self, _c: Any, _u: Any, _f: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:
-            self.speechless = reason.value == UNSUPPORTED_PROTOCOL
-            self.end = refusal(reason.value, str(reason), self.broker)
+            self.no_connack = reason.value == UNSUPPORTED_PROTOCOL
+            self.reason = refused(reason.value, str(reason), self.broker)
         else:
-            bears = getattr(properties, "ReceiveMaximum", WINDOW)
-            self.window = WINDOW if bears >= WINDOW else max(1, bears - TOPICS)
-            self.end, self._up = "connection lost", True
-            self._callbacks.up()
+            receive_maximum = getattr(properties, "ReceiveMaximum", WINDOW)
+            if receive_maximum < WINDOW:
+                self.window = max(1, receive_maximum - OTHER_IN_FLIGHT)
+            self.reason, self._connected = "connection lost", True
+            self._callbacks.connected(self)
         self._answered.set()
 
     def _on_disconnect(self, _c: Any, _u: Any, flags: Any, reason: Any, _p: Any) -> None:
-        if self._up and flags.is_disconnect_packet_from_server:
-            self.end = f"connection lost: {str(reason).lower()}"
+        if self._connected and flags.is_disconnect_packet_from_server:
+            self.reason = f"connection lost: {str(reason).lower()}"
         self._finish()
 
     def _on_broken(self) -> None:
-        self.end = "answered with what is no MQTT; is it an MQTT broker?"
-        there: Any = self._client.socket()
-        if there is not None:
-            there.close()
+        self.reason = "sent an invalid MQTT packet; is it an MQTT broker?"
+        raw: Any = self._client.socket()
+        if raw is not None:
+            raw.close()
         self._finish()
 
     def _finish(self) -> None:
-        if self._up:
-            self._up = False
-            self._callbacks.down()
+        if self._connected:
+            self._connected = False
+            self._callbacks.disconnected()
         self._answered.set()
-        self.ended.set()
+        self.closed.set()
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: Any, _p: Any) -> None:
         if reason.is_failure:
-            self._callbacks.refused(mid, str(reason).lower())
+            self._callbacks.rejected(mid, str(reason).lower())
         else:
-            self._callbacks.acked(mid)
+            self._callbacks.acknowledged(mid)
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
         try:
-            self._callbacks.received(_received(message))
+            self._callbacks.received(_from_paho(message))
         except Exception:
             # An exception would end paho's thread, and with it all delivery.
             logger.exception("%s: a message could not be handled", self.broker)
 
 
-def _received(message: MQTTMessage) -> Message:
-    asked = message.properties
+def _from_paho(message: MQTTMessage) -> Message:
+    properties = message.properties
     return Message(
         message.topic,
         bytes(message.payload),
         message.qos,
         message.retain,
-        response_topic=getattr(asked, "ResponseTopic", None),
-        correlation=getattr(asked, "CorrelationData", None),
+        response_topic=getattr(properties, "ResponseTopic", None),
+        correlation=getattr(properties, "CorrelationData", None),
     )
+
+
+def refused(code: int, text: str, broker: Broker) -> str:
+    """Return what a CONNACK's reason code means and what to do."""
+    if code not in _CREDENTIALS:
+        return f"refused: {text.lower()}"
+    if broker.user is None:
+        return (
+            f"refused: it requires a user name and password; "
+            f"write {broker.scheme}://user@host in mqtt.brokers and set mqtt.password_file"
+        )
+    return "refused: bad user name or password; check mqtt.password_file"
+
+
+def hung_up(broker: Broker) -> str:
+    """Return what it means if the broker closes the connection without a CONNACK."""
+    if broker.encrypted:
+        return "hung up; does it require a client certificate (mqtt.cert_file), is it a broker?"
+    return "hung up; is it an MQTT broker?"
+
+
+def unreachable(error: BaseException | None) -> str:
+    """Return what a failed connection attempt means and what to do."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _UNKNOWN_CA:
+            return (
+                "its certificate is not signed by a trusted authority; "
+                "name the authority that signed it in mqtt.ca_file"
+            )
+        if error.verify_code in _WRONG_NAME:
+            return f"its certificate is for another name ({error.verify_message.rstrip('.')})"
+        return f"its certificate is refused ({error.verify_message})"
+    if isinstance(error, ssl.SSLError):
+        reason = (error.reason or str(error)).lower().replace("_", " ")
+        return (
+            f"TLS failed ({reason}); does it speak TLS on this port, "
+            "and does it require a client certificate?"
+        )
+    text = getattr(error, "strerror", None) or error or "unknown reason"
+    return f"cannot be reached: {str(text).lower()}"

@@ -1,6 +1,6 @@
-"""What may be asked over MQTT, and what is answered: one command, bounded in size and in rate.
+"""Accept or refuse commands received over MQTT: one command, limited in size and in rate.
 
-Anything else is refused with a reason. It opens and closes nothing itself.
+Anything else is refused with a reason. This module opens and closes no camera itself.
 """
 
 import dataclasses
@@ -8,38 +8,37 @@ import logging
 import time
 from collections.abc import Callable
 
-from edge_fer.mqtt import messages
-from edge_fer.mqtt.log_once import Faults
-from edge_fer.mqtt.message import Message
-from edge_fer.mqtt.messages import Identity
+from edge_fer.mqtt.log_once import LogOnce
+from edge_fer.mqtt.messages import Identity, Message
+from edge_fer.mqtt.schema import SCHEMA, ResponsePayload
 
-MOST_BYTES = 256
-"""Of a command's payload."""
-MOST, WITHIN_S = 10, 10.0
-"""Most commands in that time; answers, refusals among them, may be twice as many."""
-SHOWN = 40
-"""Most characters of what somebody sent that go into an answer or the log."""
-MOST_CORRELATION_BYTES = 64
-MOST_RESPONSE_TOPIC = 200
+MAX_PAYLOAD_BYTES = 256
+"""Longest payload of a command."""
+MAX_COMMANDS, WITHIN_S = 10, 10.0
+"""Most commands in that many seconds; responses, refusals included, may be twice as many."""
+MAX_ECHO_CHARS = 40
+"""Most characters of a received text that are repeated in a response or in the log."""
+MAX_CORRELATION_BYTES = 64
+MAX_RESPONSE_TOPIC_CHARS = 200
 
-RETAINED = "must not be retained: an old command would be obeyed at each connect"
-TOO_LONG = f"must be {MOST_BYTES} bytes or less"
-TOO_MANY = f"must be {MOST} commands in {WITHIN_S:g} s or less; OFF is always obeyed"
+RETAINED = "must not be retained: an old command would be executed at each connect"
+TOO_LONG = f"must be {MAX_PAYLOAD_BYTES} bytes or less"
+TOO_MANY = f"must be {MAX_COMMANDS} commands in {WITHIN_S:g} s or less; OFF is always executed"
 UNKNOWN = "unknown command; there is: enabled"
 NO_SWITCH = "must be ON or OFF"
 
 logger = logging.getLogger(__name__)
 
 
-class Bucket:
-    """Lets ``most`` through at once, and that many again in each ``within_s``."""
+class TokenBucket:
+    """Allow ``most`` actions at once, and refill as many in each ``within_s`` seconds."""
 
     def __init__(self, most: int, within_s: float, clock: Callable[[], float]) -> None:
         self._most, self._within_s, self._clock = most, within_s, clock
         self._left, self._filled = float(most), clock()
 
     def take(self) -> bool:
-        """One more: whether it may."""
+        """Take a token; return False if none is left."""
         now = self._clock()
         gained = (now - self._filled) * self._most / self._within_s
         self._left, self._filled = min(self._most, self._left + gained), now
@@ -50,83 +49,89 @@ class Bucket:
 
 
 class Commands:
-    """Obeys or refuses each message on `topic`, and has ``answer`` send what it says to it."""
+    """Execute or refuse each message on `topic`, and pass the response to ``respond``.
+
+    ``respond`` gets the response and the command that it belongs to.
+    """
 
     def __init__(
         self,
         identity: Identity,
         on_enabled: Callable[[bool], None],
-        answer: Callable[[Message], None],
+        respond: Callable[[ResponsePayload, Message], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.topic = messages.command_topic(identity, "+")
-        """Of all devices' commands those of this one, known or not."""
-        self._identity, self._on_enabled, self._answer = identity, on_enabled, answer
-        self._commands = Bucket(MOST, WITHIN_S, clock)
-        self._answers = Bucket(2 * MOST, WITHIN_S, clock)
-        self._faults = Faults(logger)
+        self.topic = f"{identity.prefix}/{identity.device}/+/set"
+        """Topic filter of this device's commands, known or not."""
+        self._on_enabled, self._respond = on_enabled, respond
+        self._commands = TokenBucket(MAX_COMMANDS, WITHIN_S, clock)
+        self._responses = TokenBucket(2 * MAX_COMMANDS, WITHIN_S, clock)
+        self._log_once = LogOnce(logger)
         self._counters = dict.fromkeys(("commands", "commands_refused", "commands_unanswered"), 0)
 
     def receive(self, message: Message) -> None:
-        """Take in one message, on whatever thread."""
-        name = _shown(message.topic.split("/")[-2].encode())
-        wanted = messages.parse_enabled(message.payload)
-        reason = self._refuse(message, name, wanted)
+        """Execute or refuse one command, on any thread."""
+        name = _printable(message.topic.split("/")[-2].encode())
+        enabled = parse_enabled(message.payload)
+        got = _printable(message.payload)
+        reason = self._refusal(message, name, enabled)
         if reason is not None:
             self._counters["commands_refused"] += 1
-            got = _shown(message.payload)
-            self._faults.warn(f"command {name} refused: {reason}; got '{got}'", kind="command")
-        elif wanted is not None:
+            self._log_once.warn(f"command {name} refused: {reason}; got '{got}'", kind="command")
+        elif enabled is not None:
             self._counters["commands"] += 1
-            self._on_enabled(wanted)
-        self._respond(message, name, reason)
+            self._on_enabled(enabled)
+        if self._responses.take():
+            response = ResponsePayload(
+                schema=SCHEMA, command=name, ok=reason is None, reason=reason, got=got
+            )
+            self._respond(response, message)
+        else:
+            self._counters["commands_unanswered"] += 1
 
     def counters(self) -> dict[str, int]:
-        """Commands obeyed and refused since the start, and those of them without an answer."""
+        """Return counts since the start: commands executed, refused, and without a response."""
         return dict(self._counters)
 
-    def _refuse(self, message: Message, name: str, wanted: bool | None) -> str | None:
-        """Why it is not obeyed; None where it is."""
-        within = self._commands.take()
+    def _refusal(self, message: Message, name: str, enabled: bool | None) -> str | None:
+        """Return why a command is refused, or None if it is executed."""
+        within_rate = self._commands.take()
         known = name == "enabled"
         if message.retain:
             return RETAINED
-        if len(message.payload) > MOST_BYTES:
+        if len(message.payload) > MAX_PAYLOAD_BYTES:
             return TOO_LONG
-        # Whoever floods must not be able to keep a camera open.
-        if not within and not (known and wanted is False):
+        # A flood of commands must not be able to keep a camera open.
+        if not within_rate and not (known and enabled is False):
             return TOO_MANY
         if not known:
             return UNKNOWN
-        return NO_SWITCH if wanted is None else None
-
-    def _respond(self, message: Message, name: str, reason: str | None) -> None:
-        if not self._answers.take():
-            self._counters["commands_unanswered"] += 1
-            return
-        got = _shown(message.payload)
-        answer = messages.response_message(self._identity, name, reason, got)
-        self._answer(addressed(answer, message))
+        return NO_SWITCH if enabled is None else None
 
 
-def addressed(answer: Message, command: Message) -> Message:
-    """``answer`` as MQTT 5 asks for it: to the command's response topic, with its correlation.
+def parse_enabled(payload: bytes) -> bool | None:
+    """Return True for ``ON``, False for ``OFF`` and None for anything else."""
+    return {b"ON": True, b"OFF": False}.get(payload)
 
-    A topic beyond our own `response` is not obeyed: it would have us write where the sender of
-    the command may not.
+
+def address_response(response: Message, command: Message) -> Message:
+    """Return ``response`` with the command's MQTT 5 response topic and correlation data.
+
+    A response topic that is not below the device's own is ignored: the daemon would publish
+    where the sender of the command may not.
     """
-    topic, own = command.response_topic or "", f"{answer.topic}/"
-    # Publishing to a wildcard is an error, which the sender could make us meet.
+    topic, own = command.response_topic or "", f"{response.topic}/"
+    # Publishing to a wildcard is an error, which the sender could otherwise cause.
     plain = topic.isprintable() and not {"+", "#"} & set(topic)
-    takes = topic.startswith(own) and plain and len(topic) <= MOST_RESPONSE_TOPIC
+    valid = topic.startswith(own) and plain and len(topic) <= MAX_RESPONSE_TOPIC_CHARS
     correlation = command.correlation
-    if correlation is not None and len(correlation) > MOST_CORRELATION_BYTES:
+    if correlation is not None and len(correlation) > MAX_CORRELATION_BYTES:
         correlation = None
     return dataclasses.replace(
-        answer, topic=topic if takes else answer.topic, correlation=correlation
+        response, topic=topic if valid else response.topic, correlation=correlation
     )
 
 
-def _shown(text: bytes) -> str:
-    """The beginning of a text in printable ASCII."""
-    return repr(text[:SHOWN])[2:-1][:SHOWN]
+def _printable(text: bytes) -> str:
+    """Return the beginning of a text in printable ASCII."""
+    return repr(text[:MAX_ECHO_CHARS])[2:-1][:MAX_ECHO_CHARS]

@@ -1,7 +1,8 @@
-"""The list of what leaves the device, for programs: every topic, every field, every file.
+"""List the data that leaves the device, for programs: every topic, every field, every file.
 
-It is made of the types on the wire, so it cannot lack a field of theirs. docs/reference/leaves.json is a
-copy; `make privacy` holds what a running daemon writes and sends against it.
+The list is made from the payload types, so it includes all their fields.
+docs/reference/leaves.json is a copy; `make privacy` compares it with what a running daemon
+writes and sends.
 """
 
 import dataclasses
@@ -15,91 +16,95 @@ BOTH = ("faces", "aggregate")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic below `<prefix>/<device>/`, unless it names another place."""
+    """One topic below `<prefix>/<device>/`, unless its name is a full topic."""
 
     about: str
-    """face, group or device."""
+    """What its data describe: face, group or device."""
     modes: tuple[str, ...]
-    """Of privacy.mode."""
+    """The values of privacy.mode with which it is published."""
     retained: bool
     when: str
     plain: str = ""
-    """What it says, where it is no JSON of `wire`."""
+    """Its content, if that is no JSON payload of `schema`."""
 
 
 TOPICS: Mapping[str, Topic] = {
-    "event": Topic("face", ("faces",), False, "a face got an emotion, another one, or went"),
-    "state": Topic("face", ("faces",), True, "a face came, went or changed its emotion"),
+    "event": Topic(
+        "face", ("faces",), False, "a face got its first emotion, changed its emotion, or left"
+    ),
+    "state": Topic("face", ("faces",), True, "a face came, left or changed its emotion"),
     "aggregate": Topic("group", ("aggregate",), False, "every privacy.interval_s"),
     "stats": Topic("device", BOTH, False, "every stats.interval_s"),
-    "status": Topic("device", BOTH, True, "on connect, at the end, and by the broker (LWT)"),
+    "status": Topic("device", BOTH, True, "on connect, at the end, and by the broker (last will)"),
     "enabled": Topic("device", BOTH, True, "on connect and when it changes", "ON or OFF"),
-    "response": Topic("device", BOTH, False, "a command came; below it where MQTT 5 asks for it"),
+    "response": Topic(
+        "device", BOTH, False, "a command was received; on a subtopic if MQTT 5 requests one"
+    ),
     "<homeassistant.prefix>/device/<prefix>-<device>/config": Topic(
         "device",
         BOTH,
         True,
-        "on connect, with homeassistant.discovery alone",
-        "which of these topics Home Assistant shall show, and how: names of device and model, "
-        "version, labels; nothing that was measured",
+        "on connect, with homeassistant.discovery only",
+        "which of these topics Home Assistant shows, and how: names of device and model, "
+        "version, labels; no measurement",
     ),
 }
 
-_CAME_TO = "Faces in frames, by what became of them; with mode faces alone."
+_OUTCOMES = "Faces in frames, by outcome; with mode faces only."
 _EVENTS = "Events (intervals with mode aggregate)"
 
 NUMBERS: Mapping[str, tuple[str, str]] = {
-    "faces_*": ("", _CAME_TO),
-    "frames": ("", "Frames looked at."),
-    "frames_rejected": ("", "Frames that were no picture."),
-    "frames_skipped": ("", "Frames left out for want of time."),
-    "fps": ("1/s", "Frames looked at."),
-    "frame_p50_ms": ("ms", "Time a frame takes, median."),
+    "faces_*": ("", _OUTCOMES),
+    "frames": ("", "Frames processed."),
+    "frames_rejected": ("", "Frames that could not be decoded."),
+    "frames_skipped": ("", "Frames skipped because of load."),
+    "fps": ("1/s", "Frames processed."),
+    "frame_p50_ms": ("ms", "Processing time per frame, median."),
     "frame_p95_ms": ("ms", "The same, 95th percentile."),
     "frame_p99_ms": ("ms", "The same, 99th percentile."),
-    "events": ("", f"{_EVENTS} told."),
+    "events": ("", f"{_EVENTS} published."),
     **{
         name: ("", f"{_EVENTS} {meaning}.")
         for name, meaning in {
-            "queued": "made",
-            "sent": "handed over, repeats included",
-            "acked": "at the broker",
-            "waiting": "that are not at the broker yet",
-            "unsaved": "of those, in memory alone",
+            "queued": "enqueued",
+            "sent": "sent, repeats included",
+            "acked": "acknowledged by the broker",
+            "waiting": "not acknowledged yet",
+            "unsaved": "not acknowledged yet, in memory only",
             "stored": "written to disk",
-            "resumed": "of earlier runs, found on disk",
-            "dropped_full": "dropped as the oldest of too many",
-            "dropped_bytes": "dropped as the oldest of too large ones",
-            "dropped_expired": "dropped as too old",
+            "resumed": "of earlier runs, loaded from disk",
+            "dropped_full": "dropped as the oldest, because of mqtt.max_queued",
+            "dropped_bytes": "dropped as the oldest, because of mqtt.max_queued_mb",
+            "dropped_expired": "dropped because of mqtt.expire_s",
             "dropped_damaged": "lost with a damaged file",
-            "dropped_barred": "deleted since nothing of single faces may leave any more",
+            "dropped_barred": "deleted because privacy.mode no longer allows them",
         }.items()
     },
-    "outbox_faults": ("", "Times the disk could not be used."),
+    "outbox_faults": ("", "Disk errors."),
     "outbox_damaged": ("", "Damaged files moved aside."),
     "connects": ("", "Connections to a broker."),
-    "refused": ("", "Messages that a broker did not take."),
-    "stats_skipped": ("", "Messages on stats that were not sent."),
-    "commands": ("", "Commands obeyed."),
+    "refused": ("", "Messages that a broker rejected."),
+    "stats_skipped": ("", "Stats messages that were not sent."),
+    "commands": ("", "Commands executed."),
     "commands_refused": ("", "Commands refused."),
-    "commands_unanswered": ("", "Commands without an answer, since there were too many."),
-    "camera_losses": ("", "Times the camera was lost."),
-    "camera_reopens": ("", "Times it came back."),
-    "camera_wrong_size": ("", "Times it gave another size."),
-    "camera_black": ("", "Times the picture became black."),
-    "camera_lost_s": ("s", "Since the last frame, while the camera is lost."),
+    "commands_unanswered": ("", "Commands without a response, because there were too many."),
+    "camera_losses": ("", "Camera losses."),
+    "camera_reopens": ("", "Camera recoveries."),
+    "camera_wrong_size": ("", "Changes of the frame size."),
+    "camera_black": ("", "Changes to a black picture."),
+    "camera_lost_s": ("s", "Time since the last frame, while the camera is lost."),
     "black": ("", "1 while the picture is black."),
-    "degradations": ("", "Steps down for want of time."),
-    "degraded": ("", "Steps down at present."),
-    "load": ("", "Share of a frame's interval that is spent on it."),
-    "throttled": ("", "1 while the board slows itself down."),
-    "temperature_c": ("°C", "Of the processor."),
-    "reloads": ("", "Configurations taken."),
-    "reloads_refused": ("", "Configurations not taken."),
-    "rss_mb": ("MB", "Memory of the process."),
-    "uptime_s": ("s", "Age of the process."),
+    "degradations": ("", "Times that the load was reduced by a step."),
+    "degraded": ("", "Steps by which the load is reduced now."),
+    "load": ("", "Processing time as a share of the frame interval."),
+    "throttled": ("", "1 while the board throttles its clock."),
+    "temperature_c": ("°C", "Temperature of the processor."),
+    "reloads": ("", "Successful reloads."),
+    "reloads_refused": ("", "Failed reloads."),
+    "rss_mb": ("MB", "Resident memory of the process."),
+    "uptime_s": ("s", "Run time of the process."),
 }
-"""The names on stats, with unit and meaning."""
+"""The numbers of stats, with unit and meaning."""
 
 NEVER = (
     "frames",
@@ -112,24 +117,24 @@ NEVER = (
 )
 
 DISK = {
-    "<mqtt.outbox>/<prefix>-<device>.db": "messages of event and aggregate that no broker has "
-    "yet, for mqtt.expire_s at most; beside it -wal and -journal, SQLite's own",
-    "<mqtt.outbox>/<prefix>-<device>.db.damaged": "such a file that could not be read",
-    "<mqtt.outbox>/<prefix>-<device>.paused": "nothing, being there while the camera is to stay "
-    "closed over a restart",
-    "<stats.textfile>": "the numbers of stats, for node_exporter, where that is set",
-    "stderr or the journal": "the log: events in words (track, phase, emotion, confidence), "
-    "intervals with mode aggregate; commands refused; faults",
+    "<mqtt.outbox>/<prefix>-<device>.db": "unacknowledged messages of event and aggregate, "
+    "for mqtt.expire_s at most; SQLite adds -wal and -journal files",
+    "<mqtt.outbox>/<prefix>-<device>.db.damaged": "such a file that is damaged",
+    "<mqtt.outbox>/<prefix>-<device>.paused": "empty; it exists while the camera is to stay closed "
+    "over a restart",
+    "<stats.textfile>": "the numbers of stats for node_exporter, if set",
+    "stderr or the journal": "the log: events (track, phase, emotion, confidence), or "
+    "intervals with mode aggregate; refused commands; faults",
 }
 
 _KINDS = {str: "string", int: "integer"}
 
 
-def leaves(mode: str | None = None) -> dict[str, Any]:
-    """Return the list, ready for JSON; of one `privacy.mode` alone, if it is given."""
+def inventory(mode: str | None = None) -> dict[str, Any]:
+    """Return the list as JSON values; for one `privacy.mode` only, if ``mode`` is given."""
     return {
         "schema": SCHEMA,
-        "with": "the client id <prefix>-<device>, user and password of mqtt; to each message the "
+        "with": "the client id <prefix>-<device>, user and password of mqtt; with each message the "
         "properties schema and session, its content type and expiry (MQTT 5)",
         "to": "the brokers of mqtt.brokers over MQTT, and the resolver for their names",
         "never": list(NEVER),
@@ -158,7 +163,7 @@ def _entry(name: str, topic: Topic) -> dict[str, Any]:
 def _fields(
     schema: Mapping[str, Any], definitions: Mapping[str, Any], path: str
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """Path and description of each value that is none of several."""
+    """Yield path and description of each leaf value."""
     if "$ref" in schema:
         schema = definitions[schema["$ref"].rpartition("/")[2]]
     if "properties" in schema:

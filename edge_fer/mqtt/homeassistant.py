@@ -1,15 +1,9 @@
-"""What Home Assistant shows of a device, entity by entity. Pure functions, no clock.
+"""Announce the device to Home Assistant by MQTT discovery. Pure functions, no clock.
 
-`discovery` says where the messages are that each entity reads, and puts it all together. The
-templates are Jinja, run by Home Assistant over one message (``value_json``); a value of
-None is "unknown" there.
-
-What Home Assistant is told so that it shows the device by itself. Pure functions, no clock.
-
-One retained message below Home Assistant's own prefix names every entity and says in which of
-our topics its state is; nothing else is published for Home Assistant alone. The form is its
-device-based MQTT discovery,
-https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload.
+One retained message below Home Assistant's discovery prefix names every entity and the topic
+with its state; nothing else is published for Home Assistant. It is a device discovery payload,
+https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload. The templates are
+Jinja, which Home Assistant evaluates over one message (``value_json``); None means "unknown".
 docs/guides/home-assistant.md is the page for users.
 """
 
@@ -22,27 +16,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from edge_fer.config.settings import HomeAssistant
-from edge_fer.mqtt.message import Message
-from edge_fer.mqtt.messages import Identity
+from edge_fer.mqtt.messages import Identity, Message
 from edge_fer.mqtt.schema import EMOTIONS
 
 Entity = dict[str, Any]
 
 NONE: Final = "none"
-"""The emotion where no face is in view."""
+"""The emotion while no face is in view."""
 WITHHELD: Final = "withheld"
-"""The most frequent emotion of an interval with too few people to tell."""
+"""The most frequent emotion of an interval with fewer people than privacy.min_group."""
 UNCERTAIN: Final = EMOTIONS[-1]
 
-# The largest face is the one nearest to the camera; its height depends less on the head's turn
-# than its width.
+# The largest face is the nearest to the camera. A turn of the head changes its height less than
+# its width.
 _FACE = "(value_json.faces | sort(attribute='box.height') | last)"
 _FIRST = "(value_json.shares.items() | sort(attribute='1') | last)[0]"
 _DROPS = ("dropped_full", "dropped_bytes", "dropped_expired", "dropped_damaged")
 
 
-def of_state(labels: Sequence[str]) -> Mapping[str, Entity]:
-    """Who is in view, and the largest face."""
+def state_entities(labels: Sequence[str]) -> Mapping[str, Entity]:
+    """Return the entities of the state topic: presence, and the largest face."""
     return {
         "emotion": _enum(
             "Emotion",
@@ -66,8 +59,8 @@ def of_state(labels: Sequence[str]) -> Mapping[str, Entity]:
     }
 
 
-def of_aggregate(labels: Sequence[str]) -> Mapping[str, Entity]:
-    """The last interval's people, as far as they may be told."""
+def aggregate_entities(labels: Sequence[str]) -> Mapping[str, Entity]:
+    """Return the entities of the aggregate topic: people and shares of the last interval."""
     names = list(dict.fromkeys((*labels, UNCERTAIN)))
     return {
         "most_frequent": _enum(
@@ -88,8 +81,8 @@ def of_aggregate(labels: Sequence[str]) -> Mapping[str, Entity]:
     }
 
 
-def of_stats(*, thermometer: bool) -> Mapping[str, Entity]:
-    """Diagnostics; a number that is not there is unknown."""
+def stats_entities(*, thermometer: bool) -> Mapping[str, Entity]:
+    """Return the diagnostic entities of the stats topic; a missing number is unknown."""
     drops = " + ".join(f"value_json.{name} | default(0)" for name in _DROPS)
     entities: dict[str, Entity] = {
         "camera_lost": {
@@ -116,8 +109,8 @@ def of_stats(*, thermometer: bool) -> Mapping[str, Entity]:
     return {key: {**entity, "entity_category": "diagnostic"} for key, entity in entities.items()}
 
 
-def model(name: str) -> Entity:
-    """Which network judges; its name is in this template, not in a message."""
+def model_entity(name: str) -> Entity:
+    """Return the entity with the model's name, which is in its template, not in a message."""
     return {
         "platform": "sensor",
         "name": "Model",
@@ -127,8 +120,8 @@ def model(name: str) -> Entity:
     }
 
 
-def switch() -> Entity:
-    """Off closes the camera."""
+def camera_switch() -> Entity:
+    """Return the switch that closes the camera when off."""
     return {
         "platform": "switch",
         "name": "Camera",
@@ -171,34 +164,34 @@ def _number(name: str, value: str) -> Entity:
 
 
 MISSED: Final = 3
-"""Messages that may be missing in a row before what they say counts as unknown."""
+"""Missing messages in a row after which an entity becomes unknown."""
 SLACK_S: Final = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Facts:
-    """What the entities depend on."""
+    """The facts about a device that its entities depend on."""
 
     labels: Sequence[str]
-    """The model's."""
+    """Labels of the model."""
     stats_s: float
-    """Seconds between two messages on stats."""
+    """Seconds between two stats messages."""
     aggregate_s: float | None = None
-    """Seconds of an interval with `privacy.mode = "aggregate"`; None with single faces."""
+    """Interval in seconds with `privacy.mode = "aggregate"`; None with `faces`."""
     thermometer: bool = False
-    """The device tells its temperature."""
+    """True if the device has a temperature sensor."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Announcement:
-    """The message, and the topic on which Home Assistant says that it wants to hear it again."""
+    """The discovery message, and the topic of Home Assistant's birth message."""
 
     message: Message
     birth_topic: str
 
 
 def announce(settings: HomeAssistant, identity: Identity, facts: Facts) -> Announcement | None:
-    """What to say, by ``homeassistant.discovery``; None where that is off."""
+    """Return the announcement by ``homeassistant.discovery``; None if that is off."""
     if settings.discovery == "off":
         return None
     text = b"" if settings.discovery == "remove" else _config(identity, facts)
@@ -208,12 +201,12 @@ def announce(settings: HomeAssistant, identity: Identity, facts: Facts) -> Annou
 
 
 def unique_id(identity: Identity) -> str:
-    """The device's name in Home Assistant's registry: letters, digits, '-' and '_' alone."""
+    """Return the device's id in Home Assistant's registry: letters, digits, '-' and '_' only."""
     name = f"{identity.prefix}-{identity.device}"
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", name)
     if plain == name:
         return plain
-    # a.b and a_b are two devices.
+    # a.b and a_b are different devices.
     return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
@@ -228,13 +221,13 @@ def _config(identity: Identity, facts: Facts) -> bytes:
             "sw_version": identity.version,
         },
         "origin": {"name": "edge-fer", "sw_version": identity.version},
-        "availability": [_alive(identity)],
+        "availability": [_availability(identity)],
         "components": {
             **{
                 key: {"unique_id": f"{me}_{key}", **entity}
                 for key, entity in _entities(identity, facts).items()
             },
-            **_gone(facts),
+            **_removed(facts),
         },
     }
     return json.dumps(config, separators=(",", ":")).encode()
@@ -247,39 +240,39 @@ def _entities(identity: Identity, facts: Facts) -> Mapping[str, Entity]:
         "payload_available": "ON",
         "payload_not_available": "OFF",
     }
-    # A closed camera sees nobody, which is not the same as nobody being there.
-    watching = {"availability": [_alive(identity), enabled], "availability_mode": "all"}
+    # A closed camera does not mean that nobody is there.
+    watching = {"availability": [_availability(identity), enabled], "availability_mode": "all"}
     if facts.aggregate_s is None:
-        # Published on a change, so a long silence is nothing to worry about.
-        seen = of_state(facts.labels)
+        # Published on a change only, so it never expires.
+        seen = state_entities(facts.labels)
         where: dict[str, Any] = {"state_topic": f"{base}/state", **watching}
     else:
-        seen = of_aggregate(facts.labels)
+        seen = aggregate_entities(facts.labels)
         where = {
             "state_topic": f"{base}/aggregate",
             **watching,
             **_expiry(facts.aggregate_s),
         }
     stats = {"state_topic": f"{base}/stats", **_expiry(facts.stats_s)}
-    numbers = of_stats(thermometer=facts.thermometer)
+    numbers = stats_entities(thermometer=facts.thermometer)
     switched = {"state_topic": f"{base}/enabled", "command_topic": f"{base}/enabled/set"}
     return {
         **{key: {**entity, **where} for key, entity in seen.items()},
-        "camera": {**switch(), **switched},
+        "camera": {**camera_switch(), **switched},
         **{key: {**entity, **stats} for key, entity in numbers.items()},
-        "model": {**model(identity.model_name), "state_topic": f"{base}/status"},
+        "model": {**model_entity(identity.model_name), "state_topic": f"{base}/status"},
     }
 
 
-def _gone(facts: Facts) -> Mapping[str, Entity]:
-    """Those of the other privacy.mode, which a platform without anything else takes away."""
-    of_other = of_state if facts.aggregate_s is not None else of_aggregate
-    others = of_other(facts.labels)
+def _removed(facts: Facts) -> Mapping[str, Entity]:
+    """Return the entities of the other privacy.mode, as bare platforms, which remove them."""
+    build = state_entities if facts.aggregate_s is not None else aggregate_entities
+    others = build(facts.labels)
     return {key: {"platform": entity["platform"]} for key, entity in others.items()}
 
 
-def _alive(identity: Identity) -> Entity:
-    # Home Assistant would take "stopped", which is neither of its two words, for no news.
+def _availability(identity: Identity) -> Entity:
+    # Home Assistant ignores "stopped", which is neither of its two payloads.
     return {
         "topic": f"{identity.prefix}/{identity.device}/status",
         "value_template": "{{ 'online' if value_json.state == 'online' else 'offline' }}",

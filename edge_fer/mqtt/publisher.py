@@ -1,35 +1,54 @@
-"""Reports to the broker: which of them become which messages, and what is heard of commands.
+"""Build the message of each topic, and publish it when it is due.
 
-How messages get there is the business of `courier`.
+The functions are pure: they turn reports into messages and have no clock. `Publisher` decides
+which message is published; `sender` delivers it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
+
 from edge_fer.config.settings import Mqtt
-from edge_fer.mqtt import messages
 from edge_fer.mqtt.aggregate import Summary
-from edge_fer.mqtt.commands import Commands
+from edge_fer.mqtt.commands import Commands, address_response
 from edge_fer.mqtt.homeassistant import Announcement
-from edge_fer.mqtt.message import Message
-from edge_fer.mqtt.messages import Identity
-from edge_fer.mqtt.sender import Courier
-from edge_fer.types import Event, Presence
+from edge_fer.mqtt.messages import Identity, Message, client_id
+from edge_fer.mqtt.schema import (
+    SCHEMA,
+    AggregatePayload,
+    BoxPayload,
+    EventPayload,
+    FacePayload,
+    ModelPayload,
+    ResponsePayload,
+    State,
+    StatePayload,
+    StatusPayload,
+)
+from edge_fer.mqtt.sender import Sender
+from edge_fer.types import Box, Event, Presence, Scores
+
+EVENT_SUFFIX = "/event"
+"""Suffix of every device's event topic."""
 
 
 class Publisher:
-    """Publishes while its context lasts. ``on_enabled`` is called on paho's thread.
+    """Publish a device's messages while the context is entered.
 
-    Without a ``folder`` events that have no receipt are in memory alone. Without ``per_face``
-    nothing leaves that is about a single face: no event, not even one that an earlier process
-    has kept, and the state that a broker still shows is taken away.
+    ``on_enabled`` is called on paho's thread, with True for ON and False for OFF.
 
-    All methods are for one thread, the main loop's; none of them blocks or raises because of a
-    broker.
+    Without ``folder``, unacknowledged events exist only in memory. Without ``per_face``, the
+    publisher sends nothing about a single face: it publishes no event, deletes the events that
+    an earlier process stored, and removes the retained state from the broker.
+
+    Call all methods from one thread, that of the main loop. None of them blocks on a broker or
+    raises because of one.
 
     Raises:
-        ConfigError: an address, the password file or one for TLS is not what it should be.
+        ConfigError: an address, the password file or a TLS file is invalid.
     """
 
     def __init__(
@@ -42,27 +61,26 @@ class Publisher:
         announcement: Announcement | None = None,
         per_face: bool = True,
     ) -> None:
-        client_id = messages.client_id(identity.prefix, identity.device)
-        will = messages.status_message(identity, "offline")
+        name = client_id(identity.prefix, identity.device)
+        will = status_message(identity, "offline")
         self._identity = identity
-        barred = "" if per_face else messages.EVENTS
-        self._courier = Courier(settings, client_id, will, folder, barred)
-        self._commands = Commands(identity, on_enabled, self._courier.answer)
-        self._courier.listen(self._commands.topic, self._commands.receive)
+        self._sender = Sender(settings, name, will, folder, "" if per_face else EVENT_SUFFIX)
+        self._commands = Commands(identity, on_enabled, self._respond)
+        self._sender.subscribe(self._commands.topic, self._commands.receive)
         self._announcement = announcement
         if announcement is not None:
-            self._courier.listen(announcement.birth_topic, self._welcome)
+            self._sender.subscribe(announcement.birth_topic, self._on_birth)
         self._per_face = per_face
-        self._made = 0
+        self._seq = 0
         self._in_view: list[tuple[str, str]] | None = None
 
     def __enter__(self) -> "Publisher":
-        self._courier.show(messages.status_message(self._identity, "online"))
+        self._sender.publish_retained(status_message(self._identity, "online"))
         if self._announcement is not None:
-            self._courier.show(self._announcement.message)
+            self._sender.publish_retained(self._announcement.message)
         if not self._per_face:
-            self._courier.show(messages.no_state_message(self._identity))
-        self._courier.open()
+            self._sender.publish_retained(no_state_message(self._identity))
+        self._sender.open()
         return self
 
     def __exit__(
@@ -71,59 +89,200 @@ class Publisher:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._courier.close(messages.status_message(self._identity, "stopped"))
+        self._sender.close(status_message(self._identity, "stopped"))
 
     @property
     def undelivered(self) -> int:
-        """Events lost with the end of the context, on disk nor at a broker."""
-        return self._courier.undelivered
+        """Number of events lost at the end: neither acknowledged nor on disk."""
+        return self._sender.undelivered
 
     @property
     def connected(self) -> bool:
-        """A broker has accepted us, and is not known to be gone."""
-        return self._courier.connected
+        """True while a broker has accepted the connection and it is not known to be lost."""
+        return self._sender.connected
 
     @property
     def durable(self) -> bool:
-        """What no broker has yet is on disk, or will be in time."""
-        return self._courier.durable
+        """True while unacknowledged events are written to disk in time."""
+        return self._sender.durable
 
     def publish_event(self, event: Event, size: tuple[int, int]) -> None:
-        """Queue an event for delivery; ``size`` is the frame's width and height in px."""
+        """Enqueue an event; ``size`` is the frame's width and height in px."""
         assert self._per_face
-        self._deliver(messages.event_message(self._identity, event, size, self._made + 1))
+        self._enqueue(event_message(self._identity, event, size, self._seq + 1))
 
     def publish_aggregate(self, summary: Summary) -> None:
-        """Queue the shares of an interval for delivery."""
-        self._deliver(messages.aggregate_message(self._identity, summary, self._made + 1))
+        """Enqueue the emotion shares of one interval."""
+        self._enqueue(aggregate_message(self._identity, summary, self._seq + 1))
 
     def publish_state(
         self, present: Sequence[Presence], size: tuple[int, int], stamp: float
     ) -> None:
-        """Show who is in view, if a face came, went or changed its emotion since last time."""
+        """Publish the faces in view, if a face came, left or changed its emotion since then.
+
+        ``size`` is the frame's width and height in px, ``stamp`` its time in Unix seconds.
+        """
         assert self._per_face
         in_view = [(face.track, face.emotion) for face in present]
         if in_view != self._in_view:
             self._in_view = in_view
-            self._courier.show(messages.state_message(self._identity, present, size, stamp))
+            self._sender.publish_retained(state_message(self._identity, present, size, stamp))
 
     def publish_stats(self, numbers: Mapping[str, float], stamp: float) -> None:
-        """Send numbers, the latest only; none are kept while no broker is there."""
-        self._courier.offer(messages.stats_message(self._identity, numbers, stamp))
+        """Publish the numbers of stats; without a broker they are dropped."""
+        self._sender.publish_latest(stats_message(self._identity, numbers, stamp))
 
     def publish_enabled(self, enabled: bool) -> None:
-        """Show whether the camera is open."""
-        self._courier.show(messages.enabled_message(self._identity, enabled))
+        """Publish whether the camera is open."""
+        self._sender.publish_retained(enabled_message(self._identity, enabled))
 
     def counters(self) -> dict[str, int]:
-        """What became of messages and commands since the start; ``waiting`` alone can fall."""
-        return {**self._courier.counters(), **self._commands.counters()}
+        """Return counts of messages and commands since the start; only ``waiting`` can fall."""
+        return {**self._sender.counters(), **self._commands.counters()}
 
-    def _welcome(self, birth: Message) -> None:
-        # A retained birth is an old one, and each connect shows the announcement anyway.
+    def _on_birth(self, birth: Message) -> None:
+        # Ignore a retained birth, which is old: each connect publishes the announcement anyway.
         if self._announcement is not None and birth.payload == b"online" and not birth.retain:
-            self._courier.show_again(self._announcement.message.topic)
+            self._sender.republish(self._announcement.message.topic)
 
-    def _deliver(self, message: Message) -> None:
-        self._made += 1
-        self._courier.deliver(message, f"{self._identity.session}-{self._made}")
+    def _respond(self, response: ResponsePayload, command: Message) -> None:
+        message = response_message(self._identity, response)
+        self._sender.publish_response(address_response(message, command))
+
+    def _enqueue(self, message: Message) -> None:
+        self._seq += 1
+        self._sender.enqueue(message, f"{self._identity.session}-{self._seq}")
+
+
+def event_message(identity: Identity, event: Event, size: tuple[int, int], seq: int) -> Message:
+    """Return the message of event number ``seq``; ``size`` is the frame's width and height."""
+    payload = EventPayload(
+        schema=SCHEMA,
+        id=f"{identity.session}-{seq}",
+        session=identity.session,
+        seq=seq,
+        time=rfc3339(event.stamp),
+        device=identity.device,
+        camera=identity.camera,
+        track=event.track,
+        phase=event.phase.value,
+        emotion=event.emotion,
+        previous=event.previous,
+        confidence=round(event.confidence, 4),
+        scores=_rounded(event.scores),
+        box=_box(event.box, size),
+        model=_model(identity),
+    )
+    return _json_message(identity, "event", payload)
+
+
+def aggregate_message(identity: Identity, summary: Summary, seq: int) -> Message:
+    """Return the message of interval number ``seq``."""
+    shares = summary.shares
+    payload = AggregatePayload(
+        schema=SCHEMA,
+        id=f"{identity.session}-{seq}",
+        session=identity.session,
+        seq=seq,
+        time=rfc3339(summary.stamp),
+        device=identity.device,
+        camera=identity.camera,
+        seconds=round(summary.seconds, 1),
+        withheld=shares is None,
+        people=summary.people,
+        shares=None if shares is None else _rounded(shares, 2),
+        model=_model(identity),
+    )
+    return _json_message(identity, "aggregate", payload)
+
+
+def status_message(identity: Identity, state: State) -> Message:
+    """Return the retained status; the broker gets the one with ``offline`` as the last will."""
+    payload = StatusPayload(state=state, session=identity.session, version=identity.version)
+    return _json_message(identity, "status", payload, retain=True)
+
+
+def state_message(
+    identity: Identity, present: Sequence[Presence], size: tuple[int, int], stamp: float
+) -> Message:
+    """Return the retained list of the faces in view."""
+    faces = [
+        FacePayload(
+            track=face.track,
+            emotion=face.emotion,
+            confidence=round(face.confidence, 4),
+            box=_box(face.box, size),
+        )
+        for face in present
+    ]
+    payload = StatePayload(
+        schema=SCHEMA,
+        session=identity.session,
+        time=rfc3339(stamp),
+        device=identity.device,
+        camera=identity.camera,
+        faces=faces,
+    )
+    return _json_message(identity, "state", payload, retain=True)
+
+
+def no_state_message(identity: Identity) -> Message:
+    """Return the empty message that removes the retained state from the broker."""
+    return Message(_topic(identity, "state"), b"", 1, True)
+
+
+def stats_message(identity: Identity, numbers: Mapping[str, float], stamp: float) -> Message:
+    """Return the numbers as one flat object, floats rounded to 4 decimals."""
+    return _json_message(identity, "stats", {"time": rfc3339(stamp), **_rounded(numbers)})
+
+
+def enabled_message(identity: Identity, enabled: bool) -> Message:
+    """Return the retained ``ON`` or ``OFF``."""
+    return Message(_topic(identity, "enabled"), b"ON" if enabled else b"OFF", 1, True)
+
+
+def response_message(identity: Identity, response: ResponsePayload) -> Message:
+    """Return the response to a command, on the device's own response topic."""
+    return _json_message(identity, "response", response)
+
+
+def rfc3339(stamp: float) -> str:
+    """Return Unix seconds as ``2024-05-01T12:00:00.250Z``."""
+    time = datetime.fromtimestamp(round(stamp, 3), timezone.utc)
+    return f"{time.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def _json_message(
+    identity: Identity, name: str, payload: object, *, retain: bool = False
+) -> Message:
+    return Message(
+        _topic(identity, name),
+        msgspec.json.encode(payload),
+        1,
+        retain,
+        "application/json",
+        (("schema", str(SCHEMA)), ("session", identity.session)),
+    )
+
+
+def _topic(identity: Identity, name: str) -> str:
+    return f"{identity.prefix}/{identity.device}/{name}"
+
+
+def _box(box: Box, size: tuple[int, int]) -> BoxPayload:
+    return BoxPayload(
+        left=box.left,
+        top=box.top,
+        width=box.width,
+        height=box.height,
+        frame_width=size[0],
+        frame_height=size[1],
+    )
+
+
+def _model(identity: Identity) -> ModelPayload:
+    return ModelPayload(name=identity.model_name, sha256=identity.model_sha256)
+
+
+def _rounded(numbers: Scores, decimals: int = 4) -> dict[str, float]:
+    return {name: round(number, decimals) for name, number in numbers.items()}

@@ -1,17 +1,21 @@
-"""The types of the JSON on the wire, and the schemas made of them. `payload` fills them in.
+"""The payload types of the JSON topics, and the JSON Schemas made from them.
 
-They are a contract, told in docs/reference/topics.md and, for programs, in schema.json beside this file;
-`leaves` makes the list of what leaves the device of them.
-Fields may be added under the same `SCHEMA`; one that goes or changes its meaning raises the
-number.
+They are a contract, documented in docs/reference/topics.md and, for programs, in schema.json
+beside this file. `publisher` fills them in; `data_inventory` lists their fields.
+
+The rule for a change: a new field has a default, which a decoder uses for a message of an older
+device; the publisher always fills it in. A decoder ignores unknown fields. So an old client reads
+new messages and a new client reads old ones under the same `SCHEMA`. A field that is removed or
+changes its meaning raises the number; a client still reads such a message if all fields that it
+knows are there and valid.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-SCHEMA: Literal[1] = 1
+SCHEMA: Final = 1
 
 EMOTIONS = (
     "angry",
@@ -27,15 +31,16 @@ EMOTIONS = (
 OWN_LABEL = "^[a-z0-9_-]{1,32}$"
 
 
-def _tells(meaning: str, unit: str = "", **bounds: Any) -> Meta:
-    """What a field means, and in which unit it is."""
-    return Meta(description=meaning, extra_json_schema={"x-unit": unit} if unit else None, **bounds)
+def described(meaning: str, unit: str = "", **constraints: Any) -> Meta:
+    """Return the annotation of a field: what it means, in which unit, and its constraints."""
+    extra = {"x-unit": unit} if unit else None
+    return Meta(description=meaning, extra_json_schema=extra, **constraints)
 
 
 _EMOTION: dict[str, Any] = {
     "anyOf": [
         {"enum": list(EMOTIONS)},
-        {"pattern": OWN_LABEL, "description": "A label of the model's own."},
+        {"pattern": OWN_LABEL, "description": "A label of a custom model."},
     ]
 }
 Emotion = Annotated[str, Meta(extra_json_schema=_EMOTION)]
@@ -45,126 +50,142 @@ _STAMP = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 _CONFIDENCE = "Smoothed probability of the strongest label, rounded to 4 decimals."
 _RFC3339 = "RFC 3339, UTC, milliseconds"
 
-Schema = Annotated[Literal[1], _tells("Version of the contract.")]
-Id = Annotated[str, _tells("Unique: the same id twice is the same message twice.")]
-Session = Annotated[str, _tells("Random; new at each start of the daemon.")]
-Device = Annotated[str, _tells("device.name, else the host name.")]
-Camera = Annotated[str, _tells("camera.name.")]
-Track = Annotated[
-    str, _tells("Random, short-lived name of a followed face; says nothing of who it is.")
+# A client reads messages of any schema; this version of the daemon publishes one.
+Schema = Annotated[
+    int,
+    Meta(description="Version of the contract.", ge=1, extra_json_schema={"enum": [SCHEMA]}),
 ]
-Confidence = Annotated[float, _tells(_CONFIDENCE, ge=0, le=1)]
+Id = Annotated[str, described("Unique; a repeated id is the same message delivered twice.")]
+Session = Annotated[str, described("Random; new at each start of the daemon.")]
+Device = Annotated[str, described("device.name, or else the host name.")]
+Camera = Annotated[str, described("camera.name.")]
+Track = Annotated[
+    str, described("Random, short-lived name of a tracked face; it does not identify the person.")
+]
+Confidence = Annotated[float, described(_CONFIDENCE, ge=0, le=1)]
 
 
-class ModelPayload(Struct, frozen=True):
-    """The network that judged."""
+class ModelPayload(Struct, frozen=True, kw_only=True):
+    """The model that classified the face."""
 
-    name: Annotated[str, _tells("Name of the model that judged.")]
-    sha256: Annotated[str, _tells("Hash of its file.")]
-
-
-class BoxPayload(Struct, frozen=True):
-    """A face rectangle in px of the frame, origin top left; it may reach beyond the frame."""
-
-    left: Annotated[int, _tells("Left edge of the face.", "px")]
-    top: Annotated[int, _tells("Top edge of the face.", "px")]
-    width: Annotated[int, _tells("Width of the face.", "px")]
-    height: Annotated[int, _tells("Height of the face.", "px")]
-    frame_width: Annotated[int, _tells("Width of the frame.", "px")]
-    frame_height: Annotated[int, _tells("Height of the frame.", "px")]
+    name: Annotated[str, described("Name of the model.")]
+    sha256: Annotated[str, described("SHA-256 of the model file.")]
 
 
-class EventPayload(Struct, frozen=True):
-    """A face got its first emotion, another one, or went."""
+class BoxPayload(Struct, frozen=True, kw_only=True):
+    """A face's bounding box in px of the frame, origin top left; may extend beyond the frame."""
+
+    left: Annotated[int, described("Left edge of the face.", "px")]
+    top: Annotated[int, described("Top edge of the face.", "px")]
+    width: Annotated[int, described("Width of the face.", "px")]
+    height: Annotated[int, described("Height of the face.", "px")]
+    frame_width: Annotated[int, described("Width of the frame.", "px")]
+    frame_height: Annotated[int, described("Height of the frame.", "px")]
+
+
+class EventPayload(Struct, frozen=True, kw_only=True):
+    """A face got its first emotion, changed its emotion, or left."""
 
     schema: Schema
     id: Id
     session: Session
-    seq: Annotated[int, _tells("Counts events of a session, without gaps.", ge=1)]
-    time: Annotated[str, _tells("When the frame was taken.", _RFC3339, pattern=_STAMP)]
+    seq: Annotated[int, described("Counts the events of a session, without gaps.", ge=1)]
+    time: Annotated[str, described("When the frame was taken.", _RFC3339, pattern=_STAMP)]
     device: Device
     camera: Camera
     track: Track
     phase: Annotated[
-        Literal["begin", "change", "end"], _tells("First emotion, another one, or gone.")
+        Literal["begin", "change", "end"],
+        described("begin: first emotion; change: another emotion; end: the face left."),
     ]
-    emotion: Annotated[Emotion, _tells("What the face looks like to the model.")]
-    previous: Annotated[Emotion | None, _tells("The one before; null in a track's first event.")]
+    emotion: Annotated[Emotion, described("The predicted emotion.")]
+    previous: Annotated[
+        Emotion | None, described("The emotion before; null in a track's first event.")
+    ]
     confidence: Confidence
-    scores: Annotated[dict[str, Probability], _tells("Smoothed, by label, rounded to 4 decimals.")]
+    scores: Annotated[
+        dict[str, Probability],
+        described("Smoothed probability of each label, rounded to 4 decimals."),
+    ]
     box: BoxPayload
     model: ModelPayload
 
 
-class AggregatePayload(Struct, frozen=True):
-    """The shares of emotions in an interval, with `privacy.mode = "aggregate"` alone."""
+class AggregatePayload(Struct, frozen=True, kw_only=True):
+    """The emotion shares of one interval, published with `privacy.mode = "aggregate"` only."""
 
     schema: Schema
     id: Id
     session: Session
-    seq: Annotated[int, _tells("Counts intervals of a session, without gaps.", ge=1)]
-    time: Annotated[str, _tells("The end of the interval.", _RFC3339, pattern=_STAMP)]
+    seq: Annotated[int, described("Counts the intervals of a session, without gaps.", ge=1)]
+    time: Annotated[str, described("The end of the interval.", _RFC3339, pattern=_STAMP)]
     device: Device
     camera: Camera
-    seconds: Annotated[float, _tells("What was filmed of the interval.", "s", ge=0)]
-    withheld: Annotated[bool, _tells("Fewer than privacy.min_group people; maybe none.")]
+    seconds: Annotated[float, described("How much of the interval was filmed.", "s", ge=0)]
+    withheld: Annotated[
+        bool, described("True if there were fewer people than privacy.min_group, or none.")
+    ]
     people: Annotated[
         Annotated[int, Meta(ge=3)] | None,
-        _tells("At least; a multiple of privacy.min_group. null where withheld."),
+        described("Minimum number of people, a multiple of privacy.min_group; null if withheld."),
     ]
     shares: Annotated[
         dict[str, Probability] | None,
-        _tells("By label, a vote a person, rounded to 2 decimals; null where withheld."),
+        described(
+            "Share of each label, one vote per person, rounded to 2 decimals; null if withheld."
+        ),
     ]
     model: ModelPayload
 
 
-class StatusPayload(Struct, frozen=True):
-    """Whether the daemon lives; `offline` is the LWT, said by the broker."""
+class StatusPayload(Struct, frozen=True, kw_only=True):
+    """Whether the daemon runs; the broker publishes `offline` as its last will."""
 
-    state: Annotated[State, _tells("Alive, ended in order, or gone.")]
+    state: Annotated[
+        State, described("online: running; stopped: ended normally; offline: connection lost.")
+    ]
     session: Session
-    version: Annotated[str, _tells("Of edge-fer.")]
+    version: Annotated[str, described("Version of edge-fer.")]
 
 
-class FacePayload(Struct, frozen=True):
-    """A face in view; box and confidence are those of the moment the state was published."""
+class FacePayload(Struct, frozen=True, kw_only=True):
+    """A face in view, with box and confidence at the time the state was published."""
 
     track: Track
-    emotion: Annotated[Emotion, _tells("What the face looks like to the model.")]
+    emotion: Annotated[Emotion, described("The predicted emotion.")]
     confidence: Confidence
     box: BoxPayload
 
 
-class StatePayload(Struct, frozen=True):
-    """The faces in view; true while status says `online` with the same session."""
+class StatePayload(Struct, frozen=True, kw_only=True):
+    """The faces in view; valid while status is `online` with the same session."""
 
     schema: Schema
     session: Session
-    time: Annotated[str, _tells("When the frame was taken.", _RFC3339, pattern=_STAMP)]
+    time: Annotated[str, described("When the frame was taken.", _RFC3339, pattern=_STAMP)]
     device: Device
     camera: Camera
-    faces: Annotated[list[FacePayload], _tells("One each; empty where nobody is in view.")]
+    faces: Annotated[list[FacePayload], described("The faces; empty if there is none.")]
 
 
-class ResponsePayload(Struct, frozen=True):
-    """What became of a command."""
+class ResponsePayload(Struct, frozen=True, kw_only=True):
+    """The response to a command."""
 
     schema: Schema
-    command: Annotated[str, _tells("The level ahead of /set; 40 characters at most.")]
-    ok: Annotated[bool, _tells("It is obeyed; `enabled` shows what came of it.")]
-    reason: Annotated[str | None, _tells("Why it is refused; null where it is not.")]
-    got: Annotated[str, _tells("Its payload in ASCII, 40 characters at most.")]
+    command: Annotated[str, described("The topic level before /set; 40 characters at most.")]
+    ok: Annotated[bool, described("True if the command is executed; see `enabled` for the result.")]
+    reason: Annotated[str | None, described("Why the command is refused; null if it is not.")]
+    got: Annotated[str, described("The command's payload in ASCII, 40 characters at most.")]
 
 
-class StatsPayload(Struct, frozen=True):
-    """Numbers about the daemon: `time`, and beside it one number per name."""
+class StatsPayload(Struct, frozen=True, kw_only=True):
+    """Numbers about the daemon: `time`, and one number per name."""
 
-    time: Annotated[str, _tells("When the numbers were taken.", _RFC3339, pattern=_STAMP)]
+    time: Annotated[str, described("When the numbers were taken.", _RFC3339, pattern=_STAMP)]
 
 
 def schemas() -> dict[str, Any]:
-    """Return the JSON Schemas of all JSON topics: one document, keyed by the topic's last part."""
+    """Return the JSON Schemas of all JSON topics in one document, by the topic's last level."""
     types = {
         "event": EventPayload,
         "aggregate": AggregatePayload,

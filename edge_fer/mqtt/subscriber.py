@@ -1,4 +1,4 @@
-"""Listening to a broker, for the demo and the tests. The daemon itself does not need it."""
+"""Subscribe to topics of a broker, for `edge_fer.client`, the demo and the tests."""
 
 import contextlib
 import queue
@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from edge_fer.config.broker_url import Broker
 from edge_fer.errors import BrokerError
-from edge_fer.mqtt.connection import Callbacks, Caller, Connection, probe
-from edge_fer.mqtt.message import Message
+from edge_fer.mqtt.client import Callbacks, ConnectOptions, MqttClient
+from edge_fer.mqtt.connection import Connection, probe
+from edge_fer.mqtt.messages import Message
 
 
 @contextlib.contextmanager
@@ -20,24 +21,24 @@ def subscribe(
     timeout_s: float = 5.0,
     tls: ssl.SSLContext | None = None,
 ) -> Iterator[queue.SimpleQueue[Message]]:
-    """Listen to ``topics`` (wildcards allowed) and give a queue that fills with messages.
+    """Subscribe to ``topics`` (wildcards allowed) and yield a queue of the received messages.
 
-    Nothing is missed from when the context is entered, which waits ``timeout_s`` per step at
-    most. A lost connection is made again; what is published meanwhile passes by.
+    Entering the context waits at most ``timeout_s`` per step; from then on no message is missed.
+    A lost connection is made again; messages published in between are missed.
 
     Raises:
-        BrokerError: the broker does not answer, or refuses.
+        BrokerError: the broker refuses or does not answer.
     """
     probe(broker, password, timeout_s, tls)
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     ready = threading.Semaphore(0)
 
-    def ask() -> None:
+    def connected(client: MqttClient) -> None:
         for topic in topics:
-            connection.subscribe(topic)
+            client.subscribe(topic)
 
-    callbacks = Callbacks(up=ask, received=inbox.put, subscribed=ready.release)
-    connection = Connection([broker], Caller(password, tls), callbacks)
+    callbacks = Callbacks(connected=connected, received=inbox.put, subscribed=ready.release)
+    connection = Connection([broker], ConnectOptions(password, tls), callbacks)
     connection.open()
     try:
         if not all(ready.acquire(timeout=timeout_s) for _ in topics):

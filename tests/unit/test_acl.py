@@ -1,4 +1,4 @@
-"""The access list for mosquitto, against a real one: who may say and hear what."""
+"""The access list for mosquitto with a real one: who may publish and subscribe to what."""
 
 import subprocess
 import threading

@@ -84,7 +84,7 @@ def test_a_face_elsewhere_or_much_later_is_another_person() -> None:
     assert 3 == group(one, *empty, two, *empty, three)
 
 
-def test_who_stands_where_somebody_still_is_is_another_person() -> None:
+def test_a_new_track_where_a_person_still_is_is_another_person() -> None:
     assert 3 == group([face("a", left=0), face("b", left=50), face("c", left=100)])
 
 
@@ -233,7 +233,7 @@ def test_events_that_were_kept_are_deleted_instead_of_sent(
         assert "edge-fer/porch/aggregate" == inbox.get(timeout=DEADLINE_S).topic
     assert inbox.empty()
     assert [] == names(tmp_path)
-    assert 1 == sum("were kept are deleted, not sent" in line for line in warnings(caplog))
+    assert 1 == sum("stored events are deleted, not sent" in line for line in warnings(caplog))
     told = out.counters()
     gone = told["acked"] + sum(n for name, n in told.items() if name.startswith("dropped_"))
     assert told["queued"] + told["resumed"] == gone

@@ -65,7 +65,7 @@ def test_no_message_repeats_a_password(scheme: str, user: str, rest: str) -> Non
 
 
 def test_a_password_in_an_address_is_sent_to_the_password_file() -> None:
-    with pytest.raises(ConfigError, match=r"must not hold a password.*mqtt\.password_file"):
+    with pytest.raises(ConfigError, match=r"must not contain a password.*mqtt\.password_file"):
         parse_broker("mqtt://me:s3cret@host")
 
 
@@ -84,9 +84,9 @@ def test_a_password_is_the_line_without_its_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "mode", "rule"),
     [
-        (b"", 0o600, "must hold the password alone, on one line"),
-        (b"\n", 0o600, "must hold the password alone, on one line"),
-        (b"me\ns3cret\n", 0o600, "must hold the password alone, on one line"),
+        (b"", 0o600, "must contain only the password, on one line"),
+        (b"\n", 0o600, "must contain only the password, on one line"),
+        (b"me\ns3cret\n", 0o600, "must contain only the password, on one line"),
         (b"\xff\xfe", 0o600, "must be UTF-8 text"),
         (b"s3cret", 0o640, "must be readable by its owner only, but has mode 0640; run: chmod 600"),
         (b"s3cret", 0o604, "must be readable by its owner only, but has mode 0604; run: chmod 600"),
@@ -135,5 +135,7 @@ def test_without_a_password_file_the_credential_of_its_name_is_taken(
 def test_an_unfit_credential_is_refused_by_its_path(credentials: Path) -> None:
     (credentials / "mqtt-password").write_text("")
     (credentials / "mqtt-password").chmod(0o400)
-    with pytest.raises(ConfigError, match=f"= {credentials}/mqtt-password: must hold the password"):
+    with pytest.raises(
+        ConfigError, match=f"= {credentials}/mqtt-password: must contain only the password"
+    ):
         read_password("")

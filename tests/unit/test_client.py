@@ -1,4 +1,4 @@
-"""The client for other programs, against a real broker."""
+"""`edge_fer.client` with a real broker."""
 
 import re
 import select
@@ -14,10 +14,15 @@ from talk import EVENT, FACE, ME, SIZE, Cable, send, until, warnings
 from edge_fer.client import Aggregate, Event, State, subscribe
 from edge_fer.config.settings import Mqtt
 from edge_fer.errors import BrokerError, ConfigError
-from edge_fer.mqtt import messages
 from edge_fer.mqtt.aggregate import Summary
 from edge_fer.mqtt.messages import Message
-from edge_fer.mqtt.publisher import Publisher
+from edge_fer.mqtt.publisher import (
+    Publisher,
+    aggregate_message,
+    event_message,
+    no_state_message,
+    state_message,
+)
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "guides" / "python-client.md"
@@ -40,7 +45,7 @@ def say(broker: Any, *messages: Message) -> None:
 
 
 def events(*numbers: int) -> list[Message]:
-    return [messages.event_message(ME, EVENT, SIZE, number) for number in numbers]
+    return [event_message(ME, EVENT, SIZE, number) for number in numbers]
 
 
 def test_the_documented_lines_print_what_a_device_says(broker: Any) -> None:
@@ -61,6 +66,24 @@ def test_the_documented_lines_print_what_a_device_says(broker: Any) -> None:
     assert "porch: happy, 90 %\n" == line
 
 
+def test_the_documented_lines_are_typed_and_a_wrong_field_is_an_error() -> None:
+    pytest.importorskip("mypy")
+    found = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    code = found[1] + "    reveal_type(event)\n    event.nonsense\n"
+    code += "from edge_fer.client import Aggregate, State\n"
+    code += 'reveal_type(next(subscribe("mqtt://localhost", State)).faces)\n'
+    code += 'reveal_type(next(subscribe("mqtt://localhost", Aggregate)).shares)\n'
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "-c", code]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    types = re.findall(r'Revealed type is "(.*)"', told.replace("builtins.", ""))
+    schema = "edge_fer.mqtt.schema."
+    assert [f"{schema}EventPayload", f"list[{schema}FacePayload]"] == types[:2]
+    assert "dict[str, float]" in types[2]
+    (error,) = (line for line in told.splitlines() if "error:" in line)
+    assert '"EventPayload" has no attribute "nonsense"' in error
+
+
 def test_events_come_typed_once_each_and_in_order(broker: Any) -> None:
     with subscribe(broker.url) as heard:
         say(broker, *events(1, 2, 1, 2, 3))
@@ -71,16 +94,16 @@ def test_events_come_typed_once_each_and_in_order(broker: Any) -> None:
 
 
 def test_the_last_state_comes_at_once(broker: Any) -> None:
-    say(broker, messages.state_message(ME, [FACE], SIZE, 0))
+    say(broker, state_message(ME, [FACE], SIZE, 0))
     with subscribe(broker.url, State, device="porch") as heard:
         assert ["happy"] == [face.emotion for face in next(heard).faces]
 
 
 def test_a_device_that_tells_no_more_of_faces_gives_its_aggregates(broker: Any) -> None:
     with subscribe(broker.url, State) as states, subscribe(broker.url, Aggregate) as heard:
-        say(broker, messages.no_state_message(ME), messages.state_message(ME, [FACE], SIZE, 0))
+        say(broker, no_state_message(ME), state_message(ME, [FACE], SIZE, 0))
         assert 1 == len(next(states).faces)
-        say(broker, messages.aggregate_message(ME, Summary(0, 60, 5, {"happy": 1.0}), 1))
+        say(broker, aggregate_message(ME, Summary(0, 60, 5, {"happy": 1.0}), 1))
         assert {"happy": 1.0} == next(heard).shares
 
 
@@ -95,12 +118,14 @@ def test_what_is_no_event_is_left_out_with_one_warning(
     broker: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     (good,) = events(1)
-    newer = Message(good.topic, good.payload.replace(b'"schema":1', b'"schema":2'), 1, False)
+    wrong = Message(good.topic, good.payload.replace(b'"schema":1', b'"schema":0'), 1, False)
     with subscribe(broker.url) as heard:
-        say(broker, newer, Message(good.topic, b"\xff{", 1, False), good)
+        say(broker, wrong, Message(good.topic, b"\xff{", 1, False), good)
         assert 1 == next(heard).seq
-    (warning,) = [text for text in warnings(caplog) if "left out" in text]
-    assert "edge-fer/porch/event: left out: Invalid enum value 2 - at `$.schema`" == warning
+    (warning,) = warnings(caplog)
+    text = "unreadable message skipped: Expected `int` >= 1 - at `$.schema`"
+    assert f"edge-fer/porch/event: {text}" == warning
+    assert 2 == heard.unreadable
 
 
 def test_a_lost_connection_is_made_again(broker: Any) -> None:
@@ -125,7 +150,7 @@ def _repeat(broker: Any, messages: list[Message], enough: threading.Event) -> No
 
 
 def test_nobody_holding_it_hangs_up(broker: Any) -> None:
-    say(broker, messages.state_message(ME, [FACE], SIZE, 0))
+    say(broker, state_message(ME, [FACE], SIZE, 0))
     for state in subscribe(broker.url, State):
         assert "porch" == state.device
         break

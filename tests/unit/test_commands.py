@@ -1,4 +1,4 @@
-"""What a device obeys over MQTT, and how it says no."""
+"""Which commands a device executes over MQTT, and how it refuses others."""
 
 import json
 import queue
@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from talk import DEADLINE_S, ME, listening, publisher, until
 
 from edge_fer.mqtt import commands, schema
-from edge_fer.mqtt.commands import Commands
-from edge_fer.mqtt.message import Message
+from edge_fer.mqtt.commands import Commands, address_response
+from edge_fer.mqtt.messages import Message
+from edge_fer.mqtt.publisher import response_message
+from edge_fer.mqtt.schema import ResponsePayload
 
 OWN = "edge-fer/porch/response"
 
@@ -34,7 +36,10 @@ class Desk:
         self.clock = Clock()
         self.asked: list[bool] = []
         self.answers: list[Message] = []
-        self.commands = Commands(ME, self.asked.append, self.answers.append, self.clock)
+        self.commands = Commands(ME, self.asked.append, self.respond, self.clock)
+
+    def respond(self, response: ResponsePayload, command: Message) -> None:
+        self.answers.append(address_response(response_message(ME, response), command))
 
     def get(self, payload: bytes, name: str = "enabled", **more: Any) -> Any:
         """Take a command in and return its answer, once it has passed the schema."""
@@ -84,7 +89,7 @@ def test_anything_else_is_refused_with_a_reason(payload: bytes, more: Any, reaso
     )
 
 
-def test_what_somebody_sent_is_shown_short_and_in_plain_characters(
+def test_a_received_text_is_shown_short_and_in_plain_characters(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     desk = Desk()
@@ -92,7 +97,7 @@ def test_what_somebody_sent_is_shown_short_and_in_plain_characters(
     shown = said["got"] + said["command"]
     assert shown.isascii()
     assert shown.isprintable()
-    assert commands.SHOWN >= max(len(said["got"]), len(said["command"]))
+    assert commands.MAX_ECHO_CHARS >= max(len(said["got"]), len(said["command"]))
     (line,) = caplog.messages
     assert line.isprintable()
 

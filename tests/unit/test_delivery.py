@@ -1,4 +1,4 @@
-"""Events against brokers that go, come back, hang or never were."""
+"""Delivery with brokers that stop, restart, hang or do not exist."""
 
 import logging
 import os

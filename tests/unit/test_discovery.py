@@ -1,4 +1,4 @@
-"""What Home Assistant is told of a device. A real one is met by `make home-assistant`."""
+"""The discovery message for Home Assistant. `make home-assistant` tests with a real one."""
 
 import json
 import queue

@@ -1,4 +1,4 @@
-"""Disks that fail: live events go on, and what went wrong is said and counted."""
+"""Disks that fail: live events are delivered, and the fault is logged and counted."""
 
 import contextlib
 import math
@@ -17,8 +17,8 @@ import pytest
 from keeping import NOWHERE, durable, fill, ids, keep, kept_outbox, names
 from talk import collect, listening, send, until, until_acked, warnings
 
-from edge_fer.mqtt.outbox import Bounds
-from edge_fer.mqtt.outbox_db import Store, StoreError
+from edge_fer.mqtt.outbox import OutboxLimits
+from edge_fer.mqtt.outbox_db import OutboxDb, OutboxDbError
 from tools.torture.spoilt import age, open_spoilt
 
 
@@ -43,7 +43,7 @@ def foreign(tmp_path: Path) -> Path:
     ("prepare", "text"),
     [
         (unusable, "Not a directory"),
-        (newer, "is of version 99, made by a newer edge-fer; this one knows 2"),
+        (newer, "has version 99 of a newer edge-fer; this one reads up to 2"),
         (foreign, "is a database, but not an outbox of edge-fer"),
     ],
 )
@@ -67,7 +67,7 @@ def test_a_folder_that_may_not_be_written_leaves_live_events_alone(
     tmp_path.chmod(0o500)
     privileged = os.geteuid() == 0
     if privileged:
-        # Root may write anywhere, so be somebody else meanwhile.
+        # Root may write anywhere, so use another user meanwhile.
         os.seteuid(65534)
     try:
         with durable(broker.url, tmp_path, drain_s=5) as out:
@@ -157,8 +157,8 @@ def test_whatever_is_damaged_nothing_comes_out_that_was_not_put_in(tmp_path: Pat
 
 def test_a_second_process_is_kept_out_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
-    with contextlib.closing(Store(path)), pytest.raises(StoreError, match="locked"):
-        Store(path)
+    with contextlib.closing(OutboxDb(path)), pytest.raises(OutboxDbError, match="locked"):
+        OutboxDb(path)
 
 
 def clock_s(path: Path) -> float:
@@ -189,7 +189,7 @@ def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(
         send(out, 3)
         until_acked(out, 3)
     assert 1 == out.counters()["outbox_damaged"]
-    assert any("its events are lost, a new one is begun" in line for line in warnings(caplog))
+    assert any("its events are lost, starting a new file" in line for line in warnings(caplog))
     assert bytes(content) == (tmp_path / "edge-fer-porch.db.damaged").read_bytes()
     assert [] == names(tmp_path)
 
@@ -198,17 +198,20 @@ def test_a_file_that_is_damaged_while_in_use_costs_nothing_that_is_in_memory(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "a.db"
-    with kept_outbox(path, Bounds(rows=1000, unacked=1, spill_after_s=0.05)) as (outbox, keeper):
+    with kept_outbox(path, OutboxLimits(rows=1000, unacked=1, spill_after_s=0.05)) as (
+        outbox,
+        writer,
+    ):
         fill(outbox, 10)
         until(lambda: outbox.unsaved_count() == 0, "stored")
-        assert keeper._store is not None
-        # SQLite's connection is the keeper's alone, but now it is idle.
+        assert writer._db is not None
+        # SQLite's connection is the writer's alone, but now it is idle.
         time.sleep(0.3)
-        keeper._store._db.execute("DROP TABLE event")
+        writer._db._db.execute("DROP TABLE event")
         fill(outbox, 5)
-        until(lambda: keeper.counters()["outbox_damaged"] == 1, "noticed")
+        until(lambda: writer.counters()["outbox_damaged"] == 1, "noticed")
         until(lambda: outbox.unsaved_count() == 0, "stored again")
-    with contextlib.closing(Store(path)) as store:
+    with contextlib.closing(OutboxDb(path)) as store:
         assert 15 == len(store.load(0, 100)[0])
 
 
@@ -238,15 +241,15 @@ def test_when_a_full_disk_has_room_again_the_rows_are_written(
 ) -> None:
     monkeypatch.setattr("edge_fer.mqtt.outbox_writer.RETRY_S", 0.1)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    bounds = Bounds(rows=1000, unacked=50, spill_after_s=0.05)
-    with kept_outbox(tmp_path / "a.db", bounds) as (outbox, keeper):
+    bounds = OutboxLimits(rows=1000, unacked=50, spill_after_s=0.05)
+    with kept_outbox(tmp_path / "a.db", bounds) as (outbox, writer):
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
         try:
             fill(outbox, 400, b"x" * 500)
-            until(lambda: keeper.counters()["outbox_faults"] > 1, "tried again")
+            until(lambda: writer.counters()["outbox_faults"] > 1, "tried again")
             assert outbox.unsaved_count()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         until(lambda: outbox.unsaved_count() == 0, "stored")
-    with contextlib.closing(Store(tmp_path / "a.db")) as store:
+    with contextlib.closing(OutboxDb(tmp_path / "a.db")) as store:
         assert [str(n) for n in range(400)] == [row.name for row in store.load(0, 1000)[0]]

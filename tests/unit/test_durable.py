@@ -1,4 +1,4 @@
-"""Events that outlive the process: kills, restarts, bounds and clocks. Nothing is simulated."""
+"""Events that survive the process: kills, restarts, limits and clocks. Nothing is simulated."""
 
 import contextlib
 import os
@@ -14,9 +14,9 @@ from keeping import NOWHERE, durable, fill, ids, keep, kept_outbox, names
 from talk import collect, listening, send, until, until_acked, warnings
 
 from edge_fer.config.settings import Mqtt
-from edge_fer.mqtt.message import Message
-from edge_fer.mqtt.outbox import Bounds, Outbox, outbox_folder
-from edge_fer.mqtt.outbox_db import Row, Store
+from edge_fer.mqtt.messages import Message
+from edge_fer.mqtt.outbox import Outbox, OutboxLimits, outbox_folder
+from edge_fer.mqtt.outbox_db import OutboxDb, QueuedMessage
 from tools.torture.kills import Torture, publisher_round
 from tools.torture.victim import MAX_UNACKED
 
@@ -68,7 +68,7 @@ def test_a_row_goes_with_its_receipt_and_not_before(broker: Any, tmp_path: Path)
 def test_a_clean_end_without_a_broker_keeps_everything(tmp_path: Path) -> None:
     started = time.monotonic()
     with durable(NOWHERE, tmp_path, spill_after_s=60, drain_s=30) as out:
-        until(lambda: out._courier._connection.failing, "refused")
+        until(lambda: out._sender._connection.failing, "refused")
         send(out, 30)
     assert time.monotonic() - started < 10
     assert (0, 30) == (out.undelivered, len(names(tmp_path)))
@@ -84,19 +84,19 @@ def test_more_unacknowledged_events_than_allowed_are_written_at_once(tmp_path: P
 @pytest.mark.parametrize(
     ("bounds", "counter"),
     [
-        (Bounds(rows=30, unacked=5, spill_after_s=0.05), "dropped_full"),
-        (Bounds(rows=1000, bytes=3000, unacked=5, spill_after_s=0.05), "dropped_bytes"),
+        (OutboxLimits(rows=30, unacked=5, spill_after_s=0.05), "dropped_full"),
+        (OutboxLimits(rows=1000, bytes=3000, unacked=5, spill_after_s=0.05), "dropped_bytes"),
     ],
 )
 def test_over_a_bound_the_oldest_rows_go_and_are_counted_by_its_name(
-    tmp_path: Path, bounds: Bounds, counter: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, bounds: OutboxLimits, counter: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "a.db"
     with kept_outbox(path, bounds) as (outbox, _):
         fill(outbox, 80)
         until(lambda: outbox.counters()[counter] == 50, "dropped")
         assert 30 == len(outbox)
-    with contextlib.closing(Store(path)) as store:
+    with contextlib.closing(OutboxDb(path)) as store:
         assert [str(n) for n in range(50, 80)] == [row.name for row in store.load(0, 100)[0]]
     assert any("oldest events dropped" in text for text in warnings(caplog))
 
@@ -117,7 +117,7 @@ def test_every_event_is_waiting_acknowledged_or_counted_as_dropped(
     monkeypatch.setattr("edge_fer.mqtt.outbox_writer.CACHED_ROWS", 6)
     monkeypatch.setattr("edge_fer.mqtt.outbox_writer.PAGE", 3)
     dice = random.Random(seed)
-    bounds = Bounds(rows=40, unacked=3, spill_after_s=0.05)
+    bounds = OutboxLimits(rows=40, unacked=3, spill_after_s=0.05)
     for _ in range(3):
         with kept_outbox(tmp_path / "a.db", bounds) as (outbox, _):
             on_way: list[int] = []
@@ -134,19 +134,19 @@ def test_every_event_is_waiting_acknowledged_or_counted_as_dropped(
                 elif step == "ack" and on_way:
                     outbox.ack(on_way.pop(dice.randrange(len(on_way))))
                 elif step == "rewind":
-                    outbox.rewind()
+                    outbox.requeue()
                     on_way, first = [], True
                 else:
                     time.sleep(0.002)
                 came, is_somewhere = balance(outbox)
                 assert came == is_somewhere
-        with contextlib.closing(Store(tmp_path / "a.db")) as store:
+        with contextlib.closing(OutboxDb(tmp_path / "a.db")) as store:
             assert len(outbox) == store.rows == len(store.load(0, 1000)[0])
             assert store.bytes == 100 * store.rows
 
 
 def test_expired_rows_go_ahead_of_all_others(tmp_path: Path) -> None:
-    bounds = Bounds(rows=10, age_s=0.4, unacked=1, spill_after_s=0.05)
+    bounds = OutboxLimits(rows=10, age_s=0.4, unacked=1, spill_after_s=0.05)
     with kept_outbox(tmp_path / "a.db", bounds) as (outbox, _):
         fill(outbox, 8)
         time.sleep(0.5)
@@ -157,7 +157,7 @@ def test_expired_rows_go_ahead_of_all_others(tmp_path: Path) -> None:
 
 
 def test_an_expired_event_is_not_sent_even_where_no_disk_is() -> None:
-    outbox = Outbox(Bounds(rows=10, age_s=0.05))
+    outbox = Outbox(OutboxLimits(rows=10, age_s=0.05))
     fill(outbox, 1)
     time.sleep(0.06)
     assert ([], 1) == (outbox.take(10), outbox.counters()["dropped_expired"])
@@ -165,18 +165,18 @@ def test_an_expired_event_is_not_sent_even_where_no_disk_is() -> None:
 
 def test_the_clock_runs_on_over_restarts_and_stands_still_without_power(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
-    with contextlib.closing(Store(path)):
+    with contextlib.closing(OutboxDb(path)):
         pass
     with contextlib.closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE clock SET boot = 'yet another', clock_s = 1000")
-    with contextlib.closing(Store(path)) as store:
-        store.save([Row(1, "a", store.clock(), Message("t", b"", 1, False))])
+    with contextlib.closing(OutboxDb(path)) as store:
+        store.save([QueuedMessage(1, "a", store.clock(), Message("t", b"", 1, False))])
     time.sleep(0.1)
-    with contextlib.closing(Store(path)) as store:
+    with contextlib.closing(OutboxDb(path)) as store:
         assert 1000.1 <= store.clock() < 1010
     with contextlib.closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE clock SET boot = 'another', boot_s = 5e8")
-    with contextlib.closing(Store(path)) as store:
+    with contextlib.closing(OutboxDb(path)) as store:
         assert 1000 <= store.clock() < 1010
 
 

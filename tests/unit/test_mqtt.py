@@ -1,4 +1,4 @@
-"""What a real broker is told, and what it may tell us."""
+"""Messages to and from a real broker."""
 
 import json
 import logging
@@ -28,8 +28,8 @@ from talk import (
 
 from edge_fer.config.broker_url import Broker, parse_broker
 from edge_fer.errors import BrokerError, ConfigError
-from edge_fer.mqtt.client import Link
-from edge_fer.mqtt.connection import RETRY_MAX_S, RETRY_MIN_S, pause_s, probe
+from edge_fer.mqtt.client import MqttClient
+from edge_fer.mqtt.connection import RETRY_MAX_S, RETRY_MIN_S, backoff_s, probe
 from edge_fer.types import Box, Presence
 
 
@@ -177,7 +177,7 @@ def test_a_probe_tells_a_wrong_password(locked_broker: Any) -> None:
         probe(parse_broker(locked_broker.url), "battery staple")
     end = "refused: bad user name or password; check mqtt.password_file"
     assert f"{locked_broker.url}: {end}" == str(caught.value)
-    with pytest.raises(BrokerError, match="refused: it wants a user name and password; write mqtt"):
+    with pytest.raises(BrokerError, match="refused: it requires a user name and password; w"):
         probe(Broker(locked_broker.host, locked_broker.port))
 
 
@@ -197,15 +197,15 @@ def test_a_probe_does_not_wait_for_what_is_no_broker() -> None:
 def test_an_error_that_nobody_thought_of_does_not_end_the_tries(
     broker: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    connect, calls = Link.connect, []
+    connect, calls = MqttClient.connect, []
 
-    def fail_once(link: Link, timeout_s: float) -> None:
+    def fail_once(link: MqttClient, timeout_s: float) -> None:
         calls.append(link)
         if len(calls) == 1:
             raise RuntimeError("out of threads")
         connect(link, timeout_s)
 
-    monkeypatch.setattr(Link, "connect", fail_once)
+    monkeypatch.setattr(MqttClient, "connect", fail_once)
     with publisher(broker.url) as out:
         until(lambda: out.connected, "connected")
     assert f"{broker.url}: the connection has failed" in caplog.messages
@@ -213,5 +213,5 @@ def test_an_error_that_nobody_thought_of_does_not_end_the_tries(
 
 def test_the_pauses_grow_to_a_bound_however_long_no_broker_answers() -> None:
     for round_ in (0, 1, 5, 2000, 10**9):
-        longest = max(pause_s(round_) for _ in range(200))
+        longest = max(backoff_s(round_) for _ in range(200))
         assert RETRY_MIN_S < longest <= min(RETRY_MAX_S, 2.0 ** min(round_ + 1, 9))

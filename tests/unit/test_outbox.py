@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_fer.mqtt.messages import Message
-from edge_fer.mqtt.outbox import Bounds, Outbox
+from edge_fer.mqtt.outbox import Outbox, OutboxLimits
 
 
 def message(number: int) -> Message:
@@ -21,20 +21,20 @@ def taken(outbox: Outbox, window: int = 100) -> list[int]:
 
 
 def test_messages_come_out_in_the_order_they_went_in() -> None:
-    outbox = Outbox(Bounds(rows=10))
+    outbox = Outbox(OutboxLimits(rows=10))
     fill(outbox, 3)
     assert [0, 1, 2] == taken(outbox)
 
 
 def test_over_the_bound_the_oldest_is_dropped_and_counted() -> None:
-    outbox = Outbox(Bounds(rows=3))
+    outbox = Outbox(OutboxLimits(rows=3))
     fill(outbox, 5)
     assert [2, 3, 4] == taken(outbox)
     assert 2 == outbox.counters()["dropped_full"]
 
 
 def test_a_message_on_its_way_is_not_dropped_while_another_can_be() -> None:
-    outbox = Outbox(Bounds(rows=3))
+    outbox = Outbox(OutboxLimits(rows=3))
     fill(outbox, 2)
     assert [0, 1] == taken(outbox)
     fill(outbox, 2)
@@ -45,7 +45,7 @@ def test_a_message_on_its_way_is_not_dropped_while_another_can_be() -> None:
 
 
 def test_no_more_than_the_window_is_on_its_way() -> None:
-    outbox = Outbox(Bounds(rows=10))
+    outbox = Outbox(OutboxLimits(rows=10))
     fill(outbox, 5)
     (first, _), _ = outbox.take(2)
     assert [] == taken(outbox, 2)
@@ -54,15 +54,15 @@ def test_no_more_than_the_window_is_on_its_way() -> None:
 
 
 def test_after_a_rewind_what_was_on_its_way_comes_first_again() -> None:
-    outbox = Outbox(Bounds(rows=10))
+    outbox = Outbox(OutboxLimits(rows=10))
     fill(outbox, 4)
     assert [0, 1] == taken(outbox, 2)
-    outbox.rewind()
+    outbox.requeue()
     assert [0, 1, 2, 3] == taken(outbox)
 
 
 def test_a_receipt_counts_once_and_an_unknown_one_not_at_all() -> None:
-    outbox = Outbox(Bounds(rows=10))
+    outbox = Outbox(OutboxLimits(rows=10))
     fill(outbox, 1)
     ((key, _),) = outbox.take(1)
     outbox.ack(key)
@@ -72,7 +72,7 @@ def test_a_receipt_counts_once_and_an_unknown_one_not_at_all() -> None:
 
 
 def test_waiting_ends_with_the_last_receipt() -> None:
-    outbox = Outbox(Bounds(rows=10))
+    outbox = Outbox(OutboxLimits(rows=10))
     assert outbox.wait_empty(0)
     fill(outbox, 1)
     assert not outbox.wait_empty(0)
@@ -87,7 +87,7 @@ def test_waiting_ends_with_the_last_receipt() -> None:
     steps=st.lists(st.sampled_from(["put", "take", "ack", "rewind"]), max_size=60),
 )
 def test_every_message_is_waiting_acked_or_counted_as_dropped(limit: int, steps: list[str]) -> None:
-    outbox = Outbox(Bounds(rows=limit))
+    outbox = Outbox(OutboxLimits(rows=limit))
     on_way: list[int] = []
     made = 0
     for step in steps:
@@ -102,7 +102,7 @@ def test_every_message_is_waiting_acked_or_counted_as_dropped(limit: int, steps:
         elif step == "ack" and on_way:
             outbox.ack(on_way.pop(0))
         else:
-            outbox.rewind()
+            outbox.requeue()
         counters = outbox.counters()
         assert made == counters["queued"]
         assert made == counters["acked"] + counters["dropped_full"] + len(outbox)
@@ -110,7 +110,7 @@ def test_every_message_is_waiting_acked_or_counted_as_dropped(limit: int, steps:
 
 
 def test_many_threads_lose_nothing() -> None:
-    outbox = Outbox(Bounds(rows=10_000))
+    outbox = Outbox(OutboxLimits(rows=10_000))
     threads = [threading.Thread(target=fill, args=(outbox, 500)) for _ in range(8)]
     for thread in threads:
         thread.start()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_fer.emotion.labels import LABELS, OWN_LABEL, UNCERTAIN
-from edge_fer.mqtt import messages, schema
+from edge_fer.mqtt import commands, publisher, schema
 from edge_fer.mqtt.messages import Identity, Message
 from edge_fer.types import Box, Event, Phase, Presence
 
@@ -42,7 +42,7 @@ def check(name: str, message: Message) -> Any:
 
 
 def test_an_event_says_all_the_contract_promises() -> None:
-    message = messages.event_message(ME, event(), SIZE, 7)
+    message = publisher.event_message(ME, event(), SIZE, 7)
     assert {
         "schema": 1,
         "id": "9f3a61c2-7",
@@ -75,16 +75,16 @@ def test_an_event_says_all_the_contract_promises() -> None:
 def test_every_phase_and_emotion_passes_the_schema(phase: Phase, emotion: str) -> None:
     changes = {"phase": phase, "emotion": emotion, "previous": None}
     assert (
-        emotion == check("event", messages.event_message(ME, event(**changes), SIZE, 1))["emotion"]
+        emotion == check("event", publisher.event_message(ME, event(**changes), SIZE, 1))["emotion"]
     )
 
 
 def test_the_schema_takes_a_models_own_label_and_nothing_that_cannot_be_one() -> None:
-    made = check("event", messages.event_message(ME, event(emotion="raised-brows"), SIZE, 1))
+    made = check("event", publisher.event_message(ME, event(emotion="raised-brows"), SIZE, 1))
     assert "raised-brows" == made["emotion"]
     for emotion in ("Bored", "", "a" * 33, "so so"):
         with pytest.raises(jsonschema.ValidationError):
-            check("event", messages.event_message(ME, event(emotion=emotion), SIZE, 1))
+            check("event", publisher.event_message(ME, event(emotion=emotion), SIZE, 1))
 
 
 def test_the_wire_has_the_same_emotions_as_the_models() -> None:
@@ -93,7 +93,7 @@ def test_the_wire_has_the_same_emotions_as_the_models() -> None:
 
 
 def test_status_is_retained_and_names_session_and_version() -> None:
-    message = messages.status_message(ME, "offline")
+    message = publisher.status_message(ME, "offline")
     assert {"state": "offline", "session": "9f3a61c2", "version": "1.2.3"} == check(
         "status", message
     )
@@ -101,20 +101,20 @@ def test_status_is_retained_and_names_session_and_version() -> None:
 
 
 def test_an_empty_room_is_a_state_too() -> None:
-    message = messages.state_message(ME, [], SIZE, 0)
+    message = publisher.state_message(ME, [], SIZE, 0)
     assert [] == check("state", message)["faces"]
     assert message.retain
 
 
 def test_state_lists_the_faces_in_view() -> None:
     face = Presence("t1", "uncertain", 0.33333333, Box(1, 2, 3, 4))
-    (shown,) = check("state", messages.state_message(ME, [face], SIZE, 0))["faces"]
+    (shown,) = check("state", publisher.state_message(ME, [face], SIZE, 0))["faces"]
     assert ("t1", "uncertain", 0.3333) == (shown["track"], shown["emotion"], shown["confidence"])
     assert 640 == shown["box"]["frame_width"]
 
 
 def test_stats_are_flat_numbers_and_a_time() -> None:
-    message = messages.stats_message(ME, {"fps": 14.99999, "frames": 150}, 0)
+    message = publisher.stats_message(ME, {"fps": 14.99999, "frames": 150}, 0)
     assert {"time": "1970-01-01T00:00:00.000Z", "fps": 15.0, "frames": 150} == check(
         "stats", message
     )
@@ -126,13 +126,13 @@ def test_stats_are_flat_numbers_and_a_time() -> None:
     [(b"ON", True), (b"OFF", False), (b"on", None), (b"", None), (b"\xff", None)],
 )
 def test_a_command_is_on_or_off_and_nothing_else(command: bytes, wanted: bool | None) -> None:
-    assert wanted is messages.parse_enabled(command)
+    assert wanted is commands.parse_enabled(command)
 
 
 @settings(deadline=None)
 @given(st.floats(0, 4e9))
 def test_times_are_right_to_the_millisecond(stamp: float) -> None:
-    text = messages.rfc3339(stamp)
+    text = publisher.rfc3339(stamp)
     assert len("2024-05-01T12:00:00.250Z") == len(text)
     read = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
     assert abs(read.timestamp() - stamp) <= 0.000501
@@ -148,7 +148,7 @@ def test_any_event_passes_the_schema(
     scores: dict[str, float], confidence: float, box: tuple[int, int, int, int]
 ) -> None:
     made = event(scores=scores, confidence=confidence, box=Box(*box))
-    check("event", messages.event_message(ME, made, SIZE, 1))
+    check("event", publisher.event_message(ME, made, SIZE, 1))
 
 
 def test_the_shipped_schema_is_the_one_the_types_give() -> None:

@@ -12,7 +12,7 @@ from faces import carphone  # noqa: F401  a fixture
 from talk import ME
 
 from edge_fer.errors import ModelError
-from edge_fer.mqtt import messages
+from edge_fer.mqtt.publisher import event_message
 from edge_fer.types import Box, Event, Phase
 from edge_fer.vision.landmarks import find_landmarks
 from tools.privacy import trace
@@ -134,14 +134,14 @@ def said(mode, topic, content, properties=(), retain=False):
     ],
 )
 def test_a_message_with_anything_beyond_the_list_is_found(change, found):
-    content = messages.event_message(ME, EVENT, (640, 480), 1).payload.replace(*change)
+    content = event_message(ME, EVENT, (640, 480), 1).payload.replace(*change)
     findings = said("faces", "edge-fer/porch/event", content).findings
     assert bool(found) == bool(findings), findings
     assert not found or any(found in finding for finding in findings), findings
 
 
 def test_an_event_of_a_single_face_is_found_where_only_groups_may_be_told():
-    content = messages.event_message(ME, EVENT, (640, 480), 1).payload
+    content = event_message(ME, EVENT, (640, 480), 1).payload
     assert ["edge-fer/porch/event: is not in the list"] == (
         said("aggregate", "edge-fer/porch/event", content).findings
     )

@@ -1,4 +1,4 @@
-"""A running daemon with privacy.mode = "aggregate", and what it says it lets out."""
+"""A running daemon with privacy.mode = "aggregate", and its data inventory."""
 
 import json
 import queue
@@ -16,7 +16,7 @@ from edge_fer.cli import main
 from edge_fer.config.settings import Tracking
 from edge_fer.daemon.stats import Stats
 from edge_fer.mqtt import schema
-from edge_fer.mqtt.data_inventory import NUMBERS, TOPICS, leaves
+from edge_fer.mqtt.data_inventory import NUMBERS, TOPICS, inventory
 from edge_fer.types import Box
 from edge_fer.vision.track import Tracker
 
@@ -41,7 +41,7 @@ def heard(inbox):
 
 
 def next_message(daemon, inbox):
-    """What comes next; meanwhile somebody has to listen as systemd does."""
+    """Return the next message; read the notify socket meanwhile, as systemd does."""
     got = []
 
     def there():
@@ -128,7 +128,7 @@ def test_a_reload_goes_from_one_mode_to_the_other_and_back(rig, config):  # noqa
 def test_a_tracks_name_can_be_neither_guessed_nor_found_again():
     boxes, names = [Box(100 * n, 0, 80, 80) for n in range(1000)], []
     for _ in range(2):
-        # A generator that somebody could know says nothing of them.
+        # A known seed must not predict them.
         random.seed(0)
         np.random.seed(0)
         tracker = Tracker(Tracking())
@@ -143,13 +143,15 @@ def test_a_tracks_name_can_be_neither_guessed_nor_found_again():
 def test_the_list_has_every_topic_and_field_of_the_wire():
     listed = {name for name, topic in TOPICS.items() if not topic.plain}
     assert schema.schemas().keys() - {"$schema", "$defs"} == listed
-    fields = leaves()["topics"]["event"]["fields"]
+    fields = inventory()["topics"]["event"]["fields"]
     assert {"track", "box.left", "box.frame_width", "scores.*", "model.sha256"} < fields.keys()
     assert {"type": "integer", "unit": "px", "meaning": "Left edge of the face."} == (
         fields["box.left"]
     )
     every = [
-        field for topic in leaves()["topics"].values() for field in topic.get("fields", {}).values()
+        field
+        for topic in inventory()["topics"].values()
+        for field in topic.get("fields", {}).values()
     ]
     assert [] == [field for field in every if not field["meaning"]]
 
@@ -166,7 +168,7 @@ def test_the_list_has_every_number_of_stats(rig, config):  # noqa: F811
 
 def test_in_a_mode_the_list_has_the_topics_of_that_mode_alone():
     about = {
-        mode: {topic["about"] for topic in leaves(mode)["topics"].values()}
+        mode: {topic["about"] for topic in inventory(mode)["topics"].values()}
         for mode in ("faces", "aggregate")
     }
     assert {"faces": {"face", "device"}, "aggregate": {"group", "device"}} == about
@@ -174,14 +176,14 @@ def test_in_a_mode_the_list_has_the_topics_of_that_mode_alone():
 
 def test_the_command_line_prints_the_list(capsys):
     assert 0 == main(["config", "--leaves"])
-    assert leaves() == json.loads(capsys.readouterr().out)
+    assert inventory() == json.loads(capsys.readouterr().out)
     assert 0 == main(["config", "--leaves", "--set=privacy.mode=aggregate"])
-    assert leaves("aggregate") == json.loads(capsys.readouterr().out)
+    assert inventory("aggregate") == json.loads(capsys.readouterr().out)
 
 
 def test_the_copy_of_the_list_is_fresh():
     shown = json.loads((ROOT / "docs/reference/leaves.json").read_text())
-    assert leaves() == shown, "run: python docs/generate_mqtt.py"
+    assert inventory() == shown, "run: python docs/generate_mqtt.py"
 
 
 def test_the_outbox_of_a_group_holds_nothing_of_single_faces(rig, config, tmp_path):  # noqa: F811

@@ -1,4 +1,4 @@
-"""TLS against a real broker: whom we trust, who we are, and what is said when it does not fit."""
+"""TLS with a real broker: trusted authorities, client certificates, and error texts."""
 
 import socket
 import subprocess
@@ -79,7 +79,7 @@ def certificate(
 
 
 class Encrypted(Mosquitto):
-    """Its certificate is for ``name``, ``valid`` so; with ``asks`` it wants one of ours too."""
+    """The certificate is for ``name``; with ``asks`` the broker requires a client certificate."""
 
     name = "IP:127.0.0.1"
     asks = False
@@ -145,7 +145,7 @@ def test_events_arrive_where_the_broker_wants_our_certificate(encrypted: Start) 
         send(out, 20)
         until_acked(out, 20)
     text = refusal(broker, ca_file=str(broker.folder / "ca.pem"))
-    assert text.startswith("hung up; does it want a certificate of ours (mqtt.cert_file)")
+    assert text.startswith("hung up; does it require a client certificate (mqtt.cert_file)")
 
 
 @pytest.mark.filterwarnings(UNCLOSED)
@@ -155,8 +155,8 @@ def test_an_unknown_authority_is_told_and_nothing_is_sent(
     broker = encrypted()
     other = str(authority(tmp_path, "other"))
     text = (
-        "its certificate is not signed by an authority we trust; "
-        "name the one that did in mqtt.ca_file"
+        "its certificate is not signed by a trusted authority; "
+        "name the authority that signed it in mqtt.ca_file"
     )
     assert text == refusal(broker, ca_file=other)
     with publisher(broker.url, ca_file=other, drain_s=0) as out:
@@ -258,7 +258,7 @@ def test_an_encrypted_websocket_goes_through(tmp_path: Path, free_port: int) -> 
             send(out, 20)
             until_acked(out, 20)
         other = str(authority(tmp_path, "other"))
-        with pytest.raises(BrokerError, match="not signed by an authority we trust"):
+        with pytest.raises(BrokerError, match="not signed by a trusted authority"):
             probe(parse_broker(url), tls=tls_context(Mqtt(ca_file=other)))
     finally:
         broker.stop()

@@ -20,9 +20,10 @@ from edge_fer.config.render import render
 from edge_fer.config.settings import Camera
 from edge_fer.emotion.card import Card, Input, find_model, read_card
 from edge_fer.emotion.labels import LABELS
-from edge_fer.mqtt.commands import Commands
-from edge_fer.mqtt.message import Message
-from edge_fer.mqtt.messages import Identity
+from edge_fer.mqtt.commands import Commands, address_response
+from edge_fer.mqtt.messages import Identity, Message
+from edge_fer.mqtt.publisher import response_message
+from edge_fer.mqtt.schema import ResponsePayload
 from tools.fuzz.mutate import mutate
 from tools.fuzz.verdict import judge
 
@@ -162,7 +163,11 @@ def _read_command(data: bytes) -> object:
     topic = f"edge-fer/porch/{name.decode('utf-8', 'replace')}/set"
     reply = payload[-40:].decode("utf-8", "replace")
     switched: list[bool] = []
-    Commands(me, switched.append, answers.append).receive(
+
+    def respond(response: ResponsePayload, command: Message) -> None:
+        answers.append(address_response(response_message(me, response), command))
+
+    Commands(me, switched.append, respond).receive(
         Message(topic, payload, 1, False, response_topic=reply, correlation=payload[:99])
     )
     (answer,) = answers

@@ -12,7 +12,7 @@ from paho.mqtt import publish
 
 from edge_fer.config.settings import HomeAssistant
 from edge_fer.emotion.labels import FER2013_LABELS, LABELS, UNCERTAIN
-from edge_fer.mqtt import messages
+from edge_fer.mqtt import publisher
 from edge_fer.mqtt.aggregate import Summary
 from edge_fer.mqtt.homeassistant import Announcement, Facts, announce
 from edge_fer.mqtt.messages import Identity, Message
@@ -113,7 +113,7 @@ class Trial:
         announced = self._announce(Facts(FER2013_LABELS, 10, thermometer=True))
         config = json.loads(announced.message.payload)
         config["components"]["bad"] = BAD
-        self._say(messages.status_message(BENCH, "online"), messages.enabled_message(BENCH, True))
+        self._say(publisher.status_message(BENCH, "online"), publisher.enabled_message(BENCH, True))
         self._publish(announced.message.topic, json.dumps(config), retain=True)
         self._until(lambda: REFUSED in self._house.log(), "the bad entity refused")
         line = next(line for line in self._house.log().splitlines() if REFUSED in line)
@@ -128,8 +128,8 @@ class Trial:
         faces = [Presence("a", "happy", 0.913, FAR), Presence("b", "sad", 0.5, NEAR)]
         numbers = {"temperature_c": 48.2, "dropped_full": 3, "dropped_expired": 4, "fps": 14.9}
         self._say(
-            messages.state_message(BENCH, faces, (640, 480), 0),
-            messages.stats_message(BENCH, numbers, 0),
+            publisher.state_message(BENCH, faces, (640, 480), 0),
+            publisher.stats_message(BENCH, numbers, 0),
         )
         for entity, expected in {
             "sensor.bench_emotion": "sad",
@@ -141,7 +141,7 @@ class Trial:
             "sensor.bench_events_waiting": "unknown",
         }.items():
             self._shows(entity, expected)
-        self._say(messages.state_message(BENCH, [], (640, 480), 0))
+        self._say(publisher.state_message(BENCH, [], (640, 480), 0))
         self._shows("sensor.bench_emotion", "none")
         self._shows("sensor.bench_confidence", "unknown")
         self._shows("binary_sensor.bench_presence", "off")
@@ -153,14 +153,16 @@ class Trial:
         self._until(lambda: "sensor.bench_emotion" not in self._house.states(), "those of faces go")
         self._see("the same device, privacy.mode = aggregate", "no entity about a face is left")
         # It subscribes for the new entities some time after the message that announces them.
-        told = messages.aggregate_message(BENCH, Summary(0, 60, 5, {"happy": 0.75, "sad": 0.25}), 1)
+        told = publisher.aggregate_message(
+            BENCH, Summary(0, 60, 5, {"happy": 0.75, "sad": 0.25}), 1
+        )
         most = "sensor.bench_most_frequent_emotion"
         self._until(lambda: self._say(told) or self._state(most) == "happy", f"{most} happy")
         self._see(f"`{most}`", "happy")
         self._shows("sensor.bench_people_at_least", "5")
         self._shows("sensor.bench_share_of_happy", "75.0")
         self._shows("sensor.bench_share_of_angry", "0.0")
-        self._say(messages.aggregate_message(BENCH, Summary(0, 60, None, None), 2))
+        self._say(publisher.aggregate_message(BENCH, Summary(0, 60, None, None), 2))
         self._shows("sensor.bench_most_frequent_emotion", "withheld")
         self._shows("sensor.bench_people_at_least", "unknown")
         self._shows("sensor.bench_share_of_happy", "unknown")

@@ -13,7 +13,7 @@ import jsonschema
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.mqtt.data_inventory import leaves
+from edge_fer.mqtt.data_inventory import inventory
 from edge_fer.mqtt.schema import schemas
 from tools.privacy.packets import Packet
 
@@ -36,7 +36,7 @@ class Contents:
 
     def __init__(self, base: str, mode: str) -> None:
         self._base, self._schemas = base, schemas()
-        self._topics: Mapping[str, Any] = leaves(mode)["topics"]
+        self._topics: Mapping[str, Any] = inventory(mode)["topics"]
         self.fields: set[str] = set()
         """Topics and fields that were seen, as the list names them."""
         self.findings: list[str] = []

@@ -51,7 +51,7 @@ def publisher(url: str, folder: Path) -> Publisher:
 @contextlib.contextmanager
 def hurried() -> Iterator[None]:
     """Pauses and patience of hundredths of a second."""
-    names = {"RETRY_MIN_S": 0.001, "RETRY_MAX_S": 0.01, "ANSWER_S": 0.1}
+    names = {"RETRY_MIN_S": 0.001, "RETRY_MAX_S": 0.01, "CONNECT_TIMEOUT_S": 0.1}
     before = {name: getattr(connection, name) for name in names}
     for name, value in names.items():
         setattr(connection, name, value)

@@ -6,10 +6,10 @@ import sqlite3
 import threading
 from pathlib import Path
 
-from edge_fer.mqtt.message import Message
-from edge_fer.mqtt.outbox import Bounds, Outbox
-from edge_fer.mqtt.outbox_db import Row, Store
-from edge_fer.mqtt.outbox_writer import Keeper
+from edge_fer.mqtt.messages import Message
+from edge_fer.mqtt.outbox import Outbox, OutboxLimits
+from edge_fer.mqtt.outbox_db import OutboxDb, QueuedMessage
+from edge_fer.mqtt.outbox_writer import OutboxWriter
 from tools.torture.mosquitto import TOPIC
 
 KEPT = 50
@@ -19,10 +19,10 @@ KEPT = 50
 def make(path: Path, rows: int = KEPT) -> None:
     """An outbox with rows of a session "old"."""
     payload = '{{"session": "old", "seq": {}}}'
-    with contextlib.closing(Store(path)) as store:
+    with contextlib.closing(OutboxDb(path)) as store:
         store.save(
             [
-                Row(
+                QueuedMessage(
                     n,
                     f"old-{n}",
                     store.clock(),
@@ -67,29 +67,29 @@ def open_spoilt(number: int, path: Path) -> str:
     """Damage a file and take out what is in it; says what became of it.
 
     Raises:
-        AssertionError: what came out is not what was put in, or the keeper's thread has died.
+        AssertionError: what came out is not what was put in, or the writer's thread has died.
     """
     for old in path.parent.glob(f"{path.name}*"):
         old.unlink()
     make(path)
-    with contextlib.closing(Store(path)) as store:
+    with contextlib.closing(OutboxDb(path)) as store:
         put = {row.name: row.message for row in store.load(0, KEPT)[0]}
     spoil(path, random.Random(number))
     dead: list[object] = []
     threading.excepthook = dead.append
-    outbox = Outbox(Bounds(rows=1000, spill_after_s=0.05))
-    keeper = Keeper(outbox, path, lambda: None)
-    keeper.open()
+    outbox = Outbox(OutboxLimits(rows=1000, spill_after_s=0.05))
+    writer = OutboxWriter(outbox, path, lambda: None)
+    writer.open()
     came: dict[str, Message] = {}
     with outbox.changed:
-        outbox.changed.wait_for(lambda: outbox._ahead or not len(outbox), 5)
+        outbox.changed.wait_for(lambda: outbox._cached or not len(outbox), 5)
     while batch := outbox.take(KEPT):
         for key, message in batch:
-            came[outbox._on_way[key].name] = message
+            came[outbox._in_flight[key].name] = message
             outbox.ack(key)
-    keeper.close()
-    told = {**outbox.counters(), **keeper.counters()}
-    assert not dead, f"{number}: the keeper's thread died: {dead}"
+    writer.close()
+    told = {**outbox.counters(), **writer.counters()}
+    assert not dead, f"{number}: the writer's thread died: {dead}"
     for name, message in came.items():
         same = (message.topic, message.payload, message.properties)
         assert same == (put[name].topic, put[name].payload, put[name].properties), number

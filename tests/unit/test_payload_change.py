@@ -1,0 +1,226 @@
+"""A payload may change: what ARCHITECTURE.md says about it, done here field by field."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+from msgspec import Struct, defstruct
+from talk import EVENT, FACE, ME, SIZE, warnings
+
+from edge_fer.client import Aggregate, Event, State, Subscription, subscribe
+from edge_fer.config.broker_url import parse_broker
+from edge_fer.mqtt.aggregate import Summary
+from edge_fer.mqtt.client import ConnectOptions
+from edge_fer.mqtt.publisher import aggregate_message, event_message, state_message
+from edge_fer.mqtt.schema import BoxPayload, FacePayload, described
+
+ROOT = Path(__file__).parents[2]
+TOPIC = "edge-fer/porch/event"
+BOX = {"left": 1, "top": 2, "width": 3, "height": 4, "frame_width": 640, "frame_height": 480}
+MODEL = {"name": "small", "sha256": "ab" * 32}
+HEAD = {
+    "schema": 1,
+    "session": "9f3a61c2",
+    "time": "2024-05-01T12:00:00.250Z",
+    "device": "porch",
+    "camera": "cam0",
+}
+FIRST: dict[type[Struct], dict[str, Any]] = {
+    Event: {
+        **HEAD,
+        "id": "9f3a61c2-7",
+        "seq": 7,
+        "track": "t1",
+        "phase": "change",
+        "emotion": "happy",
+        "previous": "neutral",
+        "confidence": 0.98,
+        "scores": {"happy": 0.9},
+        "box": BOX,
+        "model": MODEL,
+    },
+    State: {
+        **HEAD,
+        "faces": [{"track": "t1", "emotion": "happy", "confidence": 0.98, "box": BOX}],
+    },
+    Aggregate: {
+        **HEAD,
+        "id": "9f3a61c2-7",
+        "seq": 7,
+        "seconds": 60.0,
+        "withheld": False,
+        "people": 3,
+        "shares": {"happy": 1.0},
+        "model": MODEL,
+    },
+}
+"""A message of each kind with the fields that the first release published. Never add to these."""
+
+LASTED = Annotated[float | None, described("How long the emotion before lasted.", "s")]
+NewEvent: Any = defstruct(
+    "NewEvent", [("lasted_s", LASTED, None)], bases=(Event,), frozen=True, kw_only=True
+)
+"""An event with a field added by the rule: it has a default."""
+NewBox: Any = defstruct(
+    "NewBox", [("angle", float, 0.0)], bases=(BoxPayload,), frozen=True, kw_only=True
+)
+NewFace: Any = defstruct(
+    "NewFace", [("box", NewBox)], bases=(FacePayload,), frozen=True, kw_only=True
+)
+
+
+def say(broker: Any, *payloads: bytes) -> None:
+    for payload in payloads:
+        command = ["mosquitto_pub", "-p", str(broker.port), "-t", TOPIC, "-q", "1", "-s"]
+        subprocess.run(command, input=payload, check=True)
+
+
+def new_event(**changes: Any) -> bytes:
+    """Return what a device publishes whose events have the new field."""
+    fields = {name: getattr(_decoded(Event), name) for name in Event.__struct_fields__}
+    return msgspec.json.encode(NewEvent(**{**fields, "lasted_s": 2.5, **changes}))
+
+
+def _decoded(kind: type[Struct]) -> Any:
+    return msgspec.json.decode(json.dumps(FIRST[kind]), type=kind)
+
+
+@pytest.mark.parametrize("kind", FIRST)
+def test_a_message_of_the_first_release_still_decodes(kind: type[Struct]) -> None:
+    assert 1 == _decoded(kind).schema
+
+
+@pytest.mark.parametrize("kind", FIRST)
+def test_a_decoder_ignores_unknown_fields(kind: type[Struct]) -> None:
+    text = json.dumps({**FIRST[kind], "lasted_s": 2.5, "more": {"deep": [1]}})
+    assert _decoded(kind) == msgspec.json.decode(text, type=kind)
+
+
+def test_whatever_is_published_has_every_field_also_those_with_a_default() -> None:
+    messages = {
+        Event: event_message(ME, EVENT, SIZE, 1),
+        State: state_message(ME, [FACE], SIZE, 0),
+        Aggregate: aggregate_message(ME, Summary(0, 60, None, None), 1),
+    }
+    for kind, message in messages.items():
+        assert list(kind.__struct_fields__) == list(json.loads(message.payload))
+    assert json.loads(new_event(lasted_s=None))["lasted_s"] is None
+
+
+def test_an_old_message_decodes_in_a_new_client(broker: Any) -> None:
+    options = ConnectOptions()
+    with Subscription(parse_broker(broker.url), TOPIC, NewEvent, options) as subscription:
+        say(broker, json.dumps(FIRST[Event]).encode(), new_event(id="9f3a61c2-8", seq=8))
+        old, new = next(subscription), next(subscription)
+    assert ((7, None), (8, 2.5)) == ((old.seq, old.lasted_s), (new.seq, new.lasted_s))
+    assert 0 == subscription.unreadable
+
+
+def test_a_new_message_decodes_in_an_old_client(
+    broker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with subscribe(broker.url) as subscription:
+        say(broker, new_event())
+        event = next(subscription)
+    assert (_decoded(Event), 0, []) == (event, subscription.unreadable, warnings(caplog))
+
+
+def test_a_field_is_added_to_a_nested_type_by_the_same_rule() -> None:
+    old = msgspec.json.decode(json.dumps(FIRST[State]["faces"][0]), type=NewFace)
+    assert (0.0, 640) == (old.box.angle, old.box.frame_width)
+    assert msgspec.json.decode(msgspec.json.encode(old), type=FacePayload).box.left == 1
+
+
+def test_a_newer_schema_is_read_if_the_known_fields_are_there_and_warned_of_once(
+    broker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer = {**FIRST[Event], "schema": 2, "lasted_s": 1.0}
+    with subscribe(broker.url) as subscription:
+        say(broker, *(json.dumps({**newer, "id": f"a-{n}", "seq": n}).encode() for n in (1, 2)))
+        assert [(2, 1), (2, 2)] == [
+            (event.schema, event.seq) for event in (next(subscription), next(subscription))
+        ]
+    assert [f"{TOPIC}: schema 2 is newer than 1; ignoring its new fields"] == warnings(caplog)
+    assert 0 == subscription.unreadable
+
+
+def test_a_newer_schema_without_a_known_field_is_skipped_counted_and_warned_of_once(
+    broker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer = {**FIRST[Event], "schema": 2}
+    del newer["confidence"]
+    with subscribe(broker.url) as subscription:
+        say(broker, json.dumps(newer).encode(), json.dumps(newer).encode())
+        say(broker, json.dumps(FIRST[Event]).encode())
+        assert 7 == next(subscription).seq
+    (warning,) = warnings(caplog)
+    assert warning.startswith(f"{TOPIC}: unreadable message skipped: ")
+    assert "missing required field `confidence`" in warning
+    assert 2 == subscription.unreadable
+
+
+def test_the_steps_of_the_how_to_renew_the_schemas_and_the_pages(tmp_path: Path) -> None:
+    """Follow the steps in a copy: the type, what fills it in, the generators."""
+    for name in ("edge_fer", "docs"):
+        ignored = shutil.ignore_patterns("__pycache__", "images", "*.onnx")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    _insert(
+        tmp_path / "edge_fer/mqtt/schema.py",
+        "    confidence: Confidence\n    scores:",
+        '    smoothed: Annotated[bool, described("True if smoothing is on.")] = True\n',
+    )
+    _insert(
+        tmp_path / "edge_fer/mqtt/publisher.py",
+        "        confidence=round(event.confidence, 4),\n        scores=",
+        "        smoothed=len(event.scores) > 1,\n",
+    )
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for command in (["docs/generate_mqtt.py"], ["-m", "docs.generate_asyncapi"]):
+        subprocess.run([sys.executable, *command], cwd=tmp_path, env=environ, check=True)
+    reference = tmp_path / "docs/reference"
+    event = re.search(
+        r"<!-- example: event -->.*?<!-- end -->", _text(reference / "topics.md"), re.S
+    )
+    assert event is not None
+    assert '"smoothed": true' in event[0]
+    shipped = json.loads(_text(tmp_path / "edge_fer/mqtt/schema.json"))["$defs"]["EventPayload"]
+    assert "smoothed" in shipped["properties"]
+    assert "smoothed" not in shipped["required"]
+    leaves = json.loads(_text(reference / "leaves.json"))
+    meaning = {"type": "boolean", "meaning": "True if smoothing is on."}
+    assert meaning == leaves["topics"]["event"]["fields"]["smoothed"]
+    assert "smoothed" in _text(reference / "asyncapi.json")
+    code = (
+        "import json, sys; import msgspec; from edge_fer.client import Event; "
+        "print(msgspec.json.decode(sys.stdin.read(), type=Event).smoothed)"
+    )
+    old = json.dumps(FIRST[Event])
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environ,
+        input=old,
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+    assert "True\n" == told.stdout
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _insert(path: Path, before: str, line: str) -> None:
+    """Insert ``line`` between the two lines that begin with ``before``."""
+    first, _, second = before.partition("\n")
+    text = _text(path)
+    assert text.count(before) == 1, path
+    path.write_text(text.replace(before, f"{first}\n{line}{second}"), encoding="utf-8")
