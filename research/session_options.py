@@ -25,7 +25,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edge_fer.bench.speed import Ratio, ratio
-from edge_fer.daemon.sizing import interleave
+from edge_fer.daemon.build import interleave
 from edge_fer.emotion.card import Card, read_card, shipped_models
 from edge_fer.emotion.session import PROVIDER, optimize, session_options
 from edge_fer.emotion.tensor import drawn_chip, to_tensor

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from edge_fer.daemon.memory import rss_mb
+from edge_fer.daemon.stats import rss_mb
 from edge_fer.emotion.session import PROVIDER
 from edge_fer.sysfs import first_line, number, processors, temperatures, text
 

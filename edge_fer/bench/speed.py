@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.daemon.sizing import interleave
+from edge_fer.daemon.build import interleave
 from edge_fer.emotion.card import shipped_models
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.compiled import compile_model

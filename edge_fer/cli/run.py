@@ -29,17 +29,17 @@ def run(arguments: argparse.Namespace) -> int:
     from edge_fer.cli import set_up_logging
     from edge_fer.config.load import device_name, require_acknowledged
     from edge_fer.daemon.build import build_service
-    from edge_fer.daemon.control import Switch, mark_of, signals
+    from edge_fer.daemon.control import ServiceControl, pause_file, signals
 
     settings = read_settings(arguments)
     require_acknowledged(settings)
     names = {"EDGE_FER_DEVICE": device_name(settings), "EDGE_FER_CAMERA": settings.camera.name}
     set_up_logging(settings.log.level, names)
-    switch = Switch(mark_of(settings))
-    with signals(switch):
+    control = ServiceControl(pause_file(settings))
+    with signals(control):
         build_service(
             settings,
-            switch,
+            control,
             max_frames=arguments.max_frames,
             reread=lambda: read_settings(arguments),
         ).run()

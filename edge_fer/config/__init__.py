@@ -1,1 +1,1 @@
-"""Every option: its definition, how it is loaded, and how the default file is written."""
+"""The configuration: definition of every option, loading, and the rendered default file."""

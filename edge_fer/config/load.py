@@ -1,8 +1,9 @@
-"""The configuration: read from all sources, checked as a whole, all mistakes reported at once.
+"""Load the configuration from all sources, check it as a whole and report all mistakes at once.
 
-Later sources win: default, file, environment (``EDGE_FER_MQTT__PREFIX=hall``), ``--set``.
-Each source is read into assignments that remember their origin. The options themselves are in
-`edge_fer.config.settings`; this module opens no camera and no model.
+Later sources override earlier ones: defaults, file, environment
+(``EDGE_FER_MQTT__PREFIX=hall``), ``--set``. Each source yields assignments that record their
+origin. The options themselves are in `edge_fer.config.settings`; this module opens no camera and
+no model.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -22,6 +23,8 @@ from edge_fer.config.broker_url import parse_broker
 from edge_fer.config.options import (
     OPTIONS,
     Option,
+    Options,
+    options_of,
     shown,
     stray_option,
     unknown_option,
@@ -30,13 +33,33 @@ from edge_fer.config.options import (
 from edge_fer.config.settings import Settings
 from edge_fer.errors import ConfigError
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_S = TypeVar("_S", bound=Settings)
+
 PREFIX: Final = "EDGE_FER_"
 _TOML_PLACE: Final = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.S)
 
 
+SYSTEM_FILE: Final = Path("/etc/edge-fer/edge-fer.toml")
+
+_NOT_TEXT: Final = "must be UTF-8 text without control characters"
+PROHIBITED: Final = (
+    "inferring emotions of people at work or in education is prohibited in the EU "
+    "(AI Act, article 5(1)(f))"
+)
+_REFUSED_USE: Final = re.compile(
+    r"\b(work|office|employ|staff|school|educat|universit|college|class|student|pupil|teach|train)",
+    re.IGNORECASE,
+)
+
+
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Assignment:
-    """A value given to an option that exists."""
+    """A value assigned to a known option."""
 
     origin: str
     """The file's path, the environment variable's name or ``--set``."""
@@ -46,7 +69,7 @@ class Assignment:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mistake:
-    """One line that says where and what is wrong, and what would be right."""
+    """One line that says what is wrong, where, and what would be right."""
 
     text: str
 
@@ -54,33 +77,33 @@ class Mistake:
 Found = Assignment | Mistake
 
 
-def read_file(path: Path) -> Iterator[Found]:
+def read_file(path: Path, options: Options = OPTIONS) -> Iterator[Found]:
     """Read a configuration file."""
     document = _document(path)
     if isinstance(document, Mistake):
         yield document
         return
     for section, table in document.items():
-        if isinstance(table, dict) and section in OPTIONS:
+        if isinstance(table, dict) and section in options:
             for name, value in table.items():
-                yield _assign(str(path), section, name, value)
+                yield _assign(str(path), section, name, value, options)
         elif isinstance(table, dict):
-            yield Mistake(f"{path}: {unknown_section(section)}")
-        elif section in OPTIONS:
+            yield Mistake(f"{path}: {unknown_section(section, options)}")
+        elif section in options:
             yield Mistake(f"{path}: {section} = {shown(table)}: must be a section, [{section}]")
         else:
-            yield Mistake(f"{path}: {stray_option(section)}")
+            yield Mistake(f"{path}: {stray_option(section, options)}")
 
 
-def read_environment(environ: Mapping[str, str]) -> Iterator[Found]:
+def read_environment(environ: Mapping[str, str], options: Options = OPTIONS) -> Iterator[Found]:
     """Read ``EDGE_FER_SECTION__OPTION``; names without a double underscore are not settings."""
     for variable, text in environ.items():
         section, separator, name = variable.removeprefix(PREFIX).lower().partition("__")
         if variable.startswith(PREFIX) and separator:
-            yield _assign_text(variable, section, name, text)
+            yield _assign_text(variable, section, name, text, options)
 
 
-def read_overrides(overrides: Sequence[str]) -> Iterator[Found]:
+def read_overrides(overrides: Sequence[str], options: Options = OPTIONS) -> Iterator[Found]:
     """Read the values of ``--set section.option=value``."""
     for override in overrides:
         key, equals, text = override.partition("=")
@@ -88,39 +111,62 @@ def read_overrides(overrides: Sequence[str]) -> Iterator[Found]:
         if not (equals and dot):
             yield Mistake(f"--set: {shown(override)}: must be section.option=value")
         else:
-            yield _assign_text("--set", section, name, text)
+            yield _assign_text("--set", section, name, text, options)
 
 
-def _assign(origin: str, section: str, name: str, value: Any) -> Found:
-    if section not in OPTIONS:
-        return Mistake(f"{origin}: {unknown_section(section)}")
-    if name not in OPTIONS[section]:
-        return Mistake(f"{origin}: {unknown_option(section, name)}")
-    return Assignment(origin, OPTIONS[section][name], value)
+def _assign(origin: str, section: str, name: str, value: Any, options: Options) -> Found:
+    if section not in options:
+        return Mistake(f"{origin}: {unknown_section(section, options)}")
+    if name not in options[section]:
+        return Mistake(f"{origin}: {unknown_option(section, name, options)}")
+    return Assignment(origin, options[section][name], value)
 
 
-def _assign_text(origin: str, section: str, name: str, text: str) -> Found:
-    found = _assign(origin, section, name, text)
+def _assign_text(origin: str, section: str, name: str, text: str, options: Options) -> Found:
+    found = _assign(origin, section, name, text, options)
     if isinstance(found, Mistake):
         return found
-    return dataclasses.replace(found, value=_from_text(text, found.option.kind))
+    return dataclasses.replace(found, value=_from_text(text, found.option))
 
 
-def _from_text(text: str, kind: inspect.Type) -> Any:
-    """Take the text as the TOML value the option wants, else as it stands.
+def _from_text(text: str, option: Option) -> Any:
+    """Return the text as a TOML value if the option accepts its type, else as it stands.
 
-    A number stays text for an option that wants a string, so that a device may be named 7.
+    An empty text unsets an optional option. A list may be written with commas alone.
     """
+    if option.optional and not text.strip():
+        return None
+    if not isinstance(option.kind, inspect.ListType):
+        return _one_from_text(text, option.item)
+    value = _parsed(text)
+    if isinstance(value, list | dict):
+        return value
+    parts = (value if isinstance(value, str) else text).split(",")
+    return [_one_from_text(part.strip(), option.item) for part in parts if part.strip()]
+
+
+def _one_from_text(text: str, kind: inspect.Type) -> Any:
+    """Return a single value.
+
+    A number stays text if the option accepts text, so that a device may be named 7.
+    """
+    value = _parsed(text)
+    if isinstance(kind, inspect.LiteralType):
+        values = [
+            choice for choice in kind.values if choice == value and type(choice) is type(value)
+        ]
+        wants_text = not values and any(isinstance(choice, str) for choice in kind.values)
+    else:
+        wants_text = isinstance(kind, inspect.StrType)
+    return text if wants_text and not isinstance(value, str) else value
+
+
+def _parsed(text: str) -> Any:
     try:
         document = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
-        value: Any = text
-    else:
-        value = document["value"] if len(document) == 1 else text
-    if isinstance(kind, inspect.ListType) and isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    wants_text = isinstance(kind, inspect.StrType | inspect.LiteralType | inspect.UnionType)
-    return text if wants_text and not isinstance(value, str) else value
+        return text
+    return document["value"] if len(document) == 1 else text
 
 
 def _document(path: Path) -> dict[str, Any] | Mistake:
@@ -130,7 +176,7 @@ def _document(path: Path) -> dict[str, Any] | Mistake:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        return Mistake(f"{path}: must be TOML, not nested this deeply")
+        return Mistake(f"{path}: must be TOML that is not nested so deeply")
     except ValueError as error:
         return Mistake(f"{path}: {_syntax_error(str(error), text)}")
 
@@ -139,7 +185,7 @@ def _text(path: Path) -> str | Mistake:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        return Mistake(f"{path}: no such file; `edge-fer config` prints one to start from")
+        return Mistake(f"{path}: no such file; `edge-fer config` prints a default file")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         column = error.start - error.object.rfind(b"\n", 0, error.start)
@@ -159,36 +205,37 @@ def _syntax_error(message: str, text: str) -> str:
     return f"line {line}, column {column}: must be TOML: {reason[:1].lower()}{reason[1:]}"
 
 
-SYSTEM_FILE: Final = Path("/etc/edge-fer/edge-fer.toml")
-
-_NOT_TEXT: Final = "must be UTF-8 text without control characters"
-PROHIBITED: Final = (
-    "inferring emotions of people at work or in education is prohibited in the EU "
-    "(AI Act, article 5(1)(f))"
-)
-_REFUSED_USE: Final = re.compile(
-    r"\b(work|office|employ|staff|school|educat|universit|college|class|student|pupil|teach|train)",
-    re.IGNORECASE,
-)
-
-
 def load(
     path: Path | None,
     overrides: Sequence[str] = (),
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """Return the settings of file, environment and ``--set`` over the defaults.
+    """Return the settings from file, environment and ``--set`` over the defaults.
 
-    Without a path it is $EDGE_FER_CONFIG, else the system's file where there is one.
+    Without a path the file is $EDGE_FER_CONFIG, else the system's file if it exists.
 
     Raises:
-        ConfigError: with one line per mistake, from all sources together.
+        ConfigError: with one line for each mistake in all sources.
     """
-    path = path or default_path(environ)
+    return load_as(Settings, path, overrides, environ)
+
+
+def load_as(
+    settings: type[_S],
+    path: Path | None,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> _S:
+    """Return settings of this type, loaded as `load` does; for settings with more options.
+
+    Raises:
+        ConfigError: with one line for each mistake in all sources.
+    """
+    path, options = path or default_path(environ), options_of(settings)
     found = [
-        *(read_file(path) if path else ()),
-        *read_environment(environ),
-        *read_overrides(overrides),
+        *(read_file(path, options) if path else ()),
+        *read_environment(environ, options),
+        *read_overrides(overrides, options),
     ]
     mistakes = [item.text for item in found if isinstance(item, Mistake)]
     chosen: dict[str, Assignment] = {}
@@ -201,11 +248,11 @@ def load(
     mistakes += _contradictions(chosen)
     if mistakes:
         raise ConfigError(*mistakes)
-    return _settings(chosen)
+    return _settings(settings, chosen)
 
 
 def default_path(environ: Mapping[str, str], system: Path = SYSTEM_FILE) -> Path | None:
-    """Return the file to read when none is named; None where there is none."""
+    """Return the file to read when none is named; None if there is none."""
     if named := environ.get("EDGE_FER_CONFIG"):
         return Path(named)
     try:
@@ -213,16 +260,16 @@ def default_path(environ: Mapping[str, str], system: Path = SYSTEM_FILE) -> Path
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:
-        # It may be there; reading it will say what is wrong, where defaults would hide it.
+        # It may exist; reading it reports what is wrong, while the defaults would hide it.
         return system
     return system
 
 
 def require_acknowledged(settings: Settings) -> None:
-    """Hold everything until somebody has said what this is used for.
+    """Require that the user has declared what edge-fer is used for.
 
     Raises:
-        ConfigError: `privacy.acknowledge_use` is empty; the text says why it matters and how
+        ConfigError: `privacy.acknowledge_use` is empty; the text says why it is required and how
             to set it.
     """
     if settings.privacy.acknowledge_use:
@@ -231,14 +278,14 @@ def require_acknowledged(settings: Settings) -> None:
     variable = f"{PREFIX}{option.section}__{option.name}".upper()
     raise ConfigError(
         f"{option.path} = '': must be {option.rule}",
-        f"why: people filmed must be told, and {PROHIBITED}",
+        f"why: people in view must be informed, and {PROHIBITED}",
         f"how: set {option.name} in section [{option.section}] of the configuration file, "
         f"or --set {option.path}=home, or {variable}=home in the environment",
     )
 
 
 def device_name(settings: Settings, host: str | None = None) -> str:
-    """Return `device.name`, else the host name with all but letters, digits, '_.-' as '-'."""
+    """Return `device.name`, else the host name with '-' for all but letters, digits and '_.-'."""
     if settings.device.name:
         return settings.device.name
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", socket.gethostname() if host is None else host)
@@ -255,7 +302,7 @@ def _mistakes(item: Assignment) -> list[str]:
 
 
 def _complaint(option: Option, value: Any) -> str | None:
-    """Return what the value must be, or None where it is that."""
+    """Return what the value must be, or None if it is valid."""
     try:
         msgspec.convert(value, option.hint)
     except msgspec.ValidationError:
@@ -264,26 +311,29 @@ def _complaint(option: Option, value: Any) -> str | None:
         return _NOT_TEXT
     if any(map(_is_unprintable, value if isinstance(value, list) else [value])):
         return _NOT_TEXT
-    pattern = getattr(option.kind, "pattern", None)
-    # In Python, "$" also matches before a final line break, which msgspec lets pass.
-    return _must(option, value) if pattern and not re.fullmatch(pattern, value) else None
+    pattern = getattr(option.item, "pattern", None)
+    texts = value if isinstance(value, list) else [value]
+    # In Python, "$" also matches before a final line break, which msgspec accepts.
+    if pattern and not all(text is None or re.fullmatch(pattern, text) for text in texts):
+        return _must(option, value)
+    return None
 
 
 def _must(option: Option, value: Any) -> str:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    wants = int | float if isinstance(option.kind, inspect.FloatType) else int
-    if option.bounds and is_number and isinstance(value, wants):
+    wants = int | float if isinstance(option.item, inspect.FloatType) else int
+    if option.bounds and is_number and isinstance(value, wants) and option.kind is option.item:
         return f"must be {option.bounds}"
     text = f"must be {option.rule}"
     if option.path == "privacy.acknowledge_use" and _REFUSED_USE.search(str(value)):
-        text += f"; workplace and education are refused, since {PROHIBITED}"
+        text += f"; use at work and in education is refused, because {PROHIBITED}"
     return text
 
 
 def _is_unprintable(value: Any) -> bool:
-    """Tell whether a text holds control characters, or bytes that were not UTF-8.
+    """Return True for a text with control characters or with bytes that were not UTF-8.
 
-    Environment variables may hold any bytes; Python gives those as lone surrogates.
+    Environment variables may hold any bytes; Python decodes those as lone surrogates.
     """
     return isinstance(value, str) and any(unicodedata.category(c) in {"Cc", "Cs"} for c in value)
 
@@ -297,10 +347,10 @@ def _address_mistake(address: str) -> str | None:
 
 
 def _contradictions(chosen: Mapping[str, Assignment]) -> Iterator[str]:
-    """Check options against each other; the one that was set is blamed, not a default."""
+    """Yield contradictions between options; the message names the option that was set."""
     size, budget = _value(chosen, "model", "size"), chosen.get("model.budget_ms")
     if size and budget and budget.value:
-        yield _worded(budget, f"must be 0 where model.size is set ({size}); choose one of the two")
+        yield _worded(budget, f"must be 0 if model.size is set ({size})")
     yield from _without_detector(chosen)
     enter, leave = (_value(chosen, "smoothing", name) for name in ("enter", "leave"))
     if leave <= enter:
@@ -312,17 +362,17 @@ def _contradictions(chosen: Mapping[str, Assignment]) -> Iterator[str]:
 
 
 def _without_detector(chosen: Mapping[str, Assignment]) -> Iterator[str]:
-    """YuNet without its file, or a file that nobody would read."""
+    """Yield YuNet without its file, or a file that would not be read."""
     model = _value(chosen, "vision", "detector_model")
     if _value(chosen, "vision", "detector") == "yunet":
         if not model:
             blamed = chosen["vision.detector"]
-            yield _worded(blamed, "must come with the path of its file in vision.detector_model")
+            yield _worded(blamed, "requires the path of its model file in vision.detector_model")
         return
     for name in ("detector_model", "detector_sha256"):
         item = chosen.get(f"vision.{name}")
         if item and item.value:
-            yield _worded(item, "must be empty, or vision.detector be 'yunet'")
+            yield _worded(item, "must be empty unless vision.detector is 'yunet'")
 
 
 def _value(chosen: Mapping[str, Assignment], section: str, name: str) -> Any:
@@ -334,14 +384,8 @@ def _worded(item: Assignment, complaint: str) -> str:
     return f"{item.origin}: {item.option.path} = {shown(item.value)}: {complaint}"
 
 
-def _settings(chosen: Mapping[str, Assignment]) -> Settings:
+def _settings(settings: type[_S], chosen: Mapping[str, Assignment]) -> _S:
     tables: dict[str, dict[str, Any]] = {}
     for item in chosen.values():
         tables.setdefault(item.option.section, {})[item.option.name] = item.value
-    return msgspec.convert(tables, Settings)
-
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+    return msgspec.convert(tables, settings)

@@ -1,8 +1,8 @@
-"""Every option: its default, unit, bounds and meaning. The default file is rendered from this.
+"""Define every option: its default, unit, bounds and meaning.
 
-Only values live here, for every package to use. `edge_fer.config.load` reads, overrides and checks
-them. The sections stand in the order of the data: camera, vision, emotion, then what leaves the
-device.
+The default file and the JSON Schema are rendered from these classes. The sections stand in the
+order of the data: device and privacy, camera, vision, emotion, then what leaves the device.
+`edge_fer.config.load` reads, overrides and checks the values.
 """
 
 from typing import Annotated, Literal
@@ -15,16 +15,114 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of all sections: frozen, and an unknown option is an error."""
 
 
+class Device(Section, frozen=True):
+    """This device."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9_.-]{0,64}$",
+            description="Name of the device in topics and events: letters, digits, '_', '.' and "
+            "'-'. Empty: the host name.",
+        ),
+    ] = ""
+
+
+Use = Literal["home", "research", "medical", "safety", "public-venue", "art"]
+"""Uses that a user may declare. Workplace and education are left out on purpose: the EU AI Act,
+article 5(1)(f), prohibits inferring emotions there."""
+
+Mode = Literal["faces", "aggregate"]
+
+
+class Privacy(Section, frozen=True):
+    """Privacy of the people in front of the camera."""
+
+    acknowledge_use: Annotated[
+        Use | Literal[""],
+        Meta(
+            description="What you use edge-fer for. Nothing runs until this is set; "
+            "docs/guides/privacy.md explains why."
+        ),
+    ] = ""
+    mode: Annotated[
+        Mode,
+        Meta(
+            description="faces: publish events for each face and the faces in view. aggregate: "
+            "publish only the shares of the emotions in an interval, and nothing about single "
+            "faces."
+        ),
+    ] = "faces"
+    interval_s: Annotated[
+        float,
+        Meta(ge=1, le=3600, description="Length of an interval in seconds, in mode aggregate."),
+    ] = 60.0
+    min_group: Annotated[
+        int,
+        Meta(
+            ge=3,
+            le=1000,
+            description="Minimum number of people in an interval, in mode aggregate. The shares "
+            "of a smaller group are withheld.",
+        ),
+    ] = 5
+
+
+class Camera(Section, frozen=True):
+    """The camera."""
+
+    source: Annotated[
+        str,
+        Meta(
+            description="The camera to open: file:PATH (video, GIF, picture or folder of "
+            "pictures), v4l2:/dev/videoN, picamera2:N, rtsp://HOST/PATH, gst:PIPELINE ! appsink, "
+            "or csi:N on a Jetson. A path without a scheme is a file."
+        ),
+    ] = "v4l2:/dev/video0"
+    name: Annotated[
+        str,
+        Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="Name of the camera in events."),
+    ] = "cam0"
+    width: Annotated[
+        int, Meta(ge=64, le=4096, description="Frame width in px, requested from a live camera.")
+    ] = 640
+    height: Annotated[
+        int, Meta(ge=64, le=4096, description="Frame height in px, requested from a live camera.")
+    ] = 480
+    fps: Annotated[
+        float, Meta(gt=0, le=240, description="Frames per second, requested from a live camera.")
+    ] = 15.0
+    pace: Annotated[
+        Literal["fast", "real"],
+        Meta(
+            description="Playback speed of a file. fast: as fast as possible. real: in real time."
+        ),
+    ] = "fast"
+    timeout_s: Annotated[
+        float,
+        Meta(gt=0, le=60, description="Seconds without a frame until the camera counts as lost."),
+    ] = 5.0
+    give_up_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="Seconds to retry a lost live camera. After that the daemon exits with "
+            "code 74 and systemd restarts it. 0: exit at once.",
+        ),
+    ] = 120.0
+
+
 class Vision(Section, frozen=True):
-    """Finding faces."""
+    """Face detection."""
 
     min_face_px: Annotated[
         int,
         Meta(
             ge=20,
             le=1000,
-            description="Smallest face looked for, width in px. The cost grows with its inverse "
-            "square.",
+            description="Width in px of the smallest face to detect. Half the width costs about "
+            "four times the CPU time.",
         ),
     ] = 60
     threshold: Annotated[
@@ -32,29 +130,35 @@ class Vision(Section, frozen=True):
         Meta(
             ge=-1,
             le=3,
-            description="Lowest score of a face, 0 where the detector is sure; less finds more, "
-            "false ones too.",
+            description="Minimum detection score. A lower value finds more faces and more false "
+            "ones.",
         ),
     ] = 0.0
     min_visible: Annotated[
         float,
-        Meta(ge=0, le=1, description="Smallest share of a box that must lie inside the frame."),
+        Meta(
+            ge=0,
+            le=1,
+            description="Minimum share of a face box that must lie inside the frame.",
+        ),
     ] = 0.7
     detector: Annotated[
         Literal["hog", "yunet"],
         Meta(
-            description="hog: dlib's, needs no file. yunet: OpenCV's FaceDetectorYN, finds more "
-            "and costs less, but needs a model file of your own."
+            description="hog: dlib's HOG detector, which needs no file. yunet: OpenCV's "
+            "FaceDetectorYN, which finds more faces and costs less, but needs a model file that "
+            "you provide."
         ),
     ] = "hog"
     detector_model: Annotated[
-        str, Meta(description='YuNet\'s .onnx file; for detector = "yunet" alone.')
+        str, Meta(description='Path of YuNet\'s .onnx file, only for detector = "yunet".')
     ] = ""
     detector_sha256: Annotated[
         str,
         Meta(
             pattern=r"^([0-9a-f]{64})?$",
-            description="The file's sha256, 64 digits: what is not that file is refused.",
+            description="SHA-256 of that file, 64 hexadecimal digits. A file with another hash is "
+            "rejected. Empty: no check.",
         ),
     ] = ""
     scan_s: Annotated[
@@ -62,95 +166,113 @@ class Vision(Section, frozen=True):
         Meta(
             gt=0,
             le=10,
-            description="Where something moves, new faces are looked for this often, in seconds; "
-            "`edge-fer check` says where the frame is too large for that.",
+            description="Seconds between two scans for new faces in areas with motion. "
+            "`edge-fer check` warns if the frame is too large for this.",
         ),
     ] = 0.5
     still_s: Annotated[
         float,
-        Meta(gt=0, le=3600, description="Where nothing moves, this often."),
+        Meta(gt=0, le=3600, description="Seconds between two scans of still areas."),
     ] = 30.0
     max_faces: Annotated[
-        int, Meta(ge=1, le=64, description="Most faces followed at a time; the largest win.")
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="Maximum number of faces tracked at the same time. The largest faces win.",
+        ),
     ] = 8
     landmarks: Annotated[
         str,
         Meta(
-            description="dlib's 68-landmark file; empty: look where Debian's libdlib-data puts it."
+            description="Path of dlib's 68-landmark file. Empty: where Debian's libdlib-data "
+            "installs it."
         ),
     ] = ""
 
 
 class Quality(Section, frozen=True):
-    """Which faces are too hard to read; their scores are not taken in."""
+    """Limits beyond which a face is too hard to read and gets no emotion."""
 
     min_ipd_px: Annotated[
-        float, Meta(ge=0, le=500, description="Least distance of the eyes (IPD) in px.")
+        float,
+        Meta(ge=0, le=500, description="Minimum distance between the pupils (IPD) in px."),
     ] = 6.0
     max_roll_deg: Annotated[
-        float, Meta(ge=0, le=180, description="Largest tilt of the head in degrees.")
+        float, Meta(ge=0, le=180, description="Maximum tilt of the head in degrees.")
     ] = 45.0
     max_turn: Annotated[
         float,
-        Meta(ge=0, le=1, description="Largest turn to the side: 0 frontal, 1 profile."),
+        Meta(ge=0, le=1, description="Maximum turn of the head: 0 is frontal, 1 is profile."),
     ] = 0.8
     min_sharpness: Annotated[
-        float, Meta(ge=0, le=2, description="Least sharpness: 0 out of focus; sharp is 0.6 to 1.")
+        float,
+        Meta(
+            ge=0,
+            le=2,
+            description="Minimum sharpness: 0 is out of focus, a sharp face has 0.6 to 1.",
+        ),
     ] = 0.22
     max_cover: Annotated[
         float,
         Meta(
             ge=0,
             le=1,
-            description="Largest lack of edges at one eye or the mouth against the others: 0 all "
-            "alike, 1 one is hidden.",
+            description="Maximum occlusion of an eye or the mouth, estimated from missing edges: "
+            "0 is none, 1 is fully covered.",
         ),
     ] = 0.7
 
 
 class Tracking(Section, frozen=True):
-    """Following a face from frame to frame."""
+    """Tracking of a face from frame to frame."""
 
     looks_per_s: Annotated[
         float,
         Meta(
             ge=4,
             le=240,
-            description="How often a followed face is looked at: found anew near where it was, "
-            "its landmarks located, its chip classified.",
+            description="How many times a second a tracked face is detected near its last "
+            "position, aligned and classified.",
         ),
     ] = 10.0
     coast_s: Annotated[
         float,
-        Meta(
-            ge=0,
-            le=5,
-            description="Seconds a face that is not found any more keeps its box.",
-        ),
+        Meta(ge=0, le=5, description="Seconds that a face keeps its box when it is not found."),
     ] = 0.3
     min_iou: Annotated[
-        float, Meta(gt=0, lt=1, description="Overlap (IoU) that makes two boxes one track.")
+        float,
+        Meta(
+            gt=0,
+            lt=1,
+            description="Minimum overlap (IoU) of two boxes that belong to the same track.",
+        ),
     ] = 0.3
     lost_s: Annotated[
-        float, Meta(gt=0, le=60, description="Seconds without a box after which a track ends.")
+        float, Meta(gt=0, le=60, description="Seconds without a box until a track ends.")
     ] = 1.0
 
 
 class Model(Section, frozen=True):
-    """The network."""
+    """The emotion model."""
 
     path: Annotated[
         str,
-        Meta(description="Model name or .onnx path with its card beside it; empty: the default."),
+        Meta(
+            description="Name of an installed model, or path of an .onnx file with its card "
+            "beside it. Empty: the default model."
+        ),
     ] = ""
-    threads: Annotated[int, Meta(ge=1, le=16, description="Threads of onnxruntime.")] = 1
+    threads: Annotated[
+        int, Meta(ge=1, le=16, description="Number of threads that onnxruntime uses.")
+    ] = 1
     size: Annotated[
         int,
         Meta(
             ge=0,
             le=512,
-            description="Side of the chips in px, one of those `edge-fer models` lists for the "
-            "model; 0: its default.",
+            description="Side of the model's input in px, one of the sizes that `edge-fer models` "
+            "lists. 0: the default of the model.",
         ),
     ] = 0
     budget_ms: Annotated[
@@ -158,42 +280,51 @@ class Model(Section, frozen=True):
         Meta(
             ge=0,
             le=10_000,
-            description="Instead of a size: what one chip may take on this device, tried at the "
-            "start; the most accurate size within it is taken. 0: no budget.",
+            description="Time budget in ms for one face, instead of a size. The daemon times all "
+            "sizes when it starts and uses the most accurate one within the budget. 0: no budget.",
         ),
     ] = 0.0
     compiled: Annotated[
         Literal["auto", "off"],
-        Meta(description="auto: use what `edge-fer compile` made of the model, where it has."),
+        Meta(
+            description="auto: use the copy of the model that `edge-fer compile` made for this "
+            "device, if there is one. off: never use it."
+        ),
     ] = "auto"
     provider: Annotated[
         Literal["cpu", "cuda", "tensorrt", "auto"],
         Meta(
-            description="What runs the network; cuda and tensorrt need an onnxruntime built with "
-            "them, and the cpu is used where they cannot be. auto: the fastest there is."
+            description="Execution provider of onnxruntime. cuda and tensorrt require an "
+            "onnxruntime that is built with them; without it the CPU is used. auto: the fastest "
+            "provider available."
         ),
     ] = "cpu"
 
 
 class Smoothing(Section, frozen=True):
-    """Scores over time to one steady emotion."""
+    """Smoothing of scores over time, which turns them into one stable emotion."""
 
     half_life_s: Annotated[
-        float, Meta(ge=0, le=60, description="Seconds after which a score counts half (EMA).")
+        float,
+        Meta(
+            ge=0,
+            le=60,
+            description="Half-life of a score in the exponential moving average, in seconds.",
+        ),
     ] = 0.3
     settle_s: Annotated[
         float,
-        Meta(ge=0, le=60, description="Seconds a face is watched before its first event."),
+        Meta(ge=0, le=60, description="Seconds that a face is observed before its first event."),
     ] = 0.3
     enter: Annotated[
-        float, Meta(ge=0, le=1, description="Smoothed score at which a new label is taken.")
+        float, Meta(ge=0, le=1, description="Smoothed score from which a new emotion is accepted.")
     ] = 0.4
     leave: Annotated[
         float,
         Meta(
             ge=0,
             le=1,
-            description="Smoothed score below which the present label is given up; at most "
+            description="Smoothed score below which the current emotion is dropped; at most "
             "smoothing.enter.",
         ),
     ] = 0.3
@@ -202,95 +333,65 @@ class Smoothing(Section, frozen=True):
         Meta(
             ge=0,
             le=60,
-            description="Seconds without a readable look at the face after which its emotion is "
+            description="Seconds without a readable image of the face until its emotion becomes "
             "uncertain.",
         ),
     ] = 1.0
     hold_s: Annotated[
-        float, Meta(ge=0, le=60, description="Seconds a new emotion must last to be an event.")
+        float,
+        Meta(ge=0, le=60, description="Seconds that a new emotion must last to cause an event."),
     ] = 0.2
 
 
-Use = Literal["home", "research", "medical", "safety", "public-venue", "art"]
-"""What people may say they use edge-fer for. Workplace and education are left out on purpose:
-the EU AI Act, article 5(1)(f), prohibits inferring emotions there."""
-
-Mode = Literal["faces", "aggregate"]
-
-
-class Privacy(Section, frozen=True):
-    """What the people in front of the camera are owed."""
-
-    acknowledge_use: Annotated[
-        Use | Literal[""],
-        Meta(
-            description="What this is used for: home, research, medical, safety, public-venue or "
-            "art. Nothing runs before it is set; docs/guides/privacy.md says why."
-        ),
-    ] = ""
-    mode: Annotated[
-        Mode,
-        Meta(
-            description="faces: an event for each face, and who is in view. aggregate: nothing of "
-            "single faces leaves the device, only the shares of emotions in an interval."
-        ),
-    ] = "faces"
-    interval_s: Annotated[
-        float,
-        Meta(ge=1, le=3600, description="With mode aggregate, the length of an interval."),
-    ] = 60.0
-    min_group: Annotated[
-        int,
-        Meta(
-            ge=3,
-            le=1000,
-            description="With mode aggregate, the fewest people in an interval whose shares are "
-            "told; of fewer only that they were not.",
-        ),
-    ] = 5
-
-
 class Mqtt(Section, frozen=True):
-    """Where events go."""
+    """The MQTT broker and the queue of events that wait for it (outbox)."""
 
     brokers: Annotated[
         list[str],
         Meta(
             min_length=1,
-            description="mqtt[s]://[user@]host[:port] or wss://[user@]host[:port][/path], tried "
-            "in turn. No password here.",
+            description="Broker addresses, tried in order: mqtt[s]://[user@]host[:port] or "
+            "ws[s]://[user@]host[:port][/path]. Passwords are not permitted here.",
         ),
     ] = msgspec.field(default_factory=lambda: ["mqtt://localhost:1883"])
     password_file: Annotated[
         str,
         Meta(
-            description="File holding the broker password alone, readable by its owner only; "
-            "empty: systemd's credential mqtt-password, where there is one."
+            description="Path of a file that holds only the broker password and that only its "
+            "owner can read. Empty: systemd's credential mqtt-password, if there is one."
         ),
     ] = ""
     prefix: Annotated[
         str,
         Meta(
             pattern=r"^[^/#+\s]+(/[^/#+\s]+)*$",
-            description="First part of every topic, without '+', '#' or blanks.",
+            description="First part of every topic, without '+', '#' and spaces.",
         ),
     ] = "edge-fer"
-    keepalive_s: Annotated[int, Meta(ge=5, le=3600, description="MQTT keep-alive in seconds.")] = 30
+    keepalive_s: Annotated[
+        int, Meta(ge=5, le=3600, description="MQTT keep-alive interval in seconds.")
+    ] = 30
     ca_file: Annotated[
         str,
-        Meta(description="PEM file of the authorities to trust for mqtts; empty: the system's."),
+        Meta(
+            description="PEM file with the certificate authorities to trust for TLS. Empty: those "
+            "of the system."
+        ),
     ] = ""
     cert_file: Annotated[
-        str, Meta(description="PEM file of our own certificate, where a broker asks for one.")
+        str,
+        Meta(description="PEM file with the client certificate, if the broker requires one."),
     ] = ""
     key_file: Annotated[
-        str, Meta(description="PEM file of its key; empty: it is in cert_file.")
+        str,
+        Meta(description="PEM file with the key of the client certificate. Empty: in cert_file."),
     ] = ""
     outbox: Annotated[
         str,
         Meta(
-            description="Folder for events that no broker has yet; empty: $STATE_DIRECTORY, else "
-            "edge-fer in the user's state folder; memory: no folder, what waits is lost at the end."
+            description="Folder for events that wait for a broker. Empty: $STATE_DIRECTORY, else "
+            "edge-fer in the user's state folder. memory: no folder; waiting events are lost when "
+            "the daemon ends."
         ),
     ] = ""
     max_queued: Annotated[
@@ -298,19 +399,25 @@ class Mqtt(Section, frozen=True):
         Meta(
             ge=1,
             le=1_000_000,
-            description="Events kept while no broker answers; oldest go. In memory at most 10000.",
+            description="Maximum number of events in the queue, at most 10000 in memory; the "
+            "oldest events are dropped.",
         ),
     ] = 100_000
     max_queued_mb: Annotated[
-        int, Meta(ge=1, le=10_000, description="Their size in MB; oldest go.")
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="Maximum size of the queue in MB; the oldest events are dropped.",
+        ),
     ] = 100
     expire_s: Annotated[
         int,
         Meta(
             ge=1,
             le=31_536_000,
-            description="Age in seconds at which an event is worth nothing any more, here and at "
-            "the broker (MQTT 5); time in which the device is off does not count.",
+            description="Age in seconds at which an event expires, in the queue and at the broker "
+            "(MQTT 5). Time while the device is off does not count.",
         ),
     ] = 604_800
     spill_after_s: Annotated[
@@ -318,7 +425,7 @@ class Mqtt(Section, frozen=True):
         Meta(
             ge=0.05,
             le=60,
-            description="Seconds without a receipt after which an event is written to disk.",
+            description="Seconds without an acknowledgement until an event is written to disk.",
         ),
     ] = 2.0
     max_unacked: Annotated[
@@ -326,112 +433,62 @@ class Mqtt(Section, frozen=True):
         Meta(
             ge=1,
             le=10_000,
-            description="Events without a receipt that are not on disk; more are written at once.",
+            description="Maximum number of unacknowledged events in memory only; further ones are "
+            "written to disk at once.",
         ),
     ] = 100
     drain_s: Annotated[
         float,
-        Meta(ge=0, le=60, description="Seconds at the end to wait for the broker's receipts."),
+        Meta(
+            ge=0,
+            le=60,
+            description="Seconds to wait for the broker's acknowledgements at shutdown.",
+        ),
     ] = 1.0
 
 
-class Stats(Section, frozen=True):
-    """Numbers about the daemon itself."""
-
-    interval_s: Annotated[
-        float, Meta(gt=0, le=3600, description="Seconds between two messages on stats.")
-    ] = 10.0
-    textfile: Annotated[
-        str,
-        Meta(
-            pattern=r"^(/[^\0]*[^/\0]\.prom)?$",
-            description="File /….prom for Prometheus' node_exporter, written with the same "
-            "numbers as often; empty: none.",
-        ),
-    ] = ""
-
-
 class HomeAssistant(Section, frozen=True):
-    """Home Assistant finds the device by itself."""
+    """MQTT discovery for Home Assistant."""
 
     discovery: Annotated[
         Literal["off", "on", "remove"],
         Meta(
-            description="on: a retained message below prefix, the only one outside mqtt.prefix, "
-            "tells Home Assistant of the device; remove: takes it back."
+            description="on: announce this device to Home Assistant with a retained message, the "
+            "only one outside mqtt.prefix. remove: delete that message. off: leave it as it is."
         ),
     ] = "off"
     prefix: Annotated[
         str,
         Meta(
             pattern=r"^[^/#+\s]+(/[^/#+\s]+)*$",
-            description="Home Assistant's own discovery prefix, as set there.",
+            description="Discovery prefix that is configured in Home Assistant.",
         ),
     ] = "homeassistant"
 
 
-class Device(Section, frozen=True):
-    """Who this device is."""
+class Stats(Section, frozen=True):
+    """Statistics about the daemon."""
 
-    name: Annotated[
+    interval_s: Annotated[
+        float,
+        Meta(gt=0, le=3600, description="Seconds between two messages on the stats topic."),
+    ] = 10.0
+    textfile: Annotated[
         str,
         Meta(
-            pattern=r"^[A-Za-z0-9_.-]{0,64}$",
-            description="Name in topics and events: letters, digits, '_', '.', '-'; "
-            "empty: the host name.",
+            pattern=r"^(/[^\0]*[^/\0]\.prom)?$",
+            description="Absolute path of a .prom file for the textfile collector of Prometheus' "
+            "node_exporter, written at the same interval. Empty: no file.",
         ),
     ] = ""
 
 
-class Camera(Section, frozen=True):
-    """Where frames come from."""
-
-    source: Annotated[
-        str,
-        Meta(
-            description="file:PATH (video, gif, picture or folder), v4l2:/dev/videoN, "
-            "picamera2:N, rtsp://HOST/PATH, gst:PIPELINE ! appsink or csi:N (a Jetson's). A path "
-            "alone is a file."
-        ),
-    ] = "v4l2:/dev/video0"
-    name: Annotated[
-        str,
-        Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="Name of the camera in events."),
-    ] = "cam0"
-    width: Annotated[
-        int, Meta(ge=64, le=4096, description="Width in px asked of a live camera.")
-    ] = 640
-    height: Annotated[
-        int, Meta(ge=64, le=4096, description="Height in px asked of a live camera.")
-    ] = 480
-    fps: Annotated[
-        float, Meta(gt=0, le=240, description="Frames per second asked of a live camera.")
-    ] = 15.0
-    pace: Annotated[
-        Literal["fast", "real"],
-        Meta(description="A file plays as fast as it can (fast) or in its own time (real)."),
-    ] = "fast"
-    timeout_s: Annotated[
-        float,
-        Meta(gt=0, le=60, description="Seconds without a frame before a camera counts as lost."),
-    ] = 5.0
-    give_up_s: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=86_400,
-            description="Seconds a lost live camera is opened again and again before the daemon "
-            "ends with 74 and systemd starts it anew; 0: at once.",
-        ),
-    ] = 120.0
-
-
 class Log(Section, frozen=True):
-    """What is told on stderr or in the journal."""
+    """The log on stderr or in the journal."""
 
     level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        Meta(description="debug shows every face of every frame."),
+        Meta(description="Minimum level of log messages; debug shows every face of every frame."),
     ] = "info"
 
 

@@ -1,1 +1,1 @@
-"""The rooms put together: settings, the pipeline and the service around it."""
+"""The daemon: builds the pipeline from the settings and runs the service around it."""

@@ -1,6 +1,4 @@
-"""Whether a live camera gives pictures worth looking at, and how long it has not.
-
-What is kept an eye on at a live camera: lost, black, of another size, too fast for us.
+"""Monitor a live camera: lost, black, of the wrong size, or faster than this device.
 
 A file needs none of this: it ends, and every frame of it counts.
 """
@@ -12,39 +10,44 @@ import time
 
 from edge_fer.cameras import Camera
 from edge_fer.config.settings import Camera as CameraSettings
-from edge_fer.daemon.components import Parts
-from edge_fer.daemon.load_shedding import LEVELS, Pace, Pressure
+from edge_fer.daemon.load_shedding import LEVELS, LoadShedder, Throttle
 from edge_fer.daemon.stats import Stats
-from edge_fer.daemon.watchdog import Watch
+from edge_fer.daemon.watchdog import Watchdog
 from edge_fer.errors import CameraError
 from edge_fer.types import Frame, Luma
 
 BLACK_MEAN, BLACK_SPREAD = 24.0, 3.0
-"""A frame is black when its mean and standard deviation, in grey levels, are below these; video
-range has its black at 16."""
+"""A frame is black if its mean and standard deviation, in grey levels, are below these. Black is
+16 in video range."""
 
 BLACK_S = 10.0
-"""How long every frame must be black for a warning."""
+"""Seconds of black frames before a warning."""
 
-STEADY_S = 10.0
-"""A camera that lasted this long is tried anew at once when it is lost, others later and later."""
+STABLE_S = 10.0
+"""A camera that delivered frames for this long is retried at once when it is lost; retries of
+others are delayed more and more."""
 
-_STEP = 8
-"""Every so many-th row and column tell enough of the brightness."""
+_STRIDE = 8
+"""Only every 8th row and column is examined for brightness."""
 
 _RETRY_MIN_S, _RETRY_MAX_S = 0.5, 10.0
 
+_SLACK_S = 30.0
+"""Time that the last attempt to reopen a camera may take beyond camera.give_up_s."""
 
-class Darkness:
-    """Notices a covered lens, or a sensor that gives nothing."""
+log = logging.getLogger(__name__)
+
+
+class BlackDetector:
+    """Detects a covered lens, or a sensor that delivers no signal."""
 
     def __init__(self, after_s: float = BLACK_S) -> None:
         self._after_s = after_s
         self._since = math.inf
         self.black = False
 
-    def see(self, frame: Frame) -> bool:
-        """Take in a frame; True where that changes `black`."""
+    def update(self, frame: Frame) -> bool:
+        """Examine a frame and return True if `black` has changed."""
         if not is_black(frame.luma):
             self._since = math.inf
         else:
@@ -55,13 +58,16 @@ class Darkness:
 
 
 def is_black(luma: Luma) -> bool:
-    """There is nothing to be seen in (H, W) uint8."""
-    part = luma[::_STEP, ::_STEP]
+    """Return True if the image, (H, W) uint8, is black."""
+    part = luma[::_STRIDE, ::_STRIDE]
     return bool(part.mean() < BLACK_MEAN and part.std() < BLACK_SPREAD)
 
 
 class Outage:
-    """How long a camera has given no frame, and when to try again. Times are monotonic seconds."""
+    """Measures how long a camera delivers no frame and spaces the retries.
+
+    Times are in monotonic seconds.
+    """
 
     def __init__(self, now: float) -> None:
         self._last = now
@@ -69,152 +75,148 @@ class Outage:
         self._attempts = 0
         self.lost = False
 
-    def frame(self, now: float) -> bool:
-        """A frame has come; True where it ends an outage."""
-        back, self.lost = self.lost, False
-        if back:
+    def on_frame(self, now: float) -> bool:
+        """Record a frame and return True if it ends an outage."""
+        recovered, self.lost = self.lost, False
+        if recovered:
             self._since = now
-        elif now - self._since >= STEADY_S:
+        elif now - self._since >= STABLE_S:
             self._attempts = 0
         self._last = now
-        return back
+        return recovered
 
-    def fail(self) -> float:
-        """The camera gave an error; seconds to wait before it is tried again, with jitter."""
+    def on_error(self) -> float:
+        """Record an error and return the backoff in seconds before the next retry, with jitter."""
         self.lost = True
         longest = min(_RETRY_MAX_S, _RETRY_MIN_S * 2.0 ** min(self._attempts, 16))
         self._attempts += 1
         return random.uniform(longest / 2, longest)
 
-    def pause(self, now: float) -> None:
-        """Nobody wants frames: the time without any starts anew."""
-        self._last = self._since = now
-        self.lost = False
-
     def seconds(self, now: float) -> float:
-        """Since the last frame."""
+        """Return the time since the last frame."""
         return now - self._last
 
 
-log = logging.getLogger(__name__)
-
-_SLACK_S = 30.0
-"""What giving up may take longer than camera.give_up_s, for the last try to come back."""
-
-
-class Lookout:
-    """Over one live camera, through all its outages."""
+class CameraMonitor:
+    """Monitors one live camera across all of its outages."""
 
     def __init__(
-        self, camera: Camera, settings: CameraSettings, pace: Pace, stats: Stats, watch: Watch
+        self,
+        camera: Camera,
+        settings: CameraSettings,
+        throttle: Throttle,
+        stats: Stats,
+        watchdog: Watchdog,
     ) -> None:
         self.camera, self._settings = camera, settings
-        self._stats, self._watch = stats, watch
-        self._pressure = Pressure(pace, settings.fps)
-        self._told = ""
-        self.pause()
+        self._stats, self._watchdog = stats, watchdog
+        self._shedder = LoadShedder(throttle, settings.fps)
+        self._logged_error = ""
+        self.reset()
 
-    def pause(self) -> None:
-        """Frames are not wanted for a while: what comes after it is judged anew."""
-        self._outage, self._darkness = Outage(time.monotonic()), Darkness()
+    def reset(self) -> None:
+        """Forget size, outage and darkness, since no frames are read for a while."""
+        self._outage, self._darkness = Outage(time.monotonic()), BlackDetector()
         self._shape: tuple[int, ...] | None = None
         for topic in ("size", "black"):
-            self._watch.note(topic, "")
+            self._watchdog.note(topic, "")
         self._stats.gauges["black"] = 0
 
-    def see(self, frame: Frame) -> bool:
-        """Take in a frame; False where it is to be left out, for want of time.
+    def on_frame(self, frame: Frame) -> bool:
+        """Examine a frame; return False if it is to be skipped to save time.
 
         Raises:
-            CameraError: it has another size than the frames before; the camera is to be reopened.
+            CameraError: the frame size has changed; the camera must be reopened.
         """
         self._check_size(frame)
-        outage_s = self.lost_s()
-        if self._outage.frame(time.monotonic()):
+        outage_s = self.outage_s()
+        if self._outage.on_frame(time.monotonic()):
             self._stats.counts["camera_reopens"] += 1
-            log.warning("camera %s: frames again, after %.1f s", self.camera.source, outage_s)
-            self._told = ""
-        if self._darkness.see(frame):
-            self._tell_darkness()
-        skip = self._pressure.skip()
+            log.warning("camera %s recovered after %.1f s", self.camera.source, outage_s)
+            self._logged_error = ""
+        if self._darkness.update(frame):
+            self._report_darkness()
+        skip = self._shedder.should_skip()
         self._stats.counts["frames_skipped"] += skip
         return not skip
 
-    def spent(self, waited: float, took: float) -> None:
-        """A frame that took so many seconds to come, and so many to be looked at, is done."""
-        stats, before = self._stats, self._pressure.level
-        if self._pressure.add(time.monotonic(), waited, took):
-            level = self._pressure.level
+    def on_processed(self, waited: float, took: float) -> None:
+        """Record the seconds waited for a frame and spent on it, and adapt the load."""
+        stats, before = self._stats, self._shedder.level
+        if self._shedder.update(time.monotonic(), waited, took):
+            level = self._shedder.level
             stats.counts["degradations"] += level > before
-            text = f"degraded, step {level} of {len(LEVELS) - 1}: {LEVELS[level]}" if level else ""
+            text = f"degraded, level {level} of {len(LEVELS) - 1}: {LEVELS[level]}" if level else ""
             log.warning(text or "no longer degraded")
-            self._watch.note("pressure", text)
-        stats.gauges["degraded"] = self._pressure.level
-        stats.gauges["load"] = round(self._pressure.load, 3)
-        if self._pressure.hot is not None:
-            stats.gauges["throttled"] = int(self._pressure.hot)
+            self._watchdog.note("load", text)
+        stats.gauges["degraded"] = self._shedder.level
+        stats.gauges["load"] = round(self._shedder.load, 3)
+        if self._shedder.hot is not None:
+            stats.gauges["throttled"] = int(self._shedder.hot)
 
-    def failed(self, error: CameraError) -> float:
-        """The camera is lost; seconds until the next try.
+    def on_error(self, error: CameraError) -> float:
+        """Record that the camera is lost and return the seconds until the next retry.
 
         Raises:
-            CameraError: that has lasted camera.give_up_s.
+            CameraError: the outage has lasted camera.give_up_s.
         """
         bound = self._settings.give_up_s
         self._stats.counts["camera_losses"] += not self._outage.lost
-        pause = self._outage.fail()
+        backoff = self._outage.on_error()
         self._shape = None
-        if str(error) != self._told:
-            self._told = str(error)
-            log.warning("%s; it is opened again and again for %g s", error, bound)
-        left = bound - self.lost_s()
+        if str(error) != self._logged_error:
+            self._logged_error = str(error)
+            log.warning("%s; retrying for up to %g s", error, bound)
+        left = bound - self.outage_s()
         if left <= 0:
-            raise CameraError(f"{error}; given up after {bound:g} s (camera.give_up_s)")
-        self._watch.wait("camera", f"camera lost, reopening: {error}", bound + _SLACK_S)
-        return min(pause, left)
+            raise CameraError(f"{error}; gave up after {bound:g} s (camera.give_up_s)")
+        self._watchdog.wait("camera", f"camera lost, reopening: {error}", bound + _SLACK_S)
+        return min(backoff, left)
 
-    def lost_s(self) -> float:
-        """Seconds since the last frame, or since frames were first wanted."""
+    def outage_s(self) -> float:
+        """Return the seconds since the last frame, or since frames were first requested."""
         return self._outage.seconds(time.monotonic())
 
-    def gauge(self) -> None:
-        """Bring those numbers up to date that change while no frame comes."""
-        self._stats.gauges["camera_lost_s"] = round(self.lost_s() if self._outage.lost else 0.0, 1)
+    def update_gauges(self) -> None:
+        """Update the statistics that change while no frame arrives."""
+        outage_s = self.outage_s() if self._outage.lost else 0.0
+        self._stats.gauges["camera_lost_s"] = round(outage_s, 1)
 
     def _check_size(self, frame: Frame) -> None:
         shape, before = frame.luma.shape, self._shape
         if shape == before:
             return
         self._shape = shape
-        asked = (self._settings.height, self._settings.width)
-        if before is None and shape == asked:
-            self._watch.note("size", "")
+        requested = (self._settings.height, self._settings.width)
+        if before is None and shape == requested:
+            self._watchdog.note("size", "")
             return
         self._stats.counts["camera_wrong_size"] += 1
         if before is not None:
-            raise self.camera.error(f"gives {_size(shape)} frames after {_size(before)}")
-        self._watch.note("size", f"the camera gives {_size(shape)}, not {_size(asked)} as asked")
+            raise self.camera.error(f"frame size changed from {_size(before)} to {_size(shape)}")
+        text = f"the camera delivers {_size(shape)} instead of {_size(requested)}"
+        self._watchdog.note("size", text)
 
-    def _tell_darkness(self) -> None:
+    def _report_darkness(self) -> None:
         self._stats.counts["camera_black"] += self._darkness.black
         self._stats.gauges["black"] = int(self._darkness.black)
-        text = "the picture is black; is the lens covered, is it dark?"
-        self._watch.note("black", text if self._darkness.black else "")
+        text = "the image is black; check the lens cover and the light"
+        self._watchdog.note("black", text if self._darkness.black else "")
         if self._darkness.black:
             log.warning("camera %s: %s", self.camera.source, text)
         else:
-            log.info("camera %s: the picture is no longer black", self.camera.source)
+            log.info("camera %s: the image is no longer black", self.camera.source)
 
 
-def look_out(parts: Parts, stats: Stats, watch: Watch) -> Lookout | None:
-    """The lookout over these parts' camera; None for a file. Nothing is left out so far."""
-    parts.pace.scan = parts.pace.frame = 1
+def build_monitor(
+    camera: Camera, settings: CameraSettings, throttle: Throttle, stats: Stats, watchdog: Watchdog
+) -> CameraMonitor | None:
+    """Return the monitor of a live camera, None for a file; reset throttle, gauges and notes."""
+    throttle.scan = throttle.frame = 1
     stats.gauges.clear()
-    for topic in ("size", "black", "pressure"):
-        watch.note(topic, "")
-    if not parts.camera.live:
-        return None
-    return Lookout(parts.camera, parts.settings.camera, parts.pace, stats, watch)
+    for topic in ("size", "black", "load"):
+        watchdog.note(topic, "")
+    return CameraMonitor(camera, settings, throttle, stats, watchdog) if camera.live else None
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -1,7 +1,7 @@
-"""A camera on a thread of its own, so that nothing a driver does can hold up the main thread.
+"""Read a camera on its own thread, so that a blocking driver cannot block the main thread.
 
-The thread reads a frame when it is asked for one, never ahead: a file loses none, and a live
-frame is as fresh as it would be without the thread.
+The thread reads a frame only on request, never ahead. A file therefore loses no frame, and a
+live frame is as recent as without the thread.
 """
 
 import queue
@@ -15,86 +15,88 @@ from edge_fer.errors import EdgeFerError
 from edge_fer.types import Frame
 
 FILE_GAP_S = 10.0
-"""Longest time between two frames of a video; pictures come by camera.fps."""
+"""Longest time between two frames of a video; single pictures arrive at camera.fps."""
 
 
-def patience_s(camera: Camera, settings: CameraSettings) -> float:
-    """Longest time for a frame: every camera of ours has told its own error by then."""
+def frame_timeout_s(camera: Camera, settings: CameraSettings) -> float:
+    """Return the longest time in seconds for one frame.
+
+    It is longer than any camera class takes to raise its own error.
+    """
     gap = 0.0 if camera.live else max(FILE_GAP_S, 1 / settings.fps)
     return 2 * settings.timeout_s + 1 + gap
 
 
-class Feed:
-    """Opens the camera at once and closes it after an error, at the end or on `close`.
+class CameraThread:
+    """Opens the camera at once; closes it after an error, at the end or on `close`.
 
-    ``patience_s`` is how long it may take over a frame.
-    ``ring`` is called on the camera's thread whenever `take` has something new to say.
-    A thread that hangs in a driver is left behind; it does not keep the process from ending.
+    A frame may take ``frame_timeout_s`` seconds. The thread calls ``notify`` whenever `poll` has
+    a new result. A thread that blocks in a driver is abandoned; it does not keep the process alive.
     """
 
-    def __init__(self, camera: Camera, patience_s: float, ring: Callable[[], None]) -> None:
-        self.camera, self._patience_s, self._ring = camera, patience_s, ring
-        self._orders: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    def __init__(self, camera: Camera, frame_timeout_s: float, notify: Callable[[], None]) -> None:
+        self.camera, self._timeout_s, self._notify = camera, frame_timeout_s, notify
+        self._requests: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._frame: Frame | None = None
-        self._asked: float | None = None
+        self._requested_at: float | None = None
         self._error: EdgeFerError | None = None
         self._done = threading.Event()
         self.waited_s = 0.0
-        """How long the last frame was waited for."""
+        """Time between request and arrival of the last frame."""
         threading.Thread(target=self._run, name="edge-fer-camera", daemon=True).start()
 
     @property
     def closed(self) -> bool:
-        """The device is closed, and nothing more will come."""
+        """True once the device is closed; no frame follows."""
         return self._done.is_set()
 
-    def ask(self) -> None:
-        """Have the next frame read, unless that is going on."""
-        if self._asked is None:
-            self._asked = time.monotonic()
-            self._orders.put(True)
+    def request(self) -> None:
+        """Request the next frame, unless a request is pending."""
+        if self._requested_at is None:
+            self._requested_at = time.monotonic()
+            self._requests.put(True)
 
-    def take(self) -> Frame | None:
-        """The frame that was asked for; None as long as there is none, and at the end.
+    def poll(self) -> Frame | None:
+        """Return the requested frame; None while it is not there yet, and after the end.
 
         Raises:
-            CameraError: the camera cannot be opened, gives no frames any more or does not answer.
+            CameraError: the camera cannot be opened, delivers no more frames or does not respond.
         """
         if self._error is not None:
             raise self._error
         frame, self._frame = self._frame, None
-        waited = time.monotonic() - self._asked if self._asked is not None else 0.0
+        waited = time.monotonic() - self._requested_at if self._requested_at is not None else 0.0
         if frame is not None:
-            self._asked, self.waited_s = None, waited
-        elif waited > self._patience_s and not self.closed:
-            raise self.camera.error(f"hangs: no answer for {self._patience_s:g} s")
+            self._requested_at, self.waited_s = None, waited
+        elif waited > self._timeout_s and not self.closed:
+            raise self.camera.error(f"does not respond for {self._timeout_s:g} s")
         return frame
 
     def close(self) -> None:
-        """Have the device closed; `closed` tells when it is."""
-        self._orders.put(False)
+        """Request that the device is closed; `closed` becomes true when it is."""
+        self._requests.put(False)
 
     def join(self, seconds: float) -> bool:
-        """Wait that long at most for `closed`."""
+        """Wait for `closed` up to this long and return it."""
         return self._done.wait(seconds)
 
     def _run(self) -> None:
         try:
             with self.camera as camera:
-                while self._orders.get():
+                while self._requests.get():
                     frame = next(camera, None)
                     if frame is None:
                         break
                     self._frame = frame
-                    self._ring()
+                    self._notify()
         except EdgeFerError as error:
             self._error = error
-        # Drivers and their libraries raise what they like; a camera that does is lost.
+        # Drivers and their libraries raise exceptions of any type; the camera counts as lost then.
         except Exception as error:
-            self._error = self.camera.error(f"its driver failed ({_one_line(error)})")
+            self._error = self.camera.error(f"driver error ({_one_line(error)})")
             self._error.__cause__ = error
         self._done.set()
-        self._ring()
+        self._notify()
 
 
 def _one_line(error: Exception) -> str:

@@ -1,6 +1,6 @@
-"""A file that is there while the camera is to stay closed, so that no restart opens it.
+"""Pause, stop and reload the running service, from any thread and from signal handlers.
 
-What may be asked of the running service, from any thread and from signal handlers.
+A pause persists across restarts in a file beside the outbox.
 """
 
 import contextlib
@@ -18,39 +18,42 @@ from edge_fer.mqtt.messages import client_id
 from edge_fer.mqtt.outbox import outbox_folder
 
 
-class Mark:
-    """The file; it is empty, so it cannot be half written. Without a path there is none."""
+class PauseFile:
+    """Persists the paused state across restarts.
+
+    The file is empty, so it cannot be half written. Without a path nothing is persisted.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.failure = ""
-        """Why it is not as it was to be, in a line."""
+        """Why the last change was not written, in one line."""
         self._wanted = False
-        self._writing = threading.Lock()
+        self._lock = threading.Lock()
 
     @property
-    def there(self) -> bool:
-        """Somebody has paused, and nobody has ended that."""
+    def exists(self) -> bool:
+        """True while the service is to stay paused."""
         return self.path is not None and os.path.lexists(self.path)
 
-    def keep(self, there: bool) -> None:
-        """Have the file made or taken away, so that a cut of the power does not undo it.
+    def set(self, paused: bool) -> None:
+        """Create or delete the file on another thread and flush it to the disk.
 
-        Does not wait: a disk may take longer to flush than the watchdog bears, or a broker.
+        It does not block: flushing a disk may take longer than the watchdog or a broker waits.
         """
-        self._wanted = there
+        self._wanted = paused
         if self.path is not None:
             threading.Thread(target=self._write, args=(self.path,), daemon=True).start()
 
     def _write(self, path: Path) -> None:
-        # Whoever comes last writes what was wanted last.
-        with self._writing:
+        # The thread that gets the lock last writes the state that was requested last.
+        with self._lock:
             try:
                 if self._wanted:
                     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
                     _flush(path.parent)
-                elif self.there:
+                elif self.exists:
                     path.unlink()
                     _flush(path.parent)
             except OSError as error:
@@ -59,90 +62,90 @@ class Mark:
                 self.failure = ""
 
 
-def mark_of(settings: Settings) -> Mark:
-    """That of this device, beside its outbox; none where `mqtt.outbox` is memory."""
+def pause_file(settings: Settings) -> PauseFile:
+    """Return the pause file of this device; one without a path if `mqtt.outbox` is memory."""
     folder = outbox_folder(settings.mqtt)
     name = client_id(settings.mqtt.prefix, device_name(settings))
-    return Mark(folder / f"{name}.paused" if folder else None)
+    return PauseFile(folder / f"{name}.paused" if folder else None)
 
 
 def _flush(folder: Path) -> None:
-    there = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(there)
+        os.fsync(descriptor)
     finally:
-        os.close(there)
+        os.close(descriptor)
 
 
-class Switch:
-    """On or off, stop, reload; and the bell that wakes the main loop for any of them.
+class ServiceControl:
+    """Holds the requests to enable, stop and reload, and wakes the main loop for them.
 
-    Off outlives the process where there is a ``mark``.
+    With a ``pause_file`` a pause persists across restarts.
     """
 
-    def __init__(self, mark: Mark | None = None) -> None:
-        self._mark = mark or Mark(None)
-        # Its put may be called by a signal handler while the same thread is in its get; a
-        # Condition's lock may not.
-        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self.enabled = not self._mark.there
+    def __init__(self, pause_file: PauseFile | None = None) -> None:
+        self._pause_file = pause_file or PauseFile(None)
+        # A signal handler may call put while the same thread is inside get. SimpleQueue permits
+        # that, the lock of a Condition does not.
+        self._wakeups: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.enabled = not self._pause_file.exists
         self.stopped = False
-        self.reload_wanted = False
+        self.reload_requested = False
 
     def enable(self, value: bool) -> None:
-        """Let the camera run, or have it closed."""
+        """Open the camera, or close it and pause."""
         if value != self.enabled:
             self.enabled = value
-            self.ring()
-            self._mark.keep(not value)
+            self.notify()
+            self._pause_file.set(not value)
 
-    def keep_in(self, mark: Mark) -> None:
-        """Have a restart find it as it is by another mark, where that is another file."""
-        if mark.path != self._mark.path:
-            before, self._mark = self._mark, mark
-            mark.keep(not self.enabled)
-            before.keep(False)
+    def use_pause_file(self, pause_file: PauseFile) -> None:
+        """Persist the paused state in this file from now on and delete the previous one."""
+        if pause_file.path != self._pause_file.path:
+            before, self._pause_file = self._pause_file, pause_file
+            pause_file.set(not self.enabled)
+            before.set(False)
 
     @property
     def failure(self) -> str:
-        """Why a restart would not find it as it is, for the status; empty where it would."""
-        word, failure = "enabled" if self.enabled else "paused", self._mark.failure
-        return f"a restart will not know that the camera is {word}: {failure}" if failure else ""
+        """Why a restart would not restore this state, for the status; empty if it would."""
+        word, failure = "enabled" if self.enabled else "paused", self._pause_file.failure
+        return f"the camera will not stay {word} after a restart: {failure}" if failure else ""
 
     def stop(self) -> None:
         """End the service."""
         self.stopped = True
-        self.ring()
+        self.notify()
 
     def reload(self) -> None:
-        """Have the configuration read again."""
-        self.reload_wanted = True
-        self.ring()
+        """Request that the configuration is read again."""
+        self.reload_requested = True
+        self.notify()
 
     @property
     def running(self) -> bool:
-        """Frames are wanted, and nothing else."""
-        return self.enabled and not self.stopped and not self.reload_wanted
+        """True while frames are to be read and no other request is pending."""
+        return self.enabled and not self.stopped and not self.reload_requested
 
-    def ring(self) -> None:
-        """Wake whoever is in `wait`: there is something new."""
-        self._bell.put(None)
+    def notify(self) -> None:
+        """Wake the thread in `wait`."""
+        self._wakeups.put(None)
 
     def wait(self, seconds: float) -> None:
-        """Sleep until somebody rings, or for that long; it may wake for nothing."""
+        """Sleep until `notify` is called, up to this long; it may return early without a cause."""
         with contextlib.suppress(queue.Empty):
-            self._bell.get(timeout=max(0.0, seconds))
+            self._wakeups.get(timeout=max(0.0, seconds))
 
 
 @contextlib.contextmanager
-def signals(switch: Switch) -> Iterator[None]:
-    """While entered, SIGTERM and SIGINT end the service in order and SIGHUP reloads it."""
+def signals(control: ServiceControl) -> Iterator[None]:
+    """Within the context, SIGTERM and SIGINT stop the service and SIGHUP reloads it."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        switch.stop()
+        control.stop()
 
     def reload(_number: int, _frame: FrameType | None) -> None:
-        switch.reload()
+        control.reload()
 
     handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}

@@ -1,7 +1,7 @@
-"""Doing less where a live camera gives frames faster than this device can look at them.
+"""Reduce the work while a live camera delivers frames faster than this device processes them.
 
-What a frame costs is held against the camera's interval, whatever the reason: heat, other
-programs, more faces. A file is never dropped from and never looked at less.
+The load is the time spent on a frame relative to the camera's frame interval, whatever causes it:
+heat, other programs, more faces. Every frame of a file is processed in full.
 """
 
 import dataclasses
@@ -18,59 +18,66 @@ from edge_fer.vision.scan import Scanner
 from edge_fer.vision.search import TrackingSearch
 
 HIGH, HOT_HIGH, LOW = 0.9, 0.6, 0.45
-"""Load from which less is done, the same while the board says it is throttled for heat, and
-load up to which more is done again. A step at most doubles the work, and LOW is half of HIGH,
-so what is given back does not have to be taken away again."""
+"""Load above which work is reduced, the same while the board reports thermal throttling, and load
+below which work is restored. A step at most doubles the work and LOW is half of HIGH, so restored
+work does not have to be reduced again."""
 
 WINDOW_S = 3.0
-"""The load is the mean over this long, and this long passes between two steps down."""
+"""Seconds over which the load is averaged, and shortest time between two steps down."""
 
 CALM_S = 30.0
-"""The load must be low this long before a step up."""
+"""Seconds of low load before a step up."""
 
 HEAT_S = 5.0
-"""How often the board is asked for its heat."""
+"""Seconds between two readings of the board's throttling state."""
 
 
 @dataclasses.dataclass(slots=True)
-class Pace:
-    """What is left out.
+class Throttle:
+    """How much work is left out.
 
-    Scans for new faces come at 1/``scan`` of their rate; every ``frame``-th frame is looked at.
+    Scans for new faces run at 1/``scan`` of their rate; every ``frame``-th frame is processed.
     """
 
     scan: int = 1
     frame: int = 1
 
     def __str__(self) -> str:
-        frames = f", every {_nth(self.frame)} frame is looked at" if self.frame > 1 else ""
-        return f"scans for new faces at 1/{self.scan} of their rate{frames}"
+        frames = f", processing every {_ordinal(self.frame)} frame" if self.frame > 1 else ""
+        return f"scanning for new faces at 1/{self.scan} of the normal rate{frames}"
 
 
-LEVELS = (Pace(1, 1), Pace(2, 1), Pace(4, 1), Pace(8, 1), Pace(8, 2), Pace(8, 4))
-"""The steps of degradation: first the scans, then the frames."""
+LEVELS = (
+    Throttle(1, 1),
+    Throttle(2, 1),
+    Throttle(4, 1),
+    Throttle(8, 1),
+    Throttle(8, 2),
+    Throttle(8, 4),
+)
+"""Levels of degradation: fewer scans first, then fewer frames."""
 
 
-class PacedSearch(TrackingSearch):
-    """Looks for new faces as seldom as ``pace`` says; follows the others as ever."""
+class ThrottledSearch(TrackingSearch):
+    """Scans for new faces as rarely as ``throttle`` says; tracks known faces at the full rate."""
 
     def __init__(
-        self, settings: Settings, shape: tuple[int, ...], detector: Detector, pace: Pace
+        self, settings: Settings, shape: tuple[int, ...], detector: Detector, throttle: Throttle
     ) -> None:
         super().__init__(settings, shape, detector)
-        self._scanner = _PacedScanner(shape, detector, settings.vision, pace)
+        self._scanner = _ThrottledScanner(shape, detector, settings.vision, throttle)
 
 
-class _PacedScanner(Scanner):
-    """Its clock runs slower, so all of its periods are longer."""
+class _ThrottledScanner(Scanner):
+    """Runs on a slower clock, so that all of its periods are longer."""
 
     def __init__(
-        self, shape: tuple[int, ...], detector: Detector, options: Vision, pace: Pace
+        self, shape: tuple[int, ...], detector: Detector, options: Vision, throttle: Throttle
     ) -> None:
         super().__init__(shape, detector, options)
-        self._pace = pace
+        self._throttle = throttle
         self._last: float | None = None
-        self._own = 0.0
+        self._clock = 0.0
 
     def scan(
         self,
@@ -83,18 +90,18 @@ class _PacedScanner(Scanner):
     ) -> list[Detection]:
         step = 0.0 if self._last is None else time - self._last
         self._last = time
-        self._own += step / self._pace.scan
-        return super().scan(luma, self._own, known, busy=busy, small=small)
+        self._clock += step / self._throttle.scan
+        return super().scan(luma, self._clock, known, busy=busy, small=small)
 
 
-class Pressure:
-    """Sets ``pace`` by the load; all times are monotonic seconds.
+class LoadShedder:
+    """Sets ``throttle`` by the load. All times are in monotonic seconds.
 
-    ``fps`` is what the camera was asked for; where it gives less, its own interval counts.
+    ``fps`` is the requested frame rate; if the camera is slower, its own interval counts.
     """
 
-    def __init__(self, pace: Pace, fps: float, root: Path = Path("/")) -> None:
-        self._pace, self._root = pace, root
+    def __init__(self, throttle: Throttle, fps: float, root: Path = Path("/")) -> None:
+        self._throttle, self._root = throttle, root
         self._shortest = self._interval = 1 / fps
         self._window: deque[tuple[float, float]] = deque()
         self._number = 0
@@ -102,24 +109,24 @@ class Pressure:
         self._heat_due = 0.0
         self.level = 0
         self.hot: bool | None = None
-        """The board slows itself down; None where it does not tell."""
+        """True while the board throttles its clock; None if the board does not report it."""
 
-    def skip(self) -> bool:
-        """Whether to leave this frame out."""
+    def should_skip(self) -> bool:
+        """Return True if the next frame is to be skipped."""
         self._number += 1
-        return self._number % self._pace.frame != 0
+        return self._number % self._throttle.frame != 0
 
     @property
     def load(self) -> float:
-        """What the frames of the last `WINDOW_S` took, over the camera's time for them."""
+        """Time spent on the frames of the last `WINDOW_S` relative to their intervals."""
         if not self._window:
             return 0.0
         return sum(took for _, took in self._window) / (len(self._window) * self._interval)
 
-    def add(self, now: float, waited: float, took: float) -> bool:
-        """Take in a frame: seconds waited for it, and spent on it; True where the level changed."""
+    def update(self, now: float, waited: float, took: float) -> bool:
+        """Record a frame: seconds waited for it and spent on it; return True on a new level."""
         if took <= waited:
-            # Only then is the time between two frames the camera's and not ours.
+            # Otherwise the time between two frames is the daemon's, not the camera's.
             gap = max(self._shortest, waited + took)
             self._interval += 0.1 * (gap - self._interval)
         self._window.append((now, took))
@@ -127,11 +134,11 @@ class Pressure:
             self._window.popleft()
         if now >= self._heat_due:
             self._heat_due, self.hot = now + HEAT_S, is_hot(self._root)
-        return self._judge(now)
+        return self._choose_level(now)
 
-    def _judge(self, now: float) -> bool:
+    def _choose_level(self, now: float) -> bool:
         if not self._changed:
-            # What comes first is a scan of the whole frame, with everything cold.
+            # The first frame is scanned as a whole with cold caches, which says nothing yet.
             self._changed = self._busy = now
         load = self.load
         if load > LOW or self.hot:
@@ -145,16 +152,16 @@ class Pressure:
 
     def _set(self, level: int, now: float) -> bool:
         self.level, self._changed = level, now
-        self._pace.scan, self._pace.frame = LEVELS[level].scan, LEVELS[level].frame
+        self._throttle.scan, self._throttle.frame = LEVELS[level].scan, LEVELS[level].frame
         self._window.clear()
         return True
 
 
 def is_hot(root: Path = Path("/")) -> bool | None:
-    """Whether the board slows itself down for heat or current now; None where it does not tell.
+    """Return True while the board throttles for heat or current; None if it does not report it.
 
-    A Raspberry Pi's firmware has bits 1 to 3 of get_throttled for it (frequency capped,
-    throttled, soft temperature limit); elsewhere a cooling device named after cpufreq is at work.
+    A Raspberry Pi's firmware reports it in bits 1 to 3 of get_throttled (frequency capped,
+    throttled, soft temperature limit); other boards by a cooling device named after cpufreq.
     """
     for file in sorted((root / "sys/devices/platform").glob("*/*firmware/get_throttled")):
         flags = sysfs.text(file)
@@ -170,10 +177,10 @@ def is_hot(root: Path = Path("/")) -> bool | None:
 
 
 def temperature(root: Path = Path("/")) -> dict[str, float]:
-    """Degrees Celsius of the processor, by its name on stats; empty where the board is silent."""
+    """Return the processor's temperature in °C by its name on stats; empty without a sensor."""
     celsius = sysfs.processors(sysfs.temperatures(root))
     return {} if celsius is None else {"temperature_c": celsius}
 
 
-def _nth(number: int) -> str:
+def _ordinal(number: int) -> str:
     return {2: "2nd"}.get(number, f"{number}th")

@@ -1,6 +1,6 @@
-"""What is told of a report: each face, or with `privacy.mode = "aggregate"` the sum of many.
+"""Publish the results of the pipeline: each face, or only the sums of a group of people.
 
-The log is told no more than the broker.
+`privacy.mode` selects the reporter. The log never holds more than the reporter publishes.
 """
 
 import logging
@@ -15,28 +15,28 @@ from edge_fer.types import Event, Report
 log = logging.getLogger(__name__)
 
 
-class Teller(Protocol):
-    """Has a publisher say what may be said; `tell` and `end` give how many events that were."""
+class Reporter(Protocol):
+    """Publishes what `privacy.mode` permits; `report` and `finish` return the number of events."""
 
-    def tell(self, report: Report) -> int:
-        """Of one frame."""
+    def report(self, report: Report) -> int:
+        """Publish the events of one frame."""
 
-    def end(self, events: Sequence[Event], stamp: float) -> int:
-        """That the camera is closed, which ended these tracks: nobody is in view."""
+    def finish(self, events: Sequence[Event], stamp: float) -> int:
+        """Publish that the camera is closed, which ended these tracks; no face is in view."""
 
-    def numbers(self, numbers: Mapping[str, float]) -> Mapping[str, float]:
-        """Those of stats that may be told."""
+    def filter_stats(self, numbers: Mapping[str, float]) -> Mapping[str, float]:
+        """Return the statistics that may be published."""
 
 
-class Faces:
-    """Each face's events, and who is in view."""
+class FaceReporter:
+    """Publishes the events of each face and the state, which lists the faces in view."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self._size = (0, 0)
 
-    def tell(self, report: Report) -> int:
-        """An event each, and the state if there was any."""
+    def report(self, report: Report) -> int:
+        """Publish each event, then the new state if there was an event."""
         self._size = report.size
         if log.isEnabledFor(logging.DEBUG):
             for verdict in report.verdicts:
@@ -48,14 +48,14 @@ class Faces:
             self._publisher.publish_state(report.present, report.size, report.stamp)
         return len(report.events)
 
-    def end(self, events: Sequence[Event], stamp: float) -> int:
-        """The last event of each, and an empty state."""
+    def finish(self, events: Sequence[Event], stamp: float) -> int:
+        """Publish the last event of each track, then an empty state."""
         self._publish(events)
         self._publisher.publish_state([], self._size, stamp)
         return len(events)
 
-    def numbers(self, numbers: Mapping[str, float]) -> Mapping[str, float]:
-        """All."""
+    def filter_stats(self, numbers: Mapping[str, float]) -> Mapping[str, float]:
+        """Return all statistics."""
         return numbers
 
     def _publish(self, events: Sequence[Event]) -> None:
@@ -70,40 +70,45 @@ class Faces:
             self._publisher.publish_event(event, self._size)
 
 
-class Crowd:
-    """The shares of emotions in each interval, and nothing of single faces."""
+class AggregateReporter:
+    """Publishes the shares of the emotions in each interval, and nothing about single faces."""
 
     def __init__(self, publisher: Publisher, privacy: Privacy) -> None:
         self._publisher = publisher
         self._aggregate = Aggregate(privacy.interval_s, privacy.min_group)
 
-    def tell(self, report: Report) -> int:
-        """An interval that this frame completes."""
+    def report(self, report: Report) -> int:
+        """Publish the interval that this frame completes, if it completes one."""
         return self._publish(self._aggregate.add(report.present, report.time, report.stamp))
 
-    def end(self, events: Sequence[Event], stamp: float) -> int:
-        """What there is of an interval."""
+    def finish(self, events: Sequence[Event], stamp: float) -> int:
+        """Publish the incomplete interval."""
         return self._publish(self._aggregate.finish(stamp))
 
-    def numbers(self, numbers: Mapping[str, float]) -> Mapping[str, float]:
-        """No counts of faces: of few people they tell when each came, and how many there are."""
+    def filter_stats(self, numbers: Mapping[str, float]) -> Mapping[str, float]:
+        """Return the statistics without face counts.
+
+        In a small group, face counts reveal how many people are present and when each arrived.
+        """
         return {name: numbers[name] for name in numbers if not name.startswith("faces_")}
 
     def _publish(self, summary: Summary | None) -> int:
         if summary is None:
             return 0
-        log.info("interval of %.1f s: %s", summary.seconds, _worded(summary))
+        log.info("interval of %.1f s: %s", summary.seconds, _describe(summary))
         self._publisher.publish_aggregate(summary)
         return 1
 
 
-def build_teller(privacy: Privacy, publisher: Publisher) -> Teller:
-    """What privacy.mode names."""
-    return Faces(publisher) if privacy.mode == "faces" else Crowd(publisher, privacy)
+def build_reporter(privacy: Privacy, publisher: Publisher) -> Reporter:
+    """Return the reporter for `privacy.mode`."""
+    if privacy.mode == "faces":
+        return FaceReporter(publisher)
+    return AggregateReporter(publisher, privacy)
 
 
-def _worded(summary: Summary) -> str:
+def _describe(summary: Summary) -> str:
     if summary.shares is None:
         return "withheld, fewer people than privacy.min_group"
     shares = ", ".join(f"{label} {share:.2f}" for label, share in summary.shares.items())
-    return f"{summary.people} people or more: {shares}"
+    return f"at least {summary.people} people: {shares}"

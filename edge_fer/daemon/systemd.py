@@ -1,7 +1,7 @@
-"""Telling systemd how the service is doing; a no-op where systemd does not ask.
+"""Notify systemd of the service's state and log to its journal; a no-op without systemd.
 
-Speaks systemd's protocols itself, one datagram a message (sd_notify(3), and "Native Journal
-Protocol" on systemd.io), so that systemd-python, which has no wheels, stays optional.
+This module implements systemd's protocols, one datagram a message (sd_notify(3), and "Native
+Journal Protocol" on systemd.io), because systemd-python has no wheels and so stays optional.
 """
 
 import logging
@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Mapping
 
 SEND_S = 1.0
-"""Longest wait for a manager that does not read its socket."""
+"""Send timeout for a manager that does not read its socket."""
 
 RELOAD_S = 120
-"""Longest time a reload may take before the watchdog bites, as long as the unit gives a start."""
+"""Watchdog timeout during a reload, in seconds; equal to the unit's TimeoutStartSec."""
 
 JOURNAL = "/run/systemd/journal/socket"
 
@@ -40,35 +40,35 @@ class Notifier:
         self._fed = -1e9
 
     def ready(self, status: str) -> None:
-        """The service does its work."""
-        again = f"\nWATCHDOG_USEC={self._usec}" if self._reloading and self._every else ""
+        """Send READY with a status: the service is up, or a reload is over."""
+        timeout = f"\nWATCHDOG_USEC={self._usec}" if self._reloading and self._every else ""
         self._reloading = False
-        self._send(f"READY=1\nSTATUS={status}{again}")
+        self._send(f"READY=1\nSTATUS={status}{timeout}")
 
     def status(self, text: str) -> None:
-        """A line for `systemctl status`."""
+        """Send a status line for `systemctl status`."""
         self._send(f"STATUS={text}")
 
     def alive(self) -> None:
-        """Feed the watchdog; call it only when work has been done."""
+        """Feed the watchdog; call it only after progress."""
         now = self._clock()
         if self._every and now - self._fed >= self._every:
             self._send("WATCHDOG=1")
             self._fed = now
 
     def reloading(self) -> None:
-        """The configuration is being read again, until `ready`: `RELOAD_S` at most.
+        """Send RELOADING and extend the watchdog timeout to `RELOAD_S` until `ready`.
 
-        Models are opened meanwhile, which on a busy or slow device outlasts the watchdog's time.
+        A reload loads the model, which takes longer than the normal timeout on a slow device.
         """
         usec = RELOAD_S * 1_000_000
-        longer = f"\nWATCHDOG_USEC={usec}" if 0 < self._usec < usec else ""
+        timeout = f"\nWATCHDOG_USEC={usec}" if 0 < self._usec < usec else ""
         self._reloading = True
         now = time.monotonic_ns() // 1000
-        self._send(f"RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS=reloading{longer}")
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS=reloading{timeout}")
 
     def stopping(self) -> None:
-        """The service is about to end."""
+        """Send STOPPING: the service is about to end."""
         self._send("STOPPING=1")
 
     def _send(self, text: str) -> None:
@@ -81,21 +81,18 @@ class Notifier:
                 sender.settimeout(SEND_S)
                 sender.sendto(text.encode(), address)
         except OSError as error:
-            log.warning("NOTIFY_SOCKET: %s was not sent: %s", text.splitlines()[0], error)
+            log.warning("NOTIFY_SOCKET: cannot send %s: %s", text.splitlines()[0], error)
 
 
 class JournalHandler(logging.Handler):
-    """Sends log records to the journal, under the names that systemd-python gives them too.
-
-    ``fields`` go with each record.
-    """
+    """Sends log records with ``fields`` to the journal, under the field names of systemd-python."""
 
     def __init__(self, fields: Mapping[str, str], address: str = JOURNAL) -> None:
         super().__init__()
         self._fields, self._address = dict(fields), address
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send one; what cannot be sent is reported on stderr."""
+        """Send one record; a failure is reported on stderr."""
         try:
             fields = {
                 "MESSAGE": self.format(record),
@@ -111,7 +108,7 @@ class JournalHandler(logging.Handler):
                 sender.settimeout(SEND_S)
                 sender.sendto(b"".join(_field(*item) for item in fields.items()), self._address)
         except Exception:
-            # As in all of logging's handlers: a line of the log is not worth the daemon.
+            # As in all handlers of logging: a lost log line must not end the daemon.
             self.handleError(record)
 
 
@@ -123,7 +120,7 @@ def _field(name: str, value: str) -> bytes:
 
 
 def _priority(level: int) -> int:
-    """The journal's, which are syslog's."""
+    """Return the syslog priority of a logging level."""
     steps = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
     return next((priority for least, priority in steps if level >= least), 7)
 
@@ -131,9 +128,10 @@ def _priority(level: int) -> int:
 def journal_handler(
     fields: Mapping[str, str], environ: Mapping[str, str] = os.environ
 ) -> logging.Handler | None:
-    """A handler for the journal if stderr goes there: systemd-python's where it is installed.
+    """Return a journal handler if stderr is connected to the journal, else None.
 
-    Each record has ``fields`` with it, whose names are in capitals.
+    It is systemd-python's if that is installed. Each record carries ``fields``, whose names are
+    in capitals.
     """
     stream = environ.get("JOURNAL_STREAM")
     if not stream:
@@ -143,8 +141,8 @@ def journal_handler(
         return None
     named = {"SYSLOG_IDENTIFIER": "edge-fer", **fields}
     try:
-        from systemd.journal import JournalHandler as Theirs
+        from systemd.journal import JournalHandler as SystemdHandler
     except ImportError:
         return JournalHandler(named)
-    handler: logging.Handler = Theirs(**named)
+    handler: logging.Handler = SystemdHandler(**named)
     return handler

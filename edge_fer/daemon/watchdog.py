@@ -1,10 +1,8 @@
-"""What every stage last did, or what it waits for; systemd's watchdog hears of nothing else.
+"""Feed systemd's watchdog only while every stage makes progress.
 
-A stage is in order while it has made a step within its limit, or is in a named wait that has
-not outlasted its bound. Only then is the watchdog fed, and only from the main loop, so a stage
-that hangs the loop itself is not covered up either (docs/adr/0014-watchdog-by-progress.md).
-
-Whether delivery gets on: the broker's receipts come, or it is known to be away.
+A stage is in order while it made progress within its limit, or is in a named wait that has not
+exceeded its bound. Only the main loop feeds the watchdog, so a stage that blocks the loop itself
+is detected too (docs/adr/0014-watchdog-by-progress.md).
 """
 
 import math
@@ -15,13 +13,13 @@ from edge_fer.daemon.systemd import Notifier
 from edge_fer.mqtt.publisher import Publisher
 
 WORKING = "watching"
-"""The status without any wait or note."""
+"""Status without any wait or note."""
 
 
-class Watch:
-    """Keeps the stages and tells systemd: READY once, STATUS on change, WATCHDOG by progress.
+class Watchdog:
+    """Tracks the stages and notifies systemd: READY once, STATUS on change, WATCHDOG by progress.
 
-    It is READY when the stage ``first`` has made its first step or is in a named wait.
+    The service is READY once the stage ``first`` has made progress or is in a named wait.
     """
 
     def __init__(
@@ -32,95 +30,98 @@ class Watch:
         self._waits: dict[str, str] = {}
         self._notes: dict[str, str] = {}
         self._ready = False
-        self._told = ""
+        self._sent_status = ""
 
-    def step(self, stage: str, within_s: float = math.inf) -> None:
-        """The stage got on; it has ``within_s`` seconds for its next step."""
+    def progress(self, stage: str, within_s: float = math.inf) -> None:
+        """Record progress of the stage; its next progress is due within ``within_s`` seconds."""
         self._waits.pop(stage, None)
         self._until[stage] = self._clock() + within_s
 
     def wait(self, stage: str, why: str, within_s: float) -> None:
-        """The stage waits for what ``why`` names, for ``within_s`` seconds from the first call.
+        """Put the stage into a named wait for ``within_s`` seconds from the first call.
 
-        A wait of the same name is the same wait, so calling again does not prolong it.
+        Calling it again with the same ``why`` does not extend the wait.
         """
         if self._waits.get(stage) != why:
             self._waits[stage] = why
             self._until[stage] = self._clock() + within_s
 
     def note(self, topic: str, text: str) -> None:
-        """Add to the status; an empty text takes it back."""
+        """Add a note to the status; an empty text removes it."""
         self._notes[topic] = text
 
     @property
-    def late(self) -> list[str]:
-        """The stages that neither got on in time nor are in a wait that still holds."""
+    def overdue(self) -> list[str]:
+        """Stages without progress in time whose wait, if any, exceeded its bound."""
         now = self._clock()
         return [stage for stage, until in self._until.items() if now > until]
 
     @property
     def status(self) -> str:
-        """One line: the waits, that of the first stage first, else that all is well; the notes."""
+        """One line: the waits, the first stage's first, or `WORKING`; then the notes."""
         stages = sorted(self._waits, key=lambda stage: stage != self._first)
         notes = [text for text in self._notes.values() if text]
         return "; ".join([*([self._waits[stage] for stage in stages] or [WORKING]), *notes])
 
     def tick(self) -> None:
-        """Tell systemd; to be called at least once a second while all is well."""
+        """Notify systemd; call it at least once a second while the service is healthy."""
         if self._first not in self._until:
             return
         status = self.status
         if not self._ready:
             self._ready = True
             self._notifier.ready(status)
-        elif status != self._told:
+        elif status != self._sent_status:
             self._notifier.status(status)
-        self._told = status
-        if not self.late:
+        self._sent_status = status
+        if not self.overdue:
             self._notifier.alive()
 
     def reloading(self) -> None:
-        """The configuration is read again; `reloaded` is to follow."""
+        """Notify systemd that a reload begins; call `reloaded` afterwards."""
         self._notifier.reloading()
 
     def reloaded(self) -> None:
-        """The reload is over, whatever came of it."""
+        """Notify systemd that the reload is over, whether it succeeded or not."""
         if self._ready:
             self._notifier.ready(self.status)
 
     def stopping(self) -> None:
-        """The service is about to end."""
+        """Notify systemd that the service is about to end."""
         self._notifier.stopping()
 
 
 STAGE = "delivery"
 
-AWAY = "no broker answers; events are kept"
+OFFLINE = "no broker reachable; events are queued"
 
-RECEIPT_S = 180.0
-"""With a broker there and events waiting, the longest time without a receipt."""
+ACK_S = 180.0
+"""Longest time without an acknowledgement while a broker is connected and events are waiting."""
 
-_LOOK_S = 1.0
+_CHECK_S = 1.0
 
 
-class Receipts:
-    """Tells the watch what became of the events."""
+class DeliveryMonitor:
+    """Reports the progress of delivery, acknowledged events, to the watchdog."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, watchdog: Watchdog) -> None:
+        self._watchdog = watchdog
         self._due = -math.inf
         self._before = (False, -1)
 
-    def look(self, publisher: Publisher, now: float) -> None:
-        """Look at the counters, once a second at most; ``now`` is monotonic."""
+    def check(self, publisher: Publisher, now: float) -> None:
+        """Compare the counters with the previous ones, at most once a second.
+
+        ``now`` is in monotonic seconds.
+        """
         if now < self._due:
             return
-        self._due = now + _LOOK_S
+        self._due = now + _CHECK_S
         numbers = publisher.counters()
         state = (publisher.connected, numbers["acked"])
         if not publisher.connected:
-            # The outbox takes what comes and bounds what it keeps, however long this lasts.
-            self._watch.wait(STAGE, AWAY, math.inf)
+            # The outbox accepts new events and bounds what it keeps, so this wait has no bound.
+            self._watchdog.wait(STAGE, OFFLINE, math.inf)
         elif state != self._before or not numbers["waiting"]:
-            self._watch.step(STAGE, within_s=RECEIPT_S)
+            self._watchdog.progress(STAGE, within_s=ACK_S)
         self._before = state

@@ -33,7 +33,7 @@ def main() -> None:
     # Loading is what is measured.
     from edge_fer.config.load import load
     from edge_fer.daemon.build import build_classifier, build_pipeline
-    from edge_fer.daemon.memory import release
+    from edge_fer.daemon.stats import release_memory
 
     clip, *options = sys.argv[1:]
     settings = load(None, ["privacy.acknowledge_use=research", *options], {})
@@ -43,7 +43,7 @@ def main() -> None:
         if pipeline.process(frame).events:
             times.setdefault("event", _age())
         if (frame.number + 1) % (FPS * RELEASE_S) == 0:
-            release()
+            release_memory()
     print(json.dumps({"seconds": times, "kb": _memory()}))
 
 

@@ -14,7 +14,7 @@ from keeping import keep, names
 from talk import DEADLINE_S, EVENT, FACE, ME, SIZE, listening, until, until_acked, warnings
 
 from edge_fer.config.settings import Mqtt, Privacy
-from edge_fer.daemon.reporting import build_teller
+from edge_fer.daemon.reporting import build_reporter
 from edge_fer.mqtt import schema
 from edge_fer.mqtt.aggregate import RETURN_S, Aggregate, Summary
 from edge_fer.mqtt.publisher import Publisher
@@ -275,5 +275,5 @@ def test_what_is_deleted_is_not_left_in_the_file(broker: Any, tmp_path: Path) ->
 def test_stats_do_not_count_faces() -> None:
     numbers = {"frames": 2.0, "faces_published": 3.0, "faces_tiny": 1.0}
     out = crowd("mqtt://127.0.0.1:9")
-    assert {"frames": 2.0} == build_teller(Privacy(mode="aggregate"), out).numbers(numbers)
-    assert numbers == build_teller(Privacy(), out).numbers(numbers)
+    assert {"frames": 2.0} == build_reporter(Privacy(mode="aggregate"), out).filter_stats(numbers)
+    assert numbers == build_reporter(Privacy(), out).filter_stats(numbers)

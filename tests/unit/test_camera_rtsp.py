@@ -148,10 +148,10 @@ def test_the_daemon_opens_a_stream_again_that_comes_back(film: Path) -> None:
     with run_daemon(port) as daemon:
         said = wait_for(daemon, "cannot be opened within 3 s")
         with serving(film, port):
-            said += wait_for(daemon, "frames again, after")
-        said += wait_for(daemon, "it is opened again and again")
+            said += wait_for(daemon, "recovered after")
+        said += wait_for(daemon, "retrying for up to")
         with serving(film, port):
-            said += wait_for(daemon, "frames again, after")
+            said += wait_for(daemon, "recovered after")
             daemon.terminate()
             said += daemon.communicate()[1].splitlines()
     assert 0 == daemon.returncode

@@ -130,7 +130,7 @@ def test_a_byte_order_mark_does_no_harm(tmp_path):
 
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(
-        ConfigError, match=r"none\.toml: no such file; `edge-fer config` prints one"
+        ConfigError, match=r"none\.toml: no such file; `edge-fer config` prints a default file"
     ):
         load(tmp_path / "none.toml", (), {})
 
@@ -151,7 +151,7 @@ def test_nothing_runs_before_the_use_is_acknowledged():
     text = str(caught.value)
     for part in (
         "must be one of home, research, medical, safety, public-venue, art\n",
-        "people filmed must be told",
+        "people in view must be informed",
         "prohibited in the EU (AI Act, article 5(1)(f))",
         "acknowledge_use in section [privacy] of the configuration file",
         "--set privacy.acknowledge_use=home",

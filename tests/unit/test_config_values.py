@@ -176,7 +176,7 @@ def test_monstrous_values_are_mistakes_like_any_other(tmp_path, value):
 )
 def test_work_and_education_are_refused_with_the_reason(tmp_path, use):
     (line,) = mistakes(tmp_path, f"[privacy]\nacknowledge_use = '{use}'")
-    assert "; workplace and education are refused, since inferring emotions" in line
+    assert "; use at work and in education is refused, because inferring emotions" in line
     assert "(AI Act, article 5(1)(f))" in line
 
 

@@ -17,18 +17,18 @@ from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.config.settings import Quality, Settings
 from edge_fer.daemon.camera_monitor import (
     BLACK_S,
-    STEADY_S,
-    Darkness,
-    Lookout,
+    STABLE_S,
+    BlackDetector,
+    CameraMonitor,
     Outage,
+    build_monitor,
     is_black,
-    look_out,
 )
-from edge_fer.daemon.components import Parts
-from edge_fer.daemon.load_shedding import Pace
+from edge_fer.daemon.load_shedding import Throttle
+from edge_fer.daemon.service import Components
 from edge_fer.daemon.stats import Stats
 from edge_fer.daemon.systemd import Notifier
-from edge_fer.daemon.watchdog import Watch
+from edge_fer.daemon.watchdog import Watchdog
 from edge_fer.emotion.card import Framing
 from edge_fer.errors import CameraError
 from edge_fer.pipeline import Pipeline
@@ -50,29 +50,29 @@ def test_black_is_dark_and_even(luma, black):
 
 
 def test_the_picture_is_black_after_a_while_and_no_longer_with_the_first_bright_frame():
-    darkness = Darkness()
+    darkness = BlackDetector()
     changes = [
         number
         for number in range(40)
-        if darkness.see(Frame(DAY if number == 5 or number >= 30 else NIGHT, number, number, 0))
+        if darkness.update(Frame(DAY if number == 5 or number >= 30 else NIGHT, number, number, 0))
     ]
     assert [6 + BLACK_S, 30] == changes
 
 
 def test_tries_come_later_and_later_until_the_camera_was_steady():
     outage = Outage(0)
-    pauses = [outage.fail() for _ in range(12)]
+    pauses = [outage.on_error() for _ in range(12)]
     assert 0.25 <= pauses[0] <= 0.5
     assert 5 <= pauses[-1] <= 10
-    outage.frame(100)
-    assert outage.fail() > 1
-    outage.frame(200)
-    outage.frame(200 + STEADY_S)
-    assert outage.fail() <= 0.5
+    outage.on_frame(100)
+    assert outage.on_error() > 1
+    outage.on_frame(200)
+    outage.on_frame(200 + STABLE_S)
+    assert outage.on_error() <= 0.5
 
 
 def test_tries_of_many_devices_do_not_come_at_the_same_moment():
-    assert 10 == len({Outage(0).fail() for _ in range(10)})
+    assert 10 == len({Outage(0).on_error() for _ in range(10)})
 
 
 class Silent(Camera):
@@ -85,52 +85,52 @@ class Silent(Camera):
     def _read(self): ...
 
 
-def lookout(**options):
-    stats, watch = Stats(), Watch(Notifier({}), first="camera")
+def monitor(**options):
+    stats, watchdog = Stats(), Watchdog(Notifier({}), first="camera")
     settings = CameraSettings(width=64, height=48, **options)
-    return Lookout(Silent("v4l2:0"), settings, Pace(), stats, watch), stats, watch
+    return CameraMonitor(Silent("v4l2:0"), settings, Throttle(), stats, watchdog), stats, watchdog
 
 
 def test_black_is_a_warning_a_counter_and_a_status_but_no_end(caplog):
-    over, stats, watch = lookout()
+    over, stats, watchdog = monitor()
     for number in range(20):
-        over.see(Frame(NIGHT, number, number, 0))
+        over.on_frame(Frame(NIGHT, number, number, 0))
     assert (1, 1) == (stats.counts["camera_black"], stats.gauges["black"])
-    assert "watching; the picture is black; is the lens covered, is it dark?" == watch.status
+    assert "watching; the image is black; check the lens cover and the light" == watchdog.status
     assert 1 == caplog.text.count("WARNING")
-    over.see(Frame(DAY, 20, 20, 0))
+    over.on_frame(Frame(DAY, 20, 20, 0))
     assert (1, 0) == (stats.counts["camera_black"], stats.gauges["black"])
-    assert "watching" == watch.status
+    assert "watching" == watchdog.status
 
 
 def test_another_size_than_asked_is_told_and_one_that_changes_is_an_error():
-    over, stats, watch = lookout()
+    over, stats, watchdog = monitor()
     small = np.ascontiguousarray(DAY[:24, :32])
-    over.see(Frame(small, 0, 0, 0))
-    assert "watching; the camera gives 32x24, not 64x48 as asked" == watch.status
-    with pytest.raises(CameraError, match="v4l2:0: gives 64x48 frames after 32x24"):
-        over.see(Frame(DAY, 1, 1, 0))
+    over.on_frame(Frame(small, 0, 0, 0))
+    assert "watching; the camera delivers 32x24 instead of 64x48" == watchdog.status
+    with pytest.raises(CameraError, match="v4l2:0: frame size changed from 32x24 to 64x48"):
+        over.on_frame(Frame(DAY, 1, 1, 0))
     assert 2 == stats.counts["camera_wrong_size"]
-    over.failed(CameraError("gone"))
-    over.see(Frame(DAY, 0, 2, 0))
+    over.on_error(CameraError("gone"))
+    over.on_frame(Frame(DAY, 0, 2, 0))
     assert 1 == stats.counts["camera_reopens"]
 
 
 def test_no_patience_is_the_end_at_once():
-    over, _, _ = lookout(give_up_s=0)
-    with pytest.raises(CameraError, match=r"gone; given up after 0 s \(camera.give_up_s\)"):
-        over.failed(CameraError("gone"))
+    over, _, _ = monitor(give_up_s=0)
+    with pytest.raises(CameraError, match=r"gone; gave up after 0 s \(camera.give_up_s\)"):
+        over.on_error(CameraError("gone"))
 
 
 def test_a_file_in_the_place_of_a_degraded_camera_is_looked_at_in_full():
     """As a reload may have it."""
-    _, stats, watch = lookout()
+    _, stats, watchdog = monitor()
     stats.gauges["degraded"] = 5
-    watch.note("pressure", "degraded")
+    watchdog.note("load", "degraded")
     camera = open_camera(CameraSettings(source="file:a.mp4"))
-    parts = Parts(Settings(), None, camera, None, None, None, Pace(8, 4))
-    assert look_out(parts, stats, watch) is None
-    assert (Pace(1, 1), {}, "watching") == (parts.pace, stats.gauges, watch.status)
+    components = Components(Settings(), None, camera, None, None, None, Throttle(8, 4))
+    assert build_monitor(camera, CameraSettings(), components.throttle, stats, watchdog) is None
+    assert (Throttle(1, 1), {}, "watching") == (components.throttle, stats.gauges, watchdog.status)
 
 
 def told(stamps):

@@ -10,11 +10,11 @@ from manager import Rig, carphone, rig  # noqa: F401  fixtures
 from talk import DEADLINE_S, command, listening, until
 
 from edge_fer.config.settings import Device, Mqtt, Settings
-from edge_fer.daemon.control import Mark, Switch, mark_of
+from edge_fer.daemon.control import PauseFile, ServiceControl, pause_file
 from edge_fer.daemon.service import PAUSED
 
 
-def marks(folder: Path) -> list[str]:
+def pause_files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("**/*.paused"))
 
 
@@ -42,7 +42,7 @@ def test_a_pause_outlives_the_process_until_somebody_says_on(rig: Rig, ending: i
             command(rig.broker, "ON")
             daemon.until("STATUS=watching")
             until(lambda: inbox.get(timeout=DEADLINE_S).payload == b"ON", "enabled")
-        until(lambda: not marks(rig.folder), "gone")
+        until(lambda: not pause_files(rig.folder), "gone")
 
 
 def test_nothing_is_kept_where_nothing_may_be_written(rig: Rig) -> None:  # noqa: F811
@@ -50,7 +50,7 @@ def test_nothing_is_kept_where_nothing_may_be_written(rig: Rig) -> None:  # noqa
     with rig.run("--set=mqtt.outbox=memory") as daemon:
         daemon.until("READY=1")
         pause(rig, daemon)
-    assert [] == marks(rig.folder)
+    assert [] == pause_files(rig.folder)
     with rig.run("--set=mqtt.outbox=memory") as daemon:
         assert PAUSED not in " ".join(daemon.until("READY=1"))
 
@@ -61,51 +61,51 @@ def test_a_pause_that_cannot_be_kept_holds_and_says_so(rig: Rig) -> None:  # noq
     with rig.run(f"--set=mqtt.outbox={rig.folder / 'file' / 'folder'}") as daemon:
         daemon.until("READY=1")
         command(rig.broker, "OFF")
-        heard = daemon.until(f"STATUS={PAUSED}; a restart will not know that the camera is paused")
+        heard = daemon.until(f"STATUS={PAUSED}; the camera will not stay paused after a restart")
         assert heard[-1].endswith("/edge-fer-porch.paused: Not a directory")
 
 
-def test_the_mark_is_there_before_the_main_loop_has_seen_the_command(tmp_path: Path) -> None:
-    mark = Mark(tmp_path / "folder" / "a.paused")
-    switch = Switch(mark)
-    switch.enable(False)
-    until(lambda: mark.there, "there")
-    assert not Switch(mark).enabled
-    switch.enable(True)
-    until(lambda: not mark.there, "gone")
-    assert Switch(mark).enabled
+def test_the_pause_file_exists_before_the_main_loop_has_seen_the_command(tmp_path: Path) -> None:
+    file = PauseFile(tmp_path / "folder" / "a.paused")
+    control = ServiceControl(file)
+    control.enable(False)
+    until(lambda: file.exists, "there")
+    assert not ServiceControl(file).enabled
+    control.enable(True)
+    until(lambda: not file.exists, "gone")
+    assert ServiceControl(file).enabled
 
 
 def test_of_many_commands_in_a_row_the_last_one_counts(tmp_path: Path) -> None:
-    mark = Mark(tmp_path / "a.paused")
-    switch = Switch(mark)
+    file = PauseFile(tmp_path / "a.paused")
+    control = ServiceControl(file)
     for _ in range(50):
-        switch.enable(False)
-        switch.enable(True)
-    switch.enable(False)
+        control.enable(False)
+        control.enable(True)
+    control.enable(False)
     until(lambda: not [it for it in threading.enumerate() if "_write" in it.name], "written")
-    assert mark.there
+    assert file.exists
 
 
 def test_a_pause_goes_along_with_the_devices_name(tmp_path: Path) -> None:
     old, new = (
-        mark_of(Settings(mqtt=Mqtt(outbox=str(tmp_path)), device=Device(name=name)))
+        pause_file(Settings(mqtt=Mqtt(outbox=str(tmp_path)), device=Device(name=name)))
         for name in ("porch", "hall")
     )
-    switch = Switch(old)
-    switch.enable(False)
-    until(lambda: old.there, "there")
-    switch.keep_in(new)
-    until(lambda: marks(tmp_path) == ["edge-fer-hall.paused"], "moved")
-    switch.enable(True)
-    until(lambda: not marks(tmp_path), "gone")
-    assert "" == switch.failure
+    control = ServiceControl(old)
+    control.enable(False)
+    until(lambda: old.exists, "there")
+    control.use_pause_file(new)
+    until(lambda: pause_files(tmp_path) == ["edge-fer-hall.paused"], "moved")
+    control.enable(True)
+    until(lambda: not pause_files(tmp_path), "gone")
+    assert "" == control.failure
 
 
 def test_a_name_that_was_paused_once_does_not_close_a_camera_that_is_on(tmp_path: Path) -> None:
-    stale = Mark(tmp_path / "hall.paused")
+    stale = PauseFile(tmp_path / "hall.paused")
     (tmp_path / "hall.paused").touch()
-    switch = Switch(Mark(tmp_path / "porch.paused"))
-    switch.keep_in(stale)
-    until(lambda: not marks(tmp_path), "gone")
-    assert switch.enabled
+    control = ServiceControl(PauseFile(tmp_path / "porch.paused"))
+    control.use_pause_file(stale)
+    until(lambda: not pause_files(tmp_path), "gone")
+    assert control.enabled

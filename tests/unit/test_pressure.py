@@ -13,9 +13,9 @@ from edge_fer.daemon.load_shedding import (
     HOT_HIGH,
     LEVELS,
     LOW,
-    Pace,
-    PacedSearch,
-    Pressure,
+    LoadShedder,
+    Throttle,
+    ThrottledSearch,
     is_hot,
 )
 from edge_fer.types import Box
@@ -27,20 +27,20 @@ class Device:
     """A camera of `FPS` and a machine that is slow as told; time passes in frames."""
 
     def __init__(self, root):
-        self.pace, self.now = Pace(), 1000.0
-        self.pressure = Pressure(self.pace, FPS, root)
+        self.throttle, self.now = Throttle(), 1000.0
+        self.shedder = LoadShedder(self.throttle, FPS, root)
         self.levels = [0]
 
     def run(self, seconds, cost):
         """``cost``: seconds that a frame takes at full pace; half of them are the scans."""
         end = self.now + seconds
         while self.now < end:
-            took = 0.0 if self.pressure.skip() else cost * (0.5 + 0.5 / self.pace.scan)
+            took = 0.0 if self.shedder.should_skip() else cost * (0.5 + 0.5 / self.throttle.scan)
             waited = max(0.0, 1 / FPS - took)
             self.now += waited + took
-            if self.pressure.add(self.now, waited, took):
-                self.levels.append(self.pressure.level)
-        return self.pressure.level
+            if self.shedder.update(self.now, waited, took):
+                self.levels.append(self.shedder.level)
+        return self.shedder.level
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def device(tmp_path):
 
 def test_a_machine_that_keeps_up_is_left_alone(device):
     assert 0 == device.run(60, 0.08)
-    assert Pace() == device.pace
+    assert Throttle() == device.throttle
 
 
 def test_scans_go_first_and_frames_after_them(device):
@@ -59,23 +59,23 @@ def test_scans_go_first_and_frames_after_them(device):
     assert list(range(len(device.levels))) == device.levels
     scans_only = [step for step in steps if step.frame == 1]
     assert [1, 2, 4, 8] == [step.scan for step in scans_only]
-    assert device.pace.frame > 1
+    assert device.throttle.frame > 1
 
 
 def test_degradation_brings_the_load_below_the_bound_and_stays_there(device):
     device.run(30, 0.13)
-    level, changes = device.pressure.level, len(device.levels)
+    level, changes = device.shedder.level, len(device.levels)
     assert level > 0
-    assert device.pressure.load < HIGH
+    assert device.shedder.load < HIGH
     device.run(300, 0.13)
-    assert (level, changes) == (device.pressure.level, len(device.levels))
+    assert (level, changes) == (device.shedder.level, len(device.levels))
 
 
 def test_all_is_given_back_step_by_step_when_the_pressure_is_over(device):
     top = device.run(60, 0.25)
     assert 0 == device.run((top + 1) * (CALM_S + 5), 0.02)
     assert list(range(top, -1, -1)) == device.levels[-top - 1 :]
-    assert Pace() == device.pace
+    assert Throttle() == device.throttle
 
 
 def test_what_is_given_back_is_not_taken_away_again(device):
@@ -90,8 +90,8 @@ def test_a_slow_camera_is_not_pressure(tmp_path):
     device = Device(tmp_path)
     for _ in range(300):
         device.now += 0.2
-        device.pressure.add(device.now, 0.11, 0.09)
-    assert 0 == device.pressure.level
+        device.shedder.update(device.now, 0.11, 0.09)
+    assert 0 == device.shedder.level
 
 
 def test_heat_lowers_the_bound_and_keeps_what_is_left_out(tmp_path):
@@ -131,7 +131,7 @@ def test_a_slower_scan_looks_at_fewer_pixels_and_still_follows(scan):
     for every in (1, scan):
         detector = BrightDetector()
         settings = Settings(vision=Vision(min_face_px=20, scan_s=0.2))
-        search = PacedSearch(settings, (240, 320), detector, Pace(scan=every))
+        search = ThrottledSearch(settings, (240, 320), detector, Throttle(scan=every))
         faces = [Box(40 + 2 * n, 60, 40, 40) for n in range(60)]
         walker = [Box(260 - 3 * n, 180, 30, 30) for n in range(60)]
         for number, (face, other) in enumerate(zip(faces, walker, strict=True)):
@@ -147,6 +147,6 @@ def test_a_slower_scan_looks_at_fewer_pixels_and_still_follows(scan):
 
 
 def test_a_pace_tells_what_is_left_out():
-    assert "scans for new faces at 1/2 of their rate" == str(LEVELS[1])
-    whole = "scans for new faces at 1/8 of their rate, every 2nd frame is looked at"
+    assert "scanning for new faces at 1/2 of the normal rate" == str(LEVELS[1])
+    whole = "scanning for new faces at 1/8 of the normal rate, processing every 2nd frame"
     assert whole == str(LEVELS[4])

@@ -122,7 +122,7 @@ def test_a_reload_goes_from_one_mode_to_the_other_and_back(rig, config):  # noqa
         config("faces")
         daemon.process.send_signal(signal.SIGHUP)
         until_topic("event")
-    assert 2 == daemon.log.count("reloaded; new: publisher\n")
+    assert 2 == daemon.log.count("configuration reloaded; changed: publisher\n")
 
 
 def test_a_tracks_name_can_be_neither_guessed_nor_found_again():

@@ -179,7 +179,8 @@ def test_the_page_is_freshly_made():
 def test_each_figure_is_given_by_the_command_beside_it():
     record = json.loads(results.RECORD.read_text())
     commands = [
-        re.fullmatch(r"python -m research\.results (\S+)", one["command"]) for one in record.values()
+        re.fullmatch(r"python -m research\.results (\S+)", one["command"])
+        for one in record.values()
     ]
     assert {True} == {match is not None and match[1] in results.MEASURES for match in commands}
 

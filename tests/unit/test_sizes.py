@@ -9,9 +9,14 @@ from tiny_model import write_tiny_model
 
 from edge_fer.cli import main
 from edge_fer.config.load import load
-from edge_fer.daemon.build import build_classifier, build_pipeline, build_service
-from edge_fer.daemon.service import Switch
-from edge_fer.daemon.sizing import pick_size, time_sizes
+from edge_fer.daemon.build import (
+    build_classifier,
+    build_pipeline,
+    build_service,
+    pick_size,
+    time_sizes,
+)
+from edge_fer.daemon.service import ServiceControl
 from edge_fer.emotion.card import Golden, read_card
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.tensor import drawn_chip
@@ -125,7 +130,7 @@ def test_the_daemon_chooses_by_the_budget(model):
 
 def test_the_daemon_says_at_the_start_what_it_runs(model, landmarks, caplog):
     caplog.set_level(logging.INFO)
-    build_service(settings(model, "model.size=64", "camera.source=file:a.mp4"), Switch())
+    build_service(settings(model, "model.size=64", "camera.source=file:a.mp4"), ServiceControl())
     assert "model tiny-fp32 at 64 px on cpu" in caplog.messages
 
 

@@ -7,7 +7,7 @@ import pytest
 from fakes.clock import Clock
 
 from edge_fer.daemon.systemd import RELOAD_S, Notifier
-from edge_fer.daemon.watchdog import AWAY, RECEIPT_S, Receipts, Watch
+from edge_fer.daemon.watchdog import ACK_S, OFFLINE, DeliveryMonitor, Watchdog
 
 
 class Manager:
@@ -17,12 +17,12 @@ class Manager:
         self.clock, self._inbox = Clock(), inbox
         environ = {"NOTIFY_SOCKET": inbox.getsockname(), "WATCHDOG_USEC": "1000"}
         notifier = Notifier(environ, clock=self.clock)
-        self.watch = Watch(notifier, first="camera", clock=self.clock)
+        self.watchdog = Watchdog(notifier, first="camera", clock=self.clock)
 
     def tick(self, after_s=1.0):
         """What it hears of a tick that many seconds later."""
         self.clock.now += after_s
-        self.watch.tick()
+        self.watchdog.tick()
         heard = []
         while True:
             try:
@@ -40,63 +40,63 @@ def manager(tmp_path):
 
 
 def test_nothing_is_told_before_the_first_stage_got_on_or_waits(manager):
-    manager.watch.step("delivery")
+    manager.watchdog.progress("delivery")
     assert [] == manager.tick()
 
 
 def test_the_first_step_is_ready_once(manager):
-    manager.watch.step("camera")
+    manager.watchdog.progress("camera")
     assert ["READY=1", "STATUS=watching", "WATCHDOG=1"] == manager.tick()
     assert ["WATCHDOG=1"] == manager.tick()
 
 
 def test_a_named_wait_is_ready_too_and_stands_in_the_status(manager):
-    manager.watch.wait("camera", "paused", math.inf)
+    manager.watchdog.wait("camera", "paused", math.inf)
     assert ["READY=1", "STATUS=paused", "WATCHDOG=1"] == manager.tick()
 
 
 def test_a_stage_that_does_not_get_on_in_time_starves_the_watchdog(manager):
-    manager.watch.step("camera", within_s=5)
-    manager.watch.step("delivery", within_s=99)
+    manager.watchdog.progress("camera", within_s=5)
+    manager.watchdog.progress("delivery", within_s=99)
     manager.tick()
     assert ["WATCHDOG=1"] == manager.tick(3.9)
     assert [] == manager.tick(0.2)
-    assert ["camera"] == manager.watch.late
-    manager.watch.step("camera", within_s=5)
+    assert ["camera"] == manager.watchdog.overdue
+    manager.watchdog.progress("camera", within_s=5)
     assert ["WATCHDOG=1"] == manager.tick()
 
 
 def test_a_wait_that_outlasts_its_bound_starves_the_watchdog_however_often_it_is_told(manager):
     for _ in range(10):
-        manager.watch.wait("camera", "camera lost", 10)
+        manager.watchdog.wait("camera", "camera lost", 10)
         assert "WATCHDOG=1" in manager.tick()
-    manager.watch.wait("camera", "camera lost", 10)
+    manager.watchdog.wait("camera", "camera lost", 10)
     assert [] == manager.tick()
 
 
 def test_notes_and_waits_share_the_status_and_are_told_on_change_only(manager):
-    manager.watch.step("camera")
+    manager.watchdog.progress("camera")
     manager.tick()
-    manager.watch.note("pressure", "degraded")
+    manager.watchdog.note("pressure", "degraded")
     assert ["STATUS=watching; degraded", "WATCHDOG=1"] == manager.tick()
-    manager.watch.wait("delivery", "no broker", math.inf)
+    manager.watchdog.wait("delivery", "no broker", math.inf)
     assert ["STATUS=no broker; degraded", "WATCHDOG=1"] == manager.tick()
-    manager.watch.note("pressure", "")
-    manager.watch.step("delivery")
+    manager.watchdog.note("pressure", "")
+    manager.watchdog.progress("delivery")
     assert ["STATUS=watching", "WATCHDOG=1"] == manager.tick()
 
 
 def test_the_wait_of_the_first_stage_stands_first(manager):
-    manager.watch.wait("delivery", "no broker", math.inf)
-    manager.watch.wait("camera", "camera lost", math.inf)
-    assert "camera lost; no broker" == manager.watch.status
+    manager.watchdog.wait("delivery", "no broker", math.inf)
+    manager.watchdog.wait("camera", "camera lost", math.inf)
+    assert "camera lost; no broker" == manager.watchdog.status
 
 
 def test_a_reload_is_told_with_the_monotonic_clock_and_ends_ready(manager):
-    manager.watch.step("camera")
+    manager.watchdog.progress("camera")
     manager.tick()
-    manager.watch.reloading()
-    manager.watch.reloaded()
+    manager.watchdog.reloading()
+    manager.watchdog.reloaded()
     began, stamp, status, longer, *ended = manager.tick()
     assert ("RELOADING=1", True) == (began, stamp.startswith("MONOTONIC_USEC="))
     assert ("STATUS=reloading", f"WATCHDOG_USEC={RELOAD_S * 1_000_000}") == (status, longer)
@@ -116,28 +116,28 @@ class Delivery:
 
 
 def test_a_broker_that_gives_no_receipt_for_what_waits_starves_the_watchdog(manager):
-    delivery, receipts = Delivery(), Receipts(manager.watch)
-    manager.watch.step("camera")
+    delivery, monitor = Delivery(), DeliveryMonitor(manager.watchdog)
+    manager.watchdog.progress("camera")
 
     def after(seconds):
         heard = manager.tick(seconds)
-        receipts.look(delivery, manager.clock.now)
+        monitor.check(delivery, manager.clock.now)
         return "WATCHDOG=1" in heard
 
     after(0)
     delivery.waiting = 3
-    assert all(after(RECEIPT_S / 4) for _ in range(4))
-    assert not after(RECEIPT_S / 4)
+    assert all(after(ACK_S / 4) for _ in range(4))
+    assert not after(ACK_S / 4)
     delivery.acked = 1
     after(2)
     assert after(2)
 
 
 def test_a_broker_that_is_away_is_a_named_wait(manager):
-    delivery, receipts = Delivery(), Receipts(manager.watch)
+    delivery, monitor = Delivery(), DeliveryMonitor(manager.watchdog)
     delivery.connected, delivery.waiting = False, 3
-    manager.watch.step("camera")
+    manager.watchdog.progress("camera")
     for _ in range(5):
-        receipts.look(delivery, manager.clock.now)
-        assert "WATCHDOG=1" in manager.tick(RECEIPT_S)
-    assert AWAY == manager.watch.status
+        monitor.check(delivery, manager.clock.now)
+        assert "WATCHDOG=1" in manager.tick(ACK_S)
+    assert OFFLINE == manager.watchdog.status

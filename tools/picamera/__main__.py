@@ -192,9 +192,9 @@ def _stall(debian: Debian) -> tuple[list[str], int]:
         with contextlib.suppress(queue.Empty):
             told.append(f"event: {_begun(inbox)}")
             for line in daemon.stderr:
-                if "no frame for" in line or "frames again" in line:
+                if "no frame for" in line or "recovered after" in line:
                     told.append(line.strip())
-                if "frames again" in line:
+                if "recovered after" in line:
                     break
             told.append(f"event: {_begun(inbox)}")
         daemon.terminate()

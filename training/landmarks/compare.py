@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edge_fer.bench.speed import ratio
 from edge_fer.cameras import open_camera
 from edge_fer.config.settings import Camera, Vision
-from edge_fer.daemon.sizing import interleave
+from edge_fer.daemon.build import interleave
 from edge_fer.errors import DataError, ModelError
 from edge_fer.types import Box, Luma, Points
 from edge_fer.vision.align import five_points
@@ -42,7 +42,7 @@ WRONG_PERCENT = 20.0
 _RESIDENT = """
 import sys
 from pathlib import Path
-from edge_fer.daemon.memory import rss_mb
+from edge_fer.daemon.stats import rss_mb
 from edge_fer.vision.landmarks import Landmarker
 before = rss_mb()
 kept = Landmarker(sys.argv[1])
