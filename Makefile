@@ -1,4 +1,4 @@
-# Works on a bare Debian or Raspberry Pi OS; what is missing is installed by tools/prepare.py.
+# Works on a bare Debian or Raspberry Pi OS; what is missing is installed by packaging/prepare.py.
 PYTHON ?= python3
 VENV ?= .venv
 VENV_TRAIN ?= .venv-train
@@ -8,10 +8,13 @@ CAMERA ?= file:$(CLIP)
 PREFIX = $(DESTDIR)/opt/edge-fer
 CONFIG = $(DESTDIR)/etc/edge-fer/edge-fer.toml
 UNITS = $(DESTDIR)/etc/systemd/system
-PREPARE = $(PYTHON) -B tools/prepare.py
+PREPARE = $(PYTHON) -B packaging/prepare.py
 FOR_ROOTS = --apt mmdebstrap mosquitto mosquitto-clients debian-archive-keyring \
 	--media $(notdir $(CLIP))
-FOR_TESTS = --apt libdlib-data mosquitto mosquitto-clients --media $(notdir $(CLIP)) astronaut.png
+FOR_TESTS = --apt libdlib-data mosquitto mosquitto-clients openssl systemd chromium nodejs npm strace \
+	iproute2 valgrind gcc python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good \
+	gstreamer1.0-plugins-ugly debian-archive-keyring --media $(notdir $(CLIP)) astronaut.png
+ASYNCAPI = .cache/asyncapi/node_modules
 
 # The clip is published test material with small faces; a live camera needs a declared use.
 ifeq ($(CAMERA),file:$(CLIP))
@@ -58,7 +61,7 @@ format: venv ## put the code in order
 	$(VENV)/bin/ruff format
 
 .PHONY: test
-test: venv ## the tests [ARGS=]; media and data in $EDGE_FER_MEDIA and $EDGE_FER_DATA
+test: venv $(ASYNCAPI) ## the tests [ARGS=]; media and data in $EDGE_FER_MEDIA and $EDGE_FER_DATA
 	$(VENV)/bin/pytest --ignore tests/training $(ARGS)
 
 .PHONY: test-training
@@ -185,10 +188,11 @@ metrics: ## have a real node_exporter and Prometheus read what the daemon writes
 	@$(VENV)/bin/python -m tools.metrics
 
 .PHONY: asyncapi
-asyncapi: ## hold docs/reference/asyncapi.json against AsyncAPI's own parser; needs npm the first time
-	@test -d .cache/asyncapi/node_modules || npm install --silent --no-audit --no-fund \
-		--ignore-scripts --prefix .cache/asyncapi @asyncapi/parser@3.6.3
+asyncapi: $(ASYNCAPI) ## check docs/reference/asyncapi.json with the parser of AsyncAPI
 	@cd .cache/asyncapi && node $(CURDIR)/tools/asyncapi/validate.mjs $(CURDIR)/docs/reference/asyncapi.json
+
+$(ASYNCAPI): | venv
+	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix .cache/asyncapi @asyncapi/parser@3.6.3
 
 .PHONY: lock sbom audit
 lock: ## renew requirements/lock.txt from setup.cfg

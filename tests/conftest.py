@@ -17,6 +17,8 @@ from edge_fer.errors import ModelError
 from edge_fer.vision.landmarks import find_landmarks
 from tools import ports
 
+pytest_plugins = ("support.skips",)
+
 STARTED_WITHIN_S = 10.0
 
 

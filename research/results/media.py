@@ -44,7 +44,7 @@ TURNING = (
 
 PORTRAITS = ("obama-480p.jpg", "biden.jpg", "two_people.jpg", "astronaut.png")
 CACHED = (CARPHONE, "astronaut.png")
-"""Fetched by tools/prepare.py into .cache; all else is in $EDGE_FER_MEDIA."""
+"""Fetched by packaging/prepare.py into .cache; all else is in $EDGE_FER_MEDIA."""
 
 SURE = 0.5
 """HOG score of what is cut out of a portrait."""

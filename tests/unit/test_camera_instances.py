@@ -44,7 +44,6 @@ def test_the_template_is_the_unit_but_for_what_an_instance_has_of_its_own() -> N
     assert expected == without_head(TEMPLATE.read_text())
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_make_install_brings_both_units(tmp_path: Path) -> None:
     said = subprocess.run(
         ["make", "--dry-run", "install", f"DESTDIR={tmp_path}"],
@@ -61,6 +60,7 @@ def test_make_install_brings_both_units(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_the_template_is_exposed_as_little_as_the_unit(tmp_path: Path) -> None:
     # The offline check takes a file of a unit that could be started.
     instance = tmp_path / "edge-fer@front.service"

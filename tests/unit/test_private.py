@@ -1,5 +1,6 @@
 """A running daemon with privacy.mode = "aggregate", and its data inventory."""
 
+import contextlib
 import json
 import queue
 import random
@@ -198,6 +199,7 @@ def test_the_outbox_of_a_group_holds_nothing_of_single_faces(rig, config, tmp_pa
             "two intervals",
         )
         assert 0 == daemon.stop()[0]
-    kept = sqlite3.connect(tmp_path / "box" / "edge-fer-porch.db")
-    topics = {topic for (topic,) in kept.execute("SELECT topic FROM event")}
+    path = tmp_path / "box" / "edge-fer-porch.db"
+    with contextlib.closing(sqlite3.connect(path)) as kept:
+        topics = {topic for (topic,) in kept.execute("SELECT topic FROM event")}
     assert {"edge-fer/porch/aggregate"} == topics

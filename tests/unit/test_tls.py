@@ -36,45 +36,46 @@ def key(folder: Path, name: str) -> str:
 
 def authority(folder: Path, name: str) -> Path:
     path = folder / f"{name}.pem"
-    openssl(
-        "req",
-        "-x509",
-        "-new",
-        "-key",
-        key(folder, name),
-        "-subj",
-        f"/CN={name}",
-        "-days",
-        "2",
-        "-out",
-        str(path),
-    )
+    new = ("req", "-x509", "-new", "-key", key(folder, name), "-subj", f"/CN={name}")
+    # Python 3.13 requires the key usage (RFC 5280, 4.2.1.3).
+    openssl(*new, "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-out", str(path))
     return path
 
 
+CONFIG = """\
+[ca]
+default_ca = signing
+[signing]
+database = {folder}/index
+new_certs_dir = {folder}
+rand_serial = yes
+default_md = sha256
+policy = any
+x509_extensions = server
+[any]
+commonName = supplied
+[server]
+basicConstraints = critical,CA:FALSE
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+subjectAltName = {alternative}
+"""
+
+VALID = ("-days", "2")
+EXPIRED = ("-startdate", "20200101000000Z", "-enddate", "20200102000000Z")
+
+
 def certificate(
-    folder: Path, name: str, ca: Path, alternative: str, valid: Sequence[str] = ("-days", "2")
+    folder: Path, name: str, ca: Path, alternative: str, valid: Sequence[str] = VALID
 ) -> Path:
     request, path = str(folder / f"{name}.csr"), folder / f"{name}.crt"
     openssl("req", "-new", "-key", key(folder, name), "-subj", f"/CN={name}", "-out", request)
-    extensions = folder / f"{name}.ext"
-    extensions.write_text(f"subjectAltName={alternative}\n")
-    openssl(
-        "x509",
-        "-req",
-        "-in",
-        request,
-        "-CA",
-        str(ca),
-        "-CAkey",
-        str(ca.with_suffix(".key")),
-        "-CAcreateserial",
-        *valid,
-        "-extfile",
-        str(extensions),
-        "-out",
-        str(path),
-    )
+    config = folder / f"{name}.cnf"
+    config.write_text(CONFIG.format(folder=folder, alternative=alternative))
+    (folder / "index").touch()
+    signer = ("-cert", str(ca), "-keyfile", str(ca.with_suffix(".key")))
+    order = ("ca", "-batch", "-notext", "-config", str(config), *signer, "-in", request)
+    openssl(*order, *valid, "-out", str(path))
     return path
 
 
@@ -83,7 +84,7 @@ class Encrypted(Mosquitto):
 
     name = "IP:127.0.0.1"
     asks = False
-    valid = ("-days", "2")
+    valid = VALID
 
     @property
     def url(self) -> str:
@@ -174,7 +175,7 @@ def test_a_certificate_for_another_name_is_told(encrypted: Start) -> None:
 
 @pytest.mark.filterwarnings(UNCLOSED)
 def test_an_expired_certificate_is_told(encrypted: Start) -> None:
-    broker = encrypted(valid=("-days", "-1"))
+    broker = encrypted(valid=EXPIRED)
     text = refusal(broker, ca_file=str(broker.folder / "ca.pem"))
     assert text == "its certificate is refused (certificate has expired)"
 

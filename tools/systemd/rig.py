@@ -210,6 +210,8 @@ def _certificates(folder: Path) -> list[Path]:
         "/CN=ca",
         "-days",
         "2",
+        "-addext",
+        "keyUsage=critical,keyCertSign,cRLSign",
     )
     openssl(
         "req",
@@ -227,6 +229,8 @@ def _certificates(folder: Path) -> list[Path]:
         "/CN=localhost",
         "-days",
         "2",
+        "-extensions",
+        "usr_cert",
         "-addext",
         "subjectAltName=DNS:localhost",
     )
