@@ -11,10 +11,12 @@ UNITS = $(DESTDIR)/etc/systemd/system
 PREPARE = $(PYTHON) -B packaging/prepare.py
 FOR_ROOTS = --apt mmdebstrap mosquitto mosquitto-clients debian-archive-keyring \
 	--media $(notdir $(CLIP))
-FOR_TESTS = --apt libdlib-data mosquitto mosquitto-clients openssl systemd chromium nodejs npm strace \
+FOR_TESTS = --apt libdlib-data mosquitto mosquitto-clients openssl systemd chromium strace \
 	iproute2 valgrind gcc python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good \
 	gstreamer1.0-plugins-ugly debian-archive-keyring --media $(notdir $(CLIP)) astronaut.png
 ASYNCAPI = .cache/asyncapi/node_modules
+# Node and npm come with the environment, as a wheel.
+ACTIVE = PATH="$(abspath $(VENV))/bin:$$PATH"
 
 # The clip is published test material with small faces; a live camera needs a declared use.
 ifeq ($(CAMERA),file:$(CLIP))
@@ -62,7 +64,7 @@ format: venv ## put the code in order
 
 .PHONY: test
 test: venv $(ASYNCAPI) ## the tests [ARGS=]; media and data in $EDGE_FER_MEDIA and $EDGE_FER_DATA
-	$(VENV)/bin/pytest --ignore tests/training $(ARGS)
+	$(ACTIVE) pytest --ignore tests/training $(ARGS)
 
 .PHONY: test-training
 test-training: venv-train ## the training's tests, with torch [ARGS=]
@@ -189,10 +191,10 @@ metrics: ## have a real node_exporter and Prometheus read what the daemon writes
 
 .PHONY: asyncapi
 asyncapi: $(ASYNCAPI) ## check docs/reference/asyncapi.json with the parser of AsyncAPI
-	@cd .cache/asyncapi && node $(CURDIR)/tools/asyncapi/validate.mjs $(CURDIR)/docs/reference/asyncapi.json
+	@cd .cache/asyncapi && $(ACTIVE) node $(CURDIR)/tools/asyncapi/validate.mjs $(CURDIR)/docs/reference/asyncapi.json
 
 $(ASYNCAPI): | venv
-	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix .cache/asyncapi @asyncapi/parser@3.6.3
+	@$(ACTIVE) npm install --silent --no-audit --no-fund --ignore-scripts --prefix .cache/asyncapi @asyncapi/parser@3.6.3
 
 .PHONY: lock sbom audit
 lock: ## renew requirements/lock.txt from setup.cfg

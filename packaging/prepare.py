@@ -41,8 +41,6 @@ PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "mosquitto": "mosquitto",
     "mosquitto-clients": "mosquitto_pub",
-    "nodejs": "node",
-    "npm": "npm",
     "openssl": "openssl",
     "python3-gi": "lib/python3/dist-packages/gi",
     "python3-picamera2": "lib/python3/dist-packages/picamera2",
