@@ -62,7 +62,7 @@ def _module(path: Path) -> str:
 def _imports(path: Path, modules: dict[str, Path]) -> Iterator[str]:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     # What a function imports, or the type checker alone, is not needed to load the module.
-    for node in [*tree.body, *(part for node in tree.body for part in _tried(node))]:
+    for node in [*tree.body, *(part for entry in tree.body for part in _tried(entry))]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)
         elif isinstance(node, ast.ImportFrom) and node.module:
