@@ -15,6 +15,7 @@ FOR_TESTS = --apt libdlib-data mosquitto mosquitto-clients openssl systemd chrom
 	iproute2 valgrind gcc python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good \
 	gstreamer1.0-plugins-ugly debian-archive-keyring --media $(notdir $(CLIP)) astronaut.png
 ASYNCAPI = .cache/asyncapi/node_modules
+SCHEMA = $(VENV)/bin/check-jsonschema --builtin-schema
 # Node and npm come with the environment, as a wheel.
 ACTIVE = PATH="$(abspath $(VENV))/bin:$$PATH"
 
@@ -51,11 +52,25 @@ venv-train: ## the same with torch for CPUs, in $VENV_TRAIN
 check: lint test ## all that CI runs but the training
 
 .PHONY: lint
-lint: venv ## ruff, mypy --strict, codespell
+lint: venv ## ruff, mypy --strict, codespell, forbidden words, schemas of the forge's files
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/codespell
+	$(VENV)/bin/python packaging/prose.py
+	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
+	$(SCHEMA) vendor.dependabot .github/dependabot.yml
+	$(SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(SCHEMA) vendor.citation-file-format CITATION.cff
+
+.PHONY: counts
+counts: ## count files, helper code, import circles; an error where there are too many
+	@$(PYTHON) packaging/counts.py
+
+.PHONY: urls
+urls: ## write the repository's address wherever it belongs [REPOSITORY=https://host/owner/name]
+	@$(PYTHON) packaging/urls.py $(if $(REPOSITORY),'$(REPOSITORY)')
 
 .PHONY: format
 format: venv ## put the code in order
@@ -65,6 +80,11 @@ format: venv ## put the code in order
 .PHONY: test
 test: venv $(ASYNCAPI) ## the tests [ARGS=]; media and data in $EDGE_FER_MEDIA and $EDGE_FER_DATA
 	$(ACTIVE) pytest --ignore tests/training $(ARGS)
+
+.PHONY: coverage
+coverage: venv $(ASYNCAPI) ## the same, then the lines and branches of edge_fer/ that no test runs [ARGS=]
+	$(ACTIVE) coverage run -m pytest --ignore tests/training $(ARGS)
+	$(VENV)/bin/coverage report
 
 .PHONY: test-training
 test-training: venv-train ## the training's tests, with torch [ARGS=]
