@@ -86,6 +86,13 @@ coverage: venv $(ASYNCAPI) ## the same, then the lines and branches of edge_fer/
 	$(ACTIVE) coverage run -m pytest --ignore tests/training $(ARGS)
 	$(VENV)/bin/coverage report
 
+.PHONY: test-fresh
+test-fresh: SUITE ?= trixie
+test-fresh: AS ?= root
+test-fresh: ## as root: the tests in a new minimal Debian, where a skip that a package would avoid is an error [SUITE= AS=]
+	@$(PREPARE) --venv $(VENV) --extras dev,demo,docs --apt mmdebstrap debian-archive-keyring
+	@EDGE_FER_TESTS_COMPLETE=1 packaging/fresh-root $(SUITE) $(AS) make demo test
+
 .PHONY: test-training
 test-training: venv-train ## the training's tests, with torch [ARGS=]
 	$(VENV_TRAIN)/bin/pytest tests/training $(ARGS)
