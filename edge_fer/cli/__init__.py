@@ -101,13 +101,12 @@ def build_parser() -> argparse.ArgumentParser:
     for name in COMMANDS:
         # Modules import what they need inside their functions, so that --help stays quick.
         module = importlib.import_module(f"edge_fer.cli.{name}")
-        examples = textwrap.indent(getattr(module, "EXAMPLES", ""), "  ")
         command = commands.add_parser(
             name,
             parents=[_configured()],
             help=module.HELP,
             description=module.DESCRIPTION,
-            epilog=f"examples:\n{examples}",
+            epilog=getattr(module, "EXAMPLES", ""),
             formatter_class=_HelpFormatter,
         )
         module.add_arguments(command)

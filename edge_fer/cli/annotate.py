@@ -11,9 +11,10 @@ DESCRIPTION = (
     "tracks and scores drawn in. A live camera is refused."
 )
 EXAMPLES = """\
-edge-fer annotate clip.mp4 annotated.mp4
-edge-fer annotate portrait.jpg annotated.png --model xception
-edge-fer annotate clip.mp4 annotated.mp4 --set vision.min_face_px=40
+examples:
+  edge-fer annotate clip.mp4 annotated.mp4
+  edge-fer annotate portrait.jpg annotated.png --model xception
+  edge-fer annotate clip.mp4 annotated.mp4 --set vision.min_face_px=40
 """
 
 

@@ -21,10 +21,11 @@ DESCRIPTION = (
     "steady. Quote ratios from one run, not single times; see docs/guides/bench.md."
 )
 EXAMPLES = """\
-edge-fer bench --camera file:clip.mp4
-edge-fer bench --camera file:clip.mp4 --compare xception --against naive
-edge-fer bench --camera file:clip.mp4 --save old.json   (change something, save new.json)
-edge-fer bench --diff old.json new.json
+examples:
+  edge-fer bench --camera file:clip.mp4
+  edge-fer bench --camera file:clip.mp4 --compare xception --against naive
+  edge-fer bench --camera file:clip.mp4 --save old.json   (change something, save new.json)
+  edge-fer bench --diff old.json new.json
 """
 
 WALL = ("p50_ms", "p95_ms", "p99_ms", "mean_ms")

@@ -10,8 +10,9 @@ DESCRIPTION = (
     "sha256 and golden vectors, and is checked before it stays."
 )
 EXAMPLES = """\
-edge-fer card net.onnx --labels angry,happy,neutral,sad
-edge-fer card net.onnx --labels happy,waving --own-labels waving --mean 127.5 --std 127.5
+examples:
+  edge-fer card net.onnx --labels angry,happy,neutral,sad
+  edge-fer card net.onnx --labels happy,waving --own-labels waving --mean 127.5 --std 127.5
 """
 
 

@@ -11,9 +11,10 @@ DESCRIPTION = (
     "model or onnxruntime, or on another processor, the copy is ignored and the model is used."
 )
 EXAMPLES = """\
-edge-fer compile                    optimize the model of the configuration
-edge-fer compile --model xception   optimize another one
-edge-fer compile --json             print the figures as JSON
+examples:
+  edge-fer compile                    optimize the model of the configuration
+  edge-fer compile --model xception   optimize another one
+  edge-fer compile --json             print the figures as JSON
 """
 
 

@@ -33,9 +33,10 @@ DESCRIPTION = (
     "events too."
 )
 EXAMPLES = """\
-edge-fer demo --camera file:clip.mp4 --set privacy.acknowledge_use=research
-edge-fer demo --camera file:clip.mp4 --picture run.png --set privacy.acknowledge_use=research
-edge-fer demo --camera v4l2:/dev/video0 --view --set privacy.acknowledge_use=private
+examples:
+  edge-fer demo --camera file:clip.mp4 --set privacy.acknowledge_use=research
+  edge-fer demo --camera file:clip.mp4 --picture run.png --set privacy.acknowledge_use=research
+  edge-fer demo --camera v4l2:/dev/video0 --view --set privacy.acknowledge_use=private
 """
 
 

@@ -15,11 +15,12 @@ DESCRIPTION = (
     "daemon."
 )
 EXAMPLES = """\
-edge-fer evaluate --data fer2013.npz --split private
-edge-fer evaluate --data fer2013.npz --labels own --dataset-labels-only
-edge-fer evaluate --data my-photos --pictures photos --set vision.detector=yunet \\
-    --set vision.detector_model=yunet.onnx
-edge-fer evaluate --data my-crops --pictures crops --model ./own-int8.onnx --json
+examples:
+  edge-fer evaluate --data fer2013.npz --split private
+  edge-fer evaluate --data fer2013.npz --labels own --dataset-labels-only
+  edge-fer evaluate --data my-photos --pictures photos --set vision.detector=yunet \\
+      --set vision.detector_model=yunet.onnx
+  edge-fer evaluate --data my-crops --pictures crops --model ./own-int8.onnx --json
 """
 
 USED = {"chips": (), "crops": ("vision.",), "photos": ("vision.", "quality.")}

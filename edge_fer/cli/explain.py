@@ -15,9 +15,10 @@ DESCRIPTION = (
     "outcome, and the setting that decided it."
 )
 EXAMPLES = """\
-edge-fer explain --camera file:clip.mp4 --set privacy.acknowledge_use=research
-edge-fer explain -c edge-fer.toml --max-frames 50
-edge-fer explain -c edge-fer.toml --json | jq -r .outcome | sort | uniq -c
+examples:
+  edge-fer explain --camera file:clip.mp4 --set privacy.acknowledge_use=research
+  edge-fer explain -c edge-fer.toml --max-frames 50
+  edge-fer explain -c edge-fer.toml --json | jq -r .outcome | sort | uniq -c
 """
 
 

@@ -17,9 +17,10 @@ DESCRIPTION = (
     "model.path and --model."
 )
 EXAMPLES = """\
-edge-fer models                          list the installed models
-edge-fer models ultralight-ferplus       show one card on one screen
-edge-fer models ./own-int8.onnx --json   print the whole card of your own model
+examples:
+  edge-fer models                          list the installed models
+  edge-fer models ultralight-ferplus       show one card on one screen
+  edge-fer models ./own-int8.onnx --json   print the whole card of your own model
 """
 
 SPLITS = {"public": "PublicTest", "private": "PrivateTest"}

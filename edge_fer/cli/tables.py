@@ -122,10 +122,11 @@ def _print_blocks(
     columns: Sequence[Column], rows: Sequence[Sequence[Text]], console: Console
 ) -> None:
     """Print the first cell of each row as a heading and the others below it, by name."""
+    names = max((cell_len(column.heading) for column in columns[1:]), default=0)
     for title, *cells in rows:
         console.print(title, style="bold", overflow="fold")
         grid = Table.grid(padding=(0, GAP, 0, 0))
-        grid.add_column(no_wrap=True)
+        grid.add_column(no_wrap=True, min_width=names)
         grid.add_column(overflow="fold")
         for column, cell in zip(columns[1:], cells, strict=True):
             if cell.plain:

@@ -8,6 +8,7 @@ for pictures of a folder.
 the accuracy of every model trained on it, so `copies` marks them.
 """
 
+import collections
 import csv
 import dataclasses
 from collections.abc import Sequence
@@ -52,6 +53,10 @@ FERPLUS_RULE = (
 _LABEL_OF_COLUMN = np.array([LABELS.index(name) for name in FERPLUS_EMOTIONS], np.uint8)
 
 
+NO_FACE = "NO_FACE"
+"""Outcome of a picture in which the detector finds no face."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Skipped:
     """A picture that gave no chip."""
@@ -60,6 +65,11 @@ class Skipped:
     """Path relative to the data set's folder."""
     outcome: Outcome | None
     """Why the face was refused; None if no face was found."""
+
+    @property
+    def outcome_name(self) -> str:
+        """Name of the outcome, `NO_FACE` without a face."""
+        return self.outcome.name if self.outcome else NO_FACE
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
@@ -215,7 +225,7 @@ def _load_folder(path: Path, split: str, names: tuple[str, ...], cut: Cut | None
         labels.append(names.index(item.label))
         ids.append(number)
     if not images:
-        raise DataError(f"{path}: no pictures of faces; folders must be named {', '.join(names)}")
+        raise _empty_error(path, names, skipped)
     size = max(max(image.shape) for image in images)
     return Dataset(
         images=np.stack([resize_square(image, size) for image in images]),
@@ -226,6 +236,14 @@ def _load_folder(path: Path, split: str, names: tuple[str, ...], cut: Cut | None
         names=names,
         skipped=tuple(skipped),
     )
+
+
+def _empty_error(path: Path, names: Sequence[str], skipped: Sequence[Skipped]) -> DataError:
+    if not skipped:
+        return DataError(f"{path}: no pictures of faces; folders must be named {', '.join(names)}")
+    outcomes = collections.Counter(one.outcome_name for one in skipped)
+    counts = ", ".join(f"{count} {name}" for name, count in outcomes.items())
+    return DataError(f"{path}: no picture gives a chip: {counts}")
 
 
 def _read(item: Item) -> Luma:

@@ -20,9 +20,6 @@ from edge_fer.vision.pixels import resize_square
 
 BATCH = 128
 
-NO_FACE = "NO_FACE"
-"""Outcome of a picture in which the detector finds no face."""
-
 Truth = Literal["own", "ferplus"]
 """Source of the true labels: the data set's own, or the majority of the FER+ votes."""
 
@@ -74,7 +71,7 @@ def _skipped(dataset: Dataset) -> list[dict[str, str]]:
     return [
         {
             "file": one.file,
-            "outcome": one.outcome.name if one.outcome else NO_FACE,
+            "outcome": one.outcome_name,
             "reason": one.outcome.value if one.outcome else "the detector found no face",
         }
         for one in dataset.skipped

@@ -157,14 +157,19 @@ def test_the_plot_is_a_picture_of_its_suffix(result, folder):
     assert "<svg" in (folder / "plot.svg").read_text()
 
 
-def test_the_tables_fit_80_columns_and_name_every_stage(capsys, monkeypatch, result):
-    monkeypatch.setenv("COLUMNS", "80")
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_tables_fit_the_width_and_keep_every_figure(capsys, monkeypatch, result, width):
+    monkeypatch.setenv("COLUMNS", str(width))
     _print_bench(result)
     out = capsys.readouterr().out
-    assert max(len(line.rstrip()) for line in out.splitlines()) <= 80
-    assert [] == [name for name in (*STAGES, "frame") if name not in out.split()]
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= width
+    assert "…" not in out
+    words = out.split()
+    assert [] == [name for name in (*STAGES, "frame") if name not in words]
+    shown = [f"{row[key]:.2f}" for row in result["stages"].values() for key in row]
+    assert [] == [figure for figure in shown if float(figure) < 100 and figure not in words]
     told = ("CPU-seconds per minute", "frame to broker", "compared", "against naive", "at most")
-    assert [] == [words for words in told if words not in out]
+    assert [] == [words for words in told if words not in " ".join(out.split())]
 
 
 def test_events_reach_a_real_broker_on_a_topic_of_their_own(capsys, base, broker):
