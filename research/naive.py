@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_fer.bench.naive import Run, play, pooled
+from edge_fer.bench.naive import Run, play, pool
 from edge_fer.cameras import open_camera
 from edge_fer.config.load import load
 from edge_fer.config.settings import Settings
@@ -112,7 +112,7 @@ def table(rows: dict[str, Row]) -> str:
 
 
 def _cells(name: str, rows: Sequence[Row]) -> tuple[str, ...]:
-    figures = pooled([row[0] for row in rows])
+    figures = pool([row[0] for row in rows])
     ours, naive = total([row[1] for row in rows]), total([row[2] for row in rows])
     interval = figures.mean_cpu_interval_95
     bounds = f" ({interval[0]:.3f}-{interval[1]:.3f})" if interval else ""

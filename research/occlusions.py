@@ -13,10 +13,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.evaluation.corruptions import move
 from edge_fer.types import Luma, Points
 from edge_fer.vision.align import five_points
 from edge_fer.vision.pixels import resize_square
+from training.evaluation.corruptions import move
 
 Floats = NDArray[np.float64]
 

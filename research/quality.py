@@ -25,8 +25,7 @@ from edge_fer.emotion.card import Framing, sha256_of
 from edge_fer.emotion.classify import Classifier
 from edge_fer.errors import EdgeFerError
 from edge_fer.evaluation.chips import BORDER, SIDE
-from edge_fer.evaluation.dataset import Dataset, load
-from edge_fer.evaluation.ferplus import by_majority
+from edge_fer.evaluation.dataset import Dataset, by_majority, load
 from edge_fer.types import Luma, Outcome, Points, Quality
 from edge_fer.vision.align import Aligner
 from edge_fer.vision.detector import Detector, find_whole

@@ -24,7 +24,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edge_fer.bench.speed import Ratio, ratio
+from edge_fer.bench.models import Ratio, ratio
 from edge_fer.daemon.build import interleave
 from edge_fer.emotion.card import Card, read_card, shipped_models
 from edge_fer.emotion.session import PROVIDER, optimize, session_options

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from conftest import Mosquitto
 
-from edge_fer.demo.webview import ViewServer
+from edge_fer.demo.demo import ViewServer
 from tools import dashboard, ports
 from tools.browser import NoBrowserError, headless
 

@@ -16,8 +16,7 @@ import msgspec
 from edge_fer.emotion.card import FORMAT, Card, Framing, sha256_of
 from edge_fer.emotion.labels import FER2013_LABELS
 from edge_fer.evaluation.cards import golden_vectors, write_card
-from edge_fer.evaluation.dataset import load
-from edge_fer.evaluation.ferplus import EMOTIONS
+from edge_fer.evaluation.dataset import FERPLUS_EMOTIONS, load
 from training.budget import Kind
 from training.command import make_parser, run
 from training.data import SPEC, data_path
@@ -44,7 +43,7 @@ LIMITS = [
     "fear, sadness and anger are often taken for one another; see the figures by class",
     "not for workplaces, schools, hiring, policing or any decision about a person",
 ]
-LABELS = {"fer2013": FER2013_LABELS, "ferplus": EMOTIONS}
+LABELS = {"fer2013": FER2013_LABELS, "ferplus": FERPLUS_EMOTIONS}
 
 
 def build(recipe: Recipe, *, final: bool) -> Path:

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import Classifier, softmax
 from edge_fer.errors import ModelError
-from edge_fer.evaluation.dataset import Dataset, load
+from edge_fer.evaluation.dataset import Dataset, by_majority, load
 from edge_fer.evaluation.evaluate import Truth, evaluate, logits_of, predict, spread
-from edge_fer.evaluation.ferplus import by_majority
 from edge_fer.evaluation.metrics import confusion
 from training.budget import Kind
 from training.data import data_path
+from training.evaluation.robustness import measure_parts
 from training.plots import plot_confusion
 from training.recipe import Recipe
 
@@ -56,13 +56,18 @@ def measure(
 ) -> dict[str, dict[str, Any]]:
     """Figures of ``model`` on PublicTest, at every size, and how the fp32 ``stages`` compare."""
     data, key, truth = data_path(), f"{recipe.labels}-public", TRUTH[recipe.labels]
-    metrics = {key: evaluate(model, data, "public", truth=truth, further=("robustness", "aligned"))}
+    classifier, labelled = Classifier(model), truth_of(recipe)
+    metrics = {
+        key: {
+            **card_figures(evaluate(classifier, data, "public", truth=truth)),
+            **measure_parts(classifier, labelled),
+        }
+    }
     for size in recipe.sizes[1:]:
-        figures = evaluate(model, data, "public", truth=truth, size=size)
+        figures = evaluate(classifier.at(size), data, "public", truth=truth)
         metrics[f"{key}, {size} px"] = {
             name: figures[name] for name in ("accuracy", "accuracy_no_duplicates", "macro_f1")
         }
-    labelled = truth_of(recipe)
     ours = _said(model, labelled)
     for name, stage in stages.items():
         said = _said(stage, labelled)
@@ -72,9 +77,14 @@ def measure(
             "bytes": stage.stat().st_size,
         }
     if final:
-        private = evaluate(model, data, "private", truth=truth)
+        private = card_figures(evaluate(classifier, data, "private", truth=truth))
         metrics[f"{recipe.labels}-private"] = {**private, "measured": date.today().isoformat()}
     return metrics
+
+
+def card_figures(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of `evaluate` that a card or a record keeps."""
+    return {name: value for name, value in figures.items() if name not in ("confusion", "labels")}
 
 
 def _said(model: Path, dataset: Dataset) -> NDArray[np.int64]:

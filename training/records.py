@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
+from edge_fer.emotion.classify import Classifier
 from edge_fer.evaluation.evaluate import evaluate
 from training.budget import Budget, Kind, budget_of
 from training.data import data_path
 from training.export import costs
-from training.figures import TRUTH
+from training.figures import TRUTH, card_figures
 from training.recipe import Recipe, Struct
 
 FOLDER = Path("training/records")
@@ -63,7 +64,9 @@ def write_record(recipe: Recipe, model: Path, stages: Mapping[Kind, Path]) -> Pa
             parameters=parameters,
             macs=macs,
             bytes=file.stat().st_size,
-            figures=evaluate(file, data_path(), "public", truth=TRUTH[recipe.labels]),
+            figures=card_figures(
+                evaluate(Classifier(file), data_path(), "public", truth=TRUTH[recipe.labels])
+            ),
             budget=budget_of(recipe, name) or earlier,
         )
     record = Record(model=model.stem, recipe=recipe.name, stages=measured)

@@ -1,1 +1,1 @@
-"""What it costs on this device: time, load, memory and the way to the broker."""
+"""Measure on this device: time, load, memory and the latency up to the broker."""

@@ -1,7 +1,7 @@
-"""From the camera to the broker's receipt: how long an event is on its way.
+"""Measure the latency of an event from the camera to the broker's acknowledgement.
 
-Real events go through delivery's connection to a real broker, on a topic of their own and not
-retained, so that nobody who follows the daemon takes them for its, and none is left behind.
+Real events go through the daemon's MQTT connection to a real broker, on a topic of their own and
+not retained, so that no subscriber of the daemon receives them and none stays at the broker.
 """
 
 import queue
@@ -26,18 +26,18 @@ from edge_fer.mqtt.publisher import event_message
 from edge_fer.types import Event, Report
 
 PROBE_S = 2.0
-"""Longest wait for each broker's answer."""
+"""Longest wait for the answer of a broker."""
 
-RECEIPT_S = 5.0
-"""Longest wait for the last receipts."""
+ACK_S = 5.0
+"""Longest wait for the connection and for the last acknowledgements."""
 
 
 def find_broker(settings: Mqtt, urls: Sequence[str]) -> tuple[Broker, str | None]:
-    """The first of ``urls`` that lets us in, with its password.
+    """Return the first of ``urls`` that accepts a connection, with its password.
 
     Raises:
-        BrokerError: none of them does; the text says why of the last one.
-        ConfigError: an address or the password file is not what it should be.
+        BrokerError: none does; the text gives the reason of the last one.
+        ConfigError: a URL or the password file is wrong.
     """
     refusal = BrokerError("no broker is named")
     for url in urls:
@@ -57,37 +57,37 @@ def _tls(settings: Mqtt, broker: Broker) -> ssl.SSLContext | None:
 
 
 def measure_acks(
-    pipeline: Processes, camera: Camera, link: "Link", frames: int
+    pipeline: Processes, camera: Camera, connection: "TimedConnection", frames: int
 ) -> dict[str, Any] | None:
-    """Play ``frames`` frames at the camera's pace, an event for each in which a face was read.
+    """Play ``frames`` frames at the camera's pace and publish an event for each face that was read.
 
-    It is the pipeline's own event, or the last one again, since there are not enough of them
-    for a percentile. None where it makes none at all.
+    The event is the pipeline's own, or a repetition of the last one, since there are too few for
+    a percentile. Return the figures; None if the pipeline makes no event.
 
     Raises:
-        BrokerError: the broker is gone again.
+        BrokerError: the broker cannot be reached any more.
         CameraError: the camera fails.
     """
     last: Event | None = None
     stamp = 0.0
-    with link, camera:
+    with connection, camera:
         for number, frame in enumerate(camera):
-            there = frame.time if camera.live else time.monotonic()
+            captured = frame.time if camera.live else time.monotonic()
             report, stamp = pipeline.process(frame), frame.stamp
             last = next(iter(report.events), last)
             if last is not None and _read(report):
-                link.send(last, report.size, there)
+                connection.send(last, report.size, captured)
             if number + 1 == frames:
                 break
         pipeline.finish(stamp)
-        seconds = link.receipts()
-    if not link.sent:
+        seconds = connection.wait_for_acks()
+    if not connection.sent:
         return None
     p50, p95 = np.percentile(seconds, (50, 95)) if seconds else (None, None)
     return {
-        "broker": f"mqtt://{link.broker.host}:{link.broker.port}",
-        "messages": link.sent,
-        "unacknowledged": link.sent - len(seconds),
+        "broker": f"mqtt://{connection.broker.host}:{connection.broker.port}",
+        "messages": connection.sent,
+        "unacknowledged": connection.sent - len(seconds),
         "p50_ms": None if p50 is None else round(1000 * float(p50), 2),
         "p95_ms": None if p95 is None else round(1000 * float(p95), 2),
     }
@@ -97,8 +97,8 @@ def _read(report: Report) -> bool:
     return any(verdict.scores is not None for verdict in report.verdicts)
 
 
-class Link:
-    """A connection that notes when each message's receipt came."""
+class TimedConnection:
+    """A connection that times the acknowledgement of each message."""
 
     def __init__(
         self, settings: Settings, card: Card, broker: Broker, password: str | None
@@ -117,11 +117,11 @@ class Link:
         options = ConnectOptions(password, _tls(settings.mqtt, broker))
         self._connection = Connection([broker], options, callbacks)
 
-    def __enter__(self) -> "Link":
+    def __enter__(self) -> "TimedConnection":
         self._connection.open()
-        if not self._up.wait(RECEIPT_S):
+        if not self._up.wait(ACK_S):
             self._connection.close()
-            raise BrokerError(f"{self.broker}: no answer within {RECEIPT_S:g} s")
+            raise BrokerError(f"{self.broker}: no answer within {ACK_S:g} s")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -131,17 +131,17 @@ class Link:
         self._client = client
         self._up.set()
 
-    def send(self, event: Event, size: tuple[int, int], there: float) -> None:
-        """Publish an event whose frame was ``there`` at that monotonic time."""
+    def send(self, event: Event, size: tuple[int, int], captured: float) -> None:
+        """Publish an event whose frame was ``captured`` at that monotonic time."""
         self.sent += 1
         message = event_message(self._identity, event, size, self.sent)
         assert self._client is not None
-        self._began[self._client.publish(message)] = there
+        self._began[self._client.publish(message)] = captured
 
-    def receipts(self) -> list[float]:
-        """Seconds of each message that was acknowledged, in the order of the receipts."""
+    def wait_for_acks(self) -> list[float]:
+        """Return the seconds of each acknowledged message, in the order of acknowledgement."""
         seconds: list[float] = []
-        deadline = time.monotonic() + RECEIPT_S
+        deadline = time.monotonic() + ACK_S
         while len(seconds) < self.sent:
             try:
                 mid, acked = self._acked.get(timeout=max(0.0, deadline - time.monotonic()))

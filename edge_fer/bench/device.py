@@ -1,14 +1,7 @@
-"""What figures depend on and what stays: processor, memory, power mode, libraries in use.
+"""Read the device's facts, its present state, and the resources of this process.
 
-The root of the file system is an argument, so that the tree of another device can be read.
-What a device does not tell is None; nothing here is guessed.
-
-The state a device is in, which changes from one moment to the next.
-
-The root of the file system is an argument, so that the tree of another device can be read.
-What a device does not tell is None or left out; nothing here is guessed.
-
-What this process has used since it was started: time and memory, as the kernel counts them.
+The root of the file system is an argument, so that tests can use the tree of another device.
+A value that the device does not report is None or left out; nothing is guessed.
 """
 
 import dataclasses
@@ -44,7 +37,7 @@ FEATURES = {
     "avx_vnni": "vnni",
     "amx_int8": "amx",
 }
-"""Flags of /proc/cpuinfo that decide which kernels run, and what they are called."""
+"""Flag in /proc/cpuinfo that decides which kernels run, to its name in the figures."""
 
 CORES = {
     ("0x41", "0xd03"): "Cortex-A53",
@@ -59,14 +52,14 @@ CORES = {
     ("0x4e", "0x003"): "Denver 2",
     ("0x4e", "0x004"): "Carmel",  # codespell:ignore
 }
-"""Implementer and part of Arm's cores in Raspberry Pis and Jetsons."""
+"""Implementer and part number to the name of cores in Raspberry Pis and Jetsons."""
 
 LIBRARIES = {"onnxruntime": "onnxruntime", "opencv": "cv2", "dlib": "dlib", "numpy": "numpy"}
-"""What they are called to what they are imported as."""
+"""Name of a library to its module."""
 
 
 def device_facts(root: Path = ROOT) -> dict[str, Any]:
-    """All of them, by name."""
+    """Return what does not change: processor, memory, power mode and libraries, by name."""
     return {
         "machine": platform.machine(),
         "cpu": _cpu_name(root),
@@ -85,13 +78,13 @@ def device_facts(root: Path = ROOT) -> dict[str, Any]:
 
 
 def _version(module: str) -> str | None:
-    # The one that is loaded: Debian's OpenCV has no metadata to ask.
+    # Of the loaded module, since Debian's OpenCV has no package metadata.
     version = getattr(sys.modules.get(module), "__version__", None)
     return None if version is None else str(version)
 
 
 def _cpuinfo(root: Path, key: str) -> str | None:
-    """Value of the first line of that name."""
+    """Return the value of the first line with that name."""
     for line in (text(root / "proc/cpuinfo") or "").splitlines():
         name, _, value = line.partition(":")
         if name.strip() == key:
@@ -100,7 +93,7 @@ def _cpuinfo(root: Path, key: str) -> str | None:
 
 
 def _cpu_name(root: Path) -> str:
-    """The board where it has a name, else the processor."""
+    """Return the name of the board, or of the processor if the board has none."""
     board = text(root / "proc/device-tree/model")
     return (board or "").strip("\0 ") or _cpuinfo(root, "model name") or platform.processor()
 
@@ -128,7 +121,7 @@ def _governor(root: Path) -> str | None:
 
 
 def _power_mode(root: Path) -> str | None:
-    """A Jetson's, as nvpmodel notes it."""
+    """Return the power mode of a Jetson as nvpmodel stores it."""
     mode = re.search(r"pmode:(\d+)", text(root / "var/lib/nvpmodel/status") or "")
     if not mode:
         return None
@@ -144,38 +137,38 @@ THROTTLED = {
     2: "throttled",
     3: "soft temperature limit",
 }
-"""Bits of a Raspberry Pi's get_throttled: these now, and 16 higher since the start."""
+"""Bits of a Raspberry Pi's get_throttled: now, and 16 bits higher since the start."""
 
 _VCGENCMD_S = 2.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Conditions:
-    """What changes from one moment to the next."""
+    """The present state of the device."""
 
     load: float | None
     """Load average of the last minute."""
     busy_s: float | None
-    """Seconds of all cores spent at work since the start, by everybody; without `steal_s`."""
+    """Seconds that all cores were busy since the start, without `steal_s`."""
     steal_s: float | None
-    """Seconds that a hypervisor gave to others."""
+    """Seconds that the hypervisor took."""
     mhz: float | None
     """Frequency of the fastest core now."""
     celsius: dict[str, float]
     """Temperature by thermal zone."""
     throttled: int | None
-    """A Raspberry Pi's flags, see `THROTTLED`."""
+    """Flags of a Raspberry Pi, see `THROTTLED`."""
     throttle_events: int | None
-    """How often the processor was slowed down for heat or current, where it counts that."""
+    """How often heat or current slowed the processor down."""
 
     @property
     def cpu_celsius(self) -> float | None:
-        """Of the processor's hottest zone; of all zones where none is called after it."""
+        """Temperature of the processor's hottest zone, or of the hottest of all zones."""
         return processors(self.celsius)
 
 
 def conditions(root: Path = ROOT) -> Conditions:
-    """How the device is now."""
+    """Return the present state of the device."""
     busy, steal = _processor_seconds(root)
     load = text(root / "proc/loadavg")
     return Conditions(
@@ -190,30 +183,31 @@ def conditions(root: Path = ROOT) -> Conditions:
 
 
 def throttle_names(flags: int) -> list[str]:
-    """What a Raspberry Pi's flags say, the present ahead of the past."""
+    """Return the names of a Raspberry Pi's flags, the present ones first."""
     now = [name for bit, name in THROTTLED.items() if flags >> bit & 1]
     past = [f"{name} earlier" for bit, name in THROTTLED.items() if flags >> (bit + 16) & 1]
     return now + past
 
 
 def fastest_mhz(root: Path = ROOT) -> float | None:
-    """Frequency of the fastest core now, which is the one at work."""
+    """Return the present frequency of the fastest core, which is the busy one, in MHz."""
     files = (root / "sys/devices/system/cpu/cpufreq").glob("policy*/scaling_cur_freq")
     return max((value / 1000 for value in map(number, files) if value is not None), default=None)
 
 
 def _processor_seconds(root: Path) -> tuple[float | None, float | None]:
-    """Busy and stolen: /proc/stat has user nice system idle iowait irq softirq steal first."""
+    """Return busy and stolen seconds from the first line of /proc/stat."""
     line = (first_line(root / "proc/stat") or "").split()
     if len(line) < 9 or line[0] != "cpu":
         return None, None
+    # user nice system idle iowait irq softirq steal
     user, nice, system, _, _, irq, softirq, steal = map(int, line[1:9])
     ticks = os.sysconf("SC_CLK_TCK")
     return (user + nice + system + irq + softirq) / ticks, steal / ticks
 
 
 def _throttled(root: Path) -> int | None:
-    """The kernel's file, or where it has none the firmware's own command."""
+    """Return the flags from the kernel's file, or from the firmware's command."""
     for file in sorted((root / "sys/devices/platform").glob("*/*firmware/get_throttled")):
         flags = text(file)
         if flags and re.fullmatch(r"(0x)?[0-9a-fA-F]+", flags):
@@ -232,7 +226,7 @@ def _throttled(root: Path) -> int | None:
 
 
 def _throttle_events(root: Path) -> int | None:
-    """Of x86 by core, and of a Jetson's over-current alarms."""
+    """Return the sum of x86 throttle counts per core and a Jetson's over-current alarms."""
     files = [
         *(root / "sys/devices/system/cpu").glob("cpu*/thermal_throttle/core_throttle_count"),
         *(root / "sys/class/hwmon").glob("hwmon*/oc*_event_cnt"),
@@ -244,18 +238,18 @@ def _throttle_events(root: Path) -> int | None:
 _STAT = Path("/proc/self/stat")
 
 _START_TIME = 22
-"""Field of /proc/self/stat, counted from 1: when the process began, in ticks since the boot."""
+"""Field of /proc/self/stat, from 1: start of the process in ticks since the boot."""
 
 
 def memory_mb() -> tuple[float, float]:
-    """Resident memory now and at most so far, in 10⁶ bytes; zeros where /proc does not tell."""
+    """Return resident memory now and its peak in 10⁶ bytes; zeros without /proc."""
     now = rss_mb()
-    # The kernel adds up the present value from counters of each core and may be a little behind.
+    # The kernel adds up the present value from counters of each core, so it may lag.
     return now, max(now, rss_mb("VmHWM"))
 
 
 def age_s() -> float | None:
-    """Seconds since this process was started, its imports included; to a tick (10 ms)."""
+    """Return the seconds since this process started, its imports included; to a tick (10 ms)."""
     if not _STAT.exists():
         return None
     # The name in parentheses is field 2 and may hold blanks.
@@ -264,6 +258,6 @@ def age_s() -> float | None:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - started
 
 
-def switches() -> int:
-    """How often this process was interrupted for another."""
+def context_switches() -> int:
+    """Return the involuntary context switches of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw

@@ -1,8 +1,8 @@
-"""The two ways to play a camera to the pipeline: at its own pace, and as fast as it goes.
+"""Play a camera to the pipeline in two ways: at its own pace, and at full speed.
 
-At the camera's pace the figures are those of a running daemon: what it uses, and whether it is
-in time. At full speed they are those of the stages. Frames of a file are then decoded some at a
-time, since the decoder's threads would be charged to whatever runs beside them.
+At the camera's pace the figures are those of a running daemon: what it uses, and whether it
+keeps up. At full speed they are those of the stages. Frames of a file are then decoded in
+blocks, since the decoder's threads would otherwise count as time of the pipeline.
 """
 
 import dataclasses
@@ -18,28 +18,28 @@ from edge_fer.pipeline import STAGES
 from edge_fer.types import Event, Frame, Report
 
 WARM_UP = 10
-"""Frames that are processed first and not counted."""
+"""Number of first frames that are processed but not counted."""
 
-AHEAD = 31
-"""Frames of a file that are decoded at once. The decoder's threads are still at it when the first
-of them is processed; odd, so that of two sides that take turns each is hit as often."""
+BLOCK = 31
+"""Frames of a file that are decoded at once. The decoder's threads are still busy when the first
+of them is processed; odd, so that this hits two alternating sides equally often."""
 
 ROUNDS = 2
-"""Over the same frames of a file at full speed; their times tell whether the machine is steady."""
+"""Rounds over the same frames at full speed; their difference shows if the machine is steady."""
 
 
 class Processes(Protocol):
-    """A pipeline that can begin anew."""
+    """A pipeline that can start a new stream."""
 
     def process(self, frame: Frame) -> Report:
-        """Look at one frame."""
+        """Process one frame."""
 
     def finish(self, stamp: float) -> list[Event]:
-        """End every track; the next frame is a stream's first."""
+        """End every track; the next frame starts a stream."""
 
 
 class Samples:
-    """Seconds of each stage and of whole frames, "frame", one a frame; wall and CPU time."""
+    """Wall and CPU seconds of each stage and of the whole frame, "frame"; one value per frame."""
 
     def __init__(self) -> None:
         self.wall: dict[str, list[float]] = {name: [] for name in (*STAGES, "frame")}
@@ -51,7 +51,7 @@ class Samples:
         return len(self.wall["frame"])
 
     def process(self, pipeline: Processes, frame: Frame) -> Report:
-        """Process a frame and note what it took."""
+        """Process a frame and record its times."""
         started, spent = time.perf_counter(), time.process_time()
         report = pipeline.process(frame)
         cpu, wall = time.process_time() - spent, time.perf_counter() - started
@@ -63,7 +63,7 @@ class Samples:
         return report
 
     def without_first(self, count: int) -> "Samples":
-        """The same but for the first frames; all of them where there are no more."""
+        """Return a copy without the first ``count`` frames; with all if there are no more."""
         rest = Samples()
         start = count if len(self) > count else 0
         rest.wall = {name: values[start:] for name, values in self.wall.items()}
@@ -72,45 +72,45 @@ class Samples:
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
-class Paced:
-    """A camera played at its own pace; frame by frame where it says so."""
+class PacedRun:
+    """A camera played at its own pace."""
 
     samples: Samples
     size: tuple[int, int]
     """Width and height of the last frame in px."""
     times: list[float]
-    """Of the frames, in the stream, in seconds."""
+    """Stream time of each frame in seconds."""
     lags: list[float]
-    """Seconds from when a frame was there to be had to when it was done."""
+    """Seconds from when each frame was available until it was processed."""
     seconds: float
     """From the first frame to the end of the last one."""
     cpu_s: float
-    """CPU time of the whole process meanwhile, the camera's included."""
+    """CPU time of the whole process, the camera's included."""
     event_s: float | None
-    """From the first frame to the first event; None without one."""
+    """Seconds from the first frame to the first event; None without an event."""
     event_age_s: float | None
-    """From the start of the process to the first event."""
+    """Seconds from the start of the process to the first event."""
 
     @property
     def fps(self) -> float | None:
-        """Frames a second that the source gave; None of one without times, such as a picture."""
+        """Frames per second of the source; None for a single picture."""
         span = self.times[-1] - self.times[0]
         return (len(self.times) - 1) / span if span > 0 else None
 
     @property
     def keeps_up(self) -> bool | None:
-        """In the last quarter most frames were done before the next one was due."""
+        """True if most frames of the last quarter were done before the next one was due."""
         if self.fps is None:
             return None
         last = sorted(self.lags[-max(1, len(self.lags) // 4) :])
         return last[len(last) // 2] < 1 / self.fps
 
 
-def at_pace(pipeline: Processes, camera: Camera, frames: int) -> Paced:
-    """Play ``frames`` frames of a camera that keeps its own time, or until a file ends.
+def play_paced(pipeline: Processes, camera: Camera, frames: int) -> PacedRun:
+    """Play ``frames`` frames at the camera's own pace, or until the file ends.
 
     Raises:
-        CameraError: the camera fails or gives no frame.
+        CameraError: the camera fails or has no frame.
     """
     samples, times, lags = Samples(), list[float](), list[float]()
     event: tuple[float, float | None] | None = None
@@ -132,18 +132,18 @@ def at_pace(pipeline: Processes, camera: Camera, frames: int) -> Paced:
             if len(times) == frames:
                 break
     if not times:
-        raise no_frame(camera)
+        raise no_frame_error(camera)
     seconds, cpu_s = done - began, time.process_time() - spent
-    return Paced(samples, size, times, lags, seconds, cpu_s, *(event or (None, None)))
+    return PacedRun(samples, size, times, lags, seconds, cpu_s, *(event or (None, None)))
 
 
-def at_full_speed(pipeline: Processes, camera: Camera, frames: int) -> list[Samples]:
+def play_fast(pipeline: Processes, camera: Camera, frames: int) -> list[Samples]:
     """Play a file in `ROUNDS` over the same frames, ``frames`` in all, after a warm-up.
 
-    Each round begins a new stream; a file that is too short is played again within it.
+    Each round starts a new stream; a file that is too short is played repeatedly.
 
     Raises:
-        CameraError: the camera fails or gives no frame.
+        CameraError: the camera fails or has no frame.
     """
     _play(pipeline, camera, WARM_UP, Samples())
     sizes = [(frames + number) // ROUNDS for number in range(ROUNDS)]
@@ -155,23 +155,23 @@ def at_full_speed(pipeline: Processes, camera: Camera, frames: int) -> list[Samp
 
 def _play(pipeline: Processes, camera: Camera, count: int, samples: Samples) -> None:
     stamp = 0.0
-    for frame in ahead(itertools.islice(endless(camera), count)):
+    for frame in decode_ahead(itertools.islice(loop(camera), count)):
         stamp = samples.process(pipeline, frame).stamp
     samples.mhz = fastest_mhz()
     pipeline.finish(stamp)
 
 
-def ahead(frames: Iterator[Frame]) -> Iterator[Frame]:
-    """The same frames, some of them fetched at once."""
-    while block := list(itertools.islice(frames, AHEAD)):
+def decode_ahead(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Yield the same frames, fetched in blocks."""
+    while block := list(itertools.islice(frames, BLOCK)):
         yield from block
 
 
-def endless(camera: Camera) -> Iterator[Frame]:
-    """Frames of the camera, begun anew whenever a file ends; numbers and times run on.
+def loop(camera: Camera) -> Iterator[Frame]:
+    """Yield frames of the camera and restart a file that ends; numbers and times go on.
 
     Raises:
-        CameraError: the camera fails or gives no frame.
+        CameraError: the camera fails or has no frame.
     """
     number, offset, last = 0, 0.0, 0.0
     while True:
@@ -182,10 +182,10 @@ def endless(camera: Camera) -> Iterator[Frame]:
                 yield Frame(frame.luma, number, last, frame.stamp)
                 number += 1
         if number == before:
-            raise no_frame(camera)
+            raise no_frame_error(camera)
         offset = last + 1.0
 
 
-def no_frame(camera: Camera) -> CameraError:
-    """The error of a camera that ends before it has begun."""
-    return CameraError(f"camera {camera.source}: gave no frame to measure")
+def no_frame_error(camera: Camera) -> CameraError:
+    """Return the error of a camera without a frame."""
+    return CameraError(f"camera {camera.source}: has no frame to measure")

@@ -1,7 +1,7 @@
-"""Results of the bench as files, and one against another.
+"""Save results of the bench as files, read them, and compare two of them.
 
-A file is what `edge-fer bench --json` prints. Two of them are two runs, so that what lies
-between them counts too: `compare` says where device, model or settings are not the same.
+A file holds the output of `edge-fer bench --json`. Two files are two runs, so `compare` also
+notes where device, model or settings differ.
 """
 
 import json
@@ -14,7 +14,7 @@ import msgspec
 from edge_fer.errors import DataError
 
 SCHEMA = 1
-"""Goes up when a figure changes its meaning or its place."""
+"""Version of the format; it increases when a figure changes its meaning or place."""
 
 FIGURES = (
     "fps",
@@ -26,17 +26,17 @@ FIGURES = (
     "ack.p50_ms",
     "ack.p95_ms",
 )
-"""What is compared besides the stages."""
+"""Figures that are compared besides the stages."""
 
 LEAST_MS = 0.01
-"""Of a stage's old time: what is shorter has no ratio worth telling."""
+"""Least old time of a stage for a meaningful ratio."""
 
 SAME = ("edge_fer", "model", "model_sha256", "size", "frame_size", "frames")
-"""What must be the same for the ratios to be of one thing alone; device and settings too."""
+"""Values that must not differ, with device and settings, for the ratios to compare one thing."""
 
 
-class Saved(msgspec.Struct):
-    """What every result holds; more is kept in ``whole``."""
+class SavedResult(msgspec.Struct):
+    """Fields that every result must have."""
 
     schema: int
     stages: dict[str, dict[str, float]]
@@ -58,11 +58,11 @@ def save(figures: dict[str, Any], path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(figures, indent=1) + "\n")
     except OSError as error:
-        raise _bad(path, f"cannot be written: {_plain(error)}") from error
+        raise _error(path, f"cannot be written: {_plain(error)}") from error
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A result that was written by `save`.
+    """Read a result that `save` wrote.
 
     Raises:
         DataError: the file cannot be read, is damaged, or has another schema.
@@ -70,23 +70,25 @@ def read(path: Path) -> dict[str, Any]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise _bad(path, f"cannot be read: {_plain(error)}") from error
+        raise _error(path, f"cannot be read: {_plain(error)}") from error
     try:
         figures: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _bad(path, f"is damaged: {_one_line(error)}") from error
+        raise _error(path, f"is damaged: {_one_line(error)}") from error
     schema = figures.get("schema")
     if schema != SCHEMA:
-        raise _bad(path, f"schema = {schema!r}: must be {SCHEMA}, as --save of this version writes")
+        raise _error(
+            path, f"schema = {schema!r}: must be {SCHEMA}, as --save of this version writes"
+        )
     try:
-        msgspec.convert(figures, Saved)
+        msgspec.convert(figures, SavedResult)
     except msgspec.ValidationError as error:
-        raise _bad(path, f"is not a result of the bench: {_one_line(error)}") from error
+        raise _error(path, f"is not a result of the bench: {_one_line(error)}") from error
     return figures
 
 
 def compare(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Ratios of ``new`` to ``old`` by stage and figure, and notes on what else is not the same."""
+    """Return the ratios of ``new`` to ``old`` by stage and figure, and notes on other differences."""
     stages = [name for name in new["stages"] if name in old["stages"]]
     rows = {name: _row(old["stages"][name], new["stages"][name]) for name in stages}
     figures = {name: _ratio(_at(old, name), _at(new, name)) for name in FIGURES}
@@ -106,7 +108,7 @@ def _ratio(old: float | None, new: float | None) -> float | None:
 
 
 def _at(figures: dict[str, Any], name: str) -> float | None:
-    """The figure of that name, where "a.b" is b of a; None where it was not measured."""
+    """Return the figure of that name, where "a.b" is b of a; None if it was not measured."""
     value: Any = figures
     for key in name.split("."):
         value = value.get(key) if isinstance(value, dict) else None
@@ -143,7 +145,7 @@ def _shown(value: Any) -> str:
 
 
 def _flat(group: dict[str, Any]) -> dict[str, Any]:
-    """{"a": {"b": 1}} to {"a.b": 1}."""
+    """Flatten {"a": {"b": 1}} to {"a.b": 1}."""
     flat: dict[str, Any] = {}
     for name, value in group.items():
         if isinstance(value, dict):
@@ -153,7 +155,7 @@ def _flat(group: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _bad(path: Path, text: str) -> DataError:
+def _error(path: Path, text: str) -> DataError:
     return DataError(f"{path}: {text}")
 
 

@@ -1,4 +1,4 @@
-"""What several commands share: their options and how settings come from them."""
+"""Options that several commands share, and how settings come from them."""
 
 import argparse
 import json
@@ -22,17 +22,17 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def add_max_frames(parser: argparse.ArgumentParser) -> None:
     """Add --max-frames."""
     parser.add_argument(
-        "--max-frames", type=whole(1), metavar="N", help="stop after that many frames"
+        "--max-frames", type=whole(1), metavar="N", help="stop after this many frames"
     )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add --json."""
-    parser.add_argument("--json", action="store_true", help="print JSON for a machine")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def whole(least: int, most: int = 1_000_000) -> Callable[[str], int]:
-    """What makes an option's text a number within bounds."""
+    """Return a parser of whole numbers from ``least`` to ``most``, for an option's type."""
 
     def number(text: str) -> int:
         if text.isdecimal() and least <= int(text) <= most:
@@ -43,15 +43,20 @@ def whole(least: int, most: int = 1_000_000) -> Callable[[str], int]:
 
 
 def read_settings(arguments: argparse.Namespace) -> "Settings":
-    """Settings from file, environment, --set and the command's own shorthands.
+    """Return the settings of file, environment, --set and the command's own shorthands.
 
     Raises:
-        ConfigError: with one line a mistake.
+        ConfigError: there are mistakes, one per line.
     """
     from edge_fer.config.load import load
 
     overrides = list(arguments.set)
-    shorthands = {"camera": "camera.source", "mqtt": "mqtt.brokers", "model": "model.path"}
+    shorthands = {
+        "camera": "camera.source",
+        "mqtt": "mqtt.brokers",
+        "model": "model.path",
+        "size": "model.size",
+    }
     for name, option in shorthands.items():
         if value := getattr(arguments, name, None):
             overrides.append(f"{option}={json.dumps(value, ensure_ascii=False)}")
@@ -59,5 +64,5 @@ def read_settings(arguments: argparse.Namespace) -> "Settings":
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
+    """Print one JSON document on stdout."""
     print(json.dumps(value, indent=1))

@@ -1,19 +1,25 @@
-"""`edge-fer compile`: the model as onnxruntime rewrites it for this device, kept in a cache."""
+"""`edge-fer compile`: optimize the model for this device and cache the result."""
 
 import argparse
 
 from edge_fer.cli.common import add_json, add_model, print_json, read_settings
 
-HELP = "make the device's own copy of the model, which loads faster"
+HELP = "optimize the model for this device, so that it loads faster"
 DESCRIPTION = (
-    "Have onnxruntime optimize the model for this processor once and keep the result in "
-    "$CACHE_DIRECTORY, else in the user's cache; every later start uses it. After an update of "
-    "model or onnxruntime, or on another processor, it is left alone and the model itself is used."
+    "Optimize the model for this processor with onnxruntime and store the result in "
+    "$CACHE_DIRECTORY, or in the user's cache; every later start uses it. After an update of the "
+    "model or onnxruntime, or on another processor, the copy is ignored and the model is used."
 )
+EXAMPLES = """\
+examples:
+  edge-fer compile                    optimize the model of the configuration
+  edge-fer compile --model xception   optimize another one
+  edge-fer compile --json             print the figures as JSON
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what only this command has."""
+    """Add the options of this command."""
     add_model(parser)
     add_json(parser)
 
@@ -22,9 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Compile, compare and print.
 
     Raises:
-        EdgeFerError: a setting or the model is at fault, or the cache cannot be written.
+        EdgeFerError: a setting or the model cannot be used, or the cache cannot be written.
     """
-    from edge_fer.bench.speed import compile_and_compare
+    from edge_fer.bench.models import compile_and_compare
     from edge_fer.emotion.card import find_model
     from edge_fer.emotion.compiled import cache_folder
 
@@ -36,9 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(figures)
         return 0
     print(f"{figures['path']}: {figures['bytes']:,} bytes")
-    for name, what in (("load", "to load"), ("latency", "for a chip")):
+    for name, what in (("load", "load time"), ("latency", "latency of a chip")):
         value, (low, high) = figures[name], figures[f"{name}_interval_95"]
-        print(f"{what}: {value:.2f} ({low:.2f}-{high:.2f}) times as long as {figures['model']}")
+        print(f"{what}: {value:.2f} ({low:.2f}-{high:.2f}) times that of {figures['model']}")
     if model.compiled == "off":
-        print("model.compiled is off: it is not used")
+        print("model.compiled is off, so the copy is not used")
     return 0

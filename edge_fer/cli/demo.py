@@ -1,4 +1,4 @@
-"""`edge-fer demo`: a private broker, the real daemon on a clip, a real client, and a picture."""
+"""`edge-fer demo`: a private broker, the daemon on a clip, a subscriber, and a picture."""
 
 import argparse
 import contextlib
@@ -26,35 +26,41 @@ COLOURS = {
     "uncertain": "dim white",
 }
 
-HELP = "show the whole chain once, from camera to subscriber"
+HELP = "show the whole chain, from camera to subscriber"
 DESCRIPTION = (
-    "Start a private mosquitto on a free port and the daemon on a camera, "
-    "subscribe, print the events as they arrive and leave a picture of a file's run. "
-    "With --view, a browser shows them too."
+    "Start a private mosquitto on a free port and the daemon on a camera, subscribe, print the "
+    "events as they arrive, and draw a picture of a file's run. With --view, a browser shows the "
+    "events too."
 )
+EXAMPLES = """\
+examples:
+  edge-fer demo --camera file:clip.mp4 --set privacy.acknowledge_use=research
+  edge-fer demo --camera file:clip.mp4 --picture run.png --set privacy.acknowledge_use=research
+  edge-fer demo --camera v4l2:/dev/video0 --view --set privacy.acknowledge_use=private
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what only this command has."""
+    """Add the options of this command."""
     add_camera(parser)
     add_max_frames(parser)
     parser.add_argument(
-        "--picture", type=Path, metavar="PNG", help="of the run: scores over time, boxes"
+        "--picture", type=Path, metavar="PNG", help="draw the run: scores over time, and boxes"
     )
     parser.add_argument(
         "--view",
         nargs="?",
         const="",
         metavar="DIR",
-        help="open the live web view in a browser; a file plays in its own time",
+        help="open the live web view in a browser; a file plays at its own pace",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show everything once.
+    """Run the demo.
 
     Raises:
-        EdgeFerError: a setting or the camera is at fault, or mosquitto is not installed.
+        EdgeFerError: a setting or the camera cannot be used, or mosquitto is not installed.
     """
     from rich.console import Console
 
@@ -84,8 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _view(folder: str | None, websocket: str, console: "Console") -> Iterator[bool]:
-    """Serve and open the web view, if one is wanted; whether it is."""
-    from edge_fer.demo.webview import ViewServer, view_folder
+    """Serve and open the web view if ``folder`` is given; yield True if it is open."""
+    from edge_fer.demo.demo import ViewServer, view_folder
 
     if folder is None:
         yield False
@@ -98,7 +104,7 @@ def _view(folder: str | None, websocket: str, console: "Console") -> Iterator[bo
 
 
 def _options(arguments: argparse.Namespace) -> list[str]:
-    """What the daemon is to be told of our own options."""
+    """Return the options that the daemon gets from the demo's."""
     options = [f"--set={value}" for value in arguments.set]
     if arguments.config:
         options += ["--config", str(arguments.config)]

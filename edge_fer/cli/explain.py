@@ -1,4 +1,4 @@
-"""`edge-fer explain`: every face of every frame, with the outcome and what decided it."""
+"""`edge-fer explain`: the outcome of every face in every frame and the setting that decided it."""
 
 import argparse
 from typing import TYPE_CHECKING, Any
@@ -9,25 +9,31 @@ if TYPE_CHECKING:
     from edge_fer.config.settings import Settings
     from edge_fer.types import Report, Verdict
 
-HELP = "say why each face did or did not become an event"
+HELP = "show why each face did or did not become an event"
 DESCRIPTION = (
-    "Run the pipeline without a broker and print a line for every face of every "
-    "frame: the outcome, and the setting that decided it."
+    "Run the pipeline without a broker and print a line for every face in every frame: the "
+    "outcome, and the setting that decided it."
 )
+EXAMPLES = """\
+examples:
+  edge-fer explain --camera file:clip.mp4 --set privacy.acknowledge_use=research
+  edge-fer explain -c edge-fer.toml --max-frames 50
+  edge-fer explain -c edge-fer.toml --json | jq -r .outcome | sort | uniq -c
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what only this command has."""
+    """Add the options of this command."""
     add_camera(parser)
     add_max_frames(parser)
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print while frames come.
+    """Print the outcomes of each frame until the camera ends.
 
     Raises:
-        EdgeFerError: a setting, the model or the camera is at fault.
+        EdgeFerError: a setting, the model or the camera cannot be used.
     """
     from edge_fer.cameras import open_camera
     from edge_fer.config.load import require_acknowledged
@@ -80,7 +86,7 @@ def _face(verdict: "Verdict", settings: "Settings") -> str:
 
 
 def _reason(verdict: "Verdict", settings: "Settings") -> str:
-    """The outcome's text, with the value of each option it names."""
+    """Return the outcome's text, with the value of each option that it names."""
     words = []
     for word in verdict.outcome.value.split(" "):
         section, _, key = word.strip(",;").partition(".")

@@ -1,1 +1,1 @@
-"""Show the daemon at work: a demo with a private broker, plots and annotated copies."""
+"""Show the daemon at work: a demo with a private broker, plots, and annotated copies."""

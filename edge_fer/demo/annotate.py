@@ -1,6 +1,6 @@
-"""Draw what the pipeline saw into a copy of the user's own file.
+"""Draw the pipeline's results into a copy of the user's own file.
 
-The one file of the package that writes pictures; it knows only cameras that are files.
+This is the only file of the package that writes pictures, and it accepts only file cameras.
 """
 
 import contextlib
@@ -23,13 +23,13 @@ CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 PICTURES = (".png", ".jpg")
 
 GREEN, AMBER = (90, 220, 90), (60, 180, 250)
-"""BGR: a face with an emotion, one without."""
+"""BGR colours of a face with an emotion and of one without."""
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 FONT, TEXT_SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.4
 
 READABLE_PX = 640
-"""A frame less wide than half of this is enlarged, so that the text fits."""
+"""A frame less than half as wide is enlarged, so that the text fits."""
 
 Picture = NDArray[np.uint8]
 """(height, width, 3) BGR."""
@@ -38,7 +38,7 @@ Picture = NDArray[np.uint8]
 def annotate(pipeline: Pipeline, camera: Camera, target: Path) -> int:
     """Play ``camera``, a file, and write ``target`` with boxes, landmarks, tracks and scores.
 
-    Returns the number of frames. ``target`` appears when all is done, or not at all.
+    Return the number of frames. ``target`` is written completely or not at all.
 
     Raises:
         ConfigError: the camera is live, or ``target`` cannot be written.
@@ -72,7 +72,7 @@ def _check_target(target: Path) -> None:
     if target.suffix.lower() not in suffixes:
         raise ConfigError(f"{target}: must end in {', '.join(suffixes)}")
     if not target.parent.is_dir():
-        raise ConfigError(f"{target}: {target.parent} is no folder")
+        raise ConfigError(f"{target}: there is no folder {target.parent}")
     try:
         str(target).encode()
     except UnicodeEncodeError:
@@ -83,7 +83,7 @@ def _check_target(target: Path) -> None:
 
 
 def _paired(frames: Iterable[Frame]) -> Iterator[tuple[Frame, float]]:
-    """Each frame with the seconds between the first two, which make the rate of the copy."""
+    """Yield each frame with the seconds between the first two, which set the copy's frame rate."""
     source = iter(frames)
     first, second = next(source, None), next(source, None)
     step = second.time - first.time if first and second else 0.0
@@ -95,7 +95,7 @@ def _paired(frames: Iterable[Frame]) -> Iterator[tuple[Frame, float]]:
 
 
 class _Writer:
-    """A video or, for a file of one frame, a picture."""
+    """Write a video or, for a file of one frame, a picture."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -130,7 +130,7 @@ class _Writer:
 
 
 def drawn(frame: Frame, report: Report) -> Picture:
-    """The frame's luma, enlarged if small, with everything the report says of its faces."""
+    """Return the frame's luma, enlarged if small, with all that the report holds of its faces."""
     zoom = max(1, READABLE_PX // frame.luma.shape[1])
     grey = frame.luma.repeat(zoom, axis=0).repeat(zoom, axis=1)
     picture = np.repeat(grey[:, :, None], 3, axis=2)
@@ -155,7 +155,7 @@ def _draw(picture: Picture, verdict: Verdict, zoom: int) -> None:
 
 
 def _lines(verdict: Verdict) -> list[str]:
-    """Track and emotion, outcome, and the smoothed scores, the strongest first."""
+    """Return track and emotion, outcome, and the three highest smoothed scores."""
     smooth = sorted((verdict.smooth or {}).items(), key=lambda item: item[1], reverse=True)
     return [
         f"{verdict.track or '-'} {verdict.emotion or ''}".rstrip(),

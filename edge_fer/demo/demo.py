@@ -1,5 +1,7 @@
-"""A private broker and the daemon as a child process, for the demo."""
+"""Run a private broker, the daemon as a child process, and a server of the web view."""
 
+import functools
+import http.server
 import json
 import os
 import queue
@@ -8,21 +10,25 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_fer.config.broker_url import parse_broker
-from edge_fer.errors import BrokerError
+from edge_fer.errors import BrokerError, DataError
 from edge_fer.mqtt.subscriber import subscribe
 
 START_S = 10.0
 """Longest wait for the broker's port."""
 
+PACKAGED_VIEW = Path("/usr/share/edge-fer/dashboard")
+CHECKOUT_VIEW = Path(__file__).resolve().parents[2] / "dist" / "dashboard"
+
 
 class PrivateBroker:
-    """A mosquitto on a free port of this machine alone, gone with the context.
+    """A mosquitto on a free local port, which stops when the context ends.
 
     Raises:
         BrokerError: mosquitto is not installed or does not start.
@@ -83,7 +89,7 @@ def run_daemon(
                 url,
                 "--set",
                 "log.level=warning",
-                # What a daemon on this machine keeps for its own broker is none of ours.
+                # The outbox on disk belongs to the daemon of this machine.
                 "--set",
                 "mqtt.outbox=memory",
             ],
@@ -101,7 +107,7 @@ def _follow(
     events: list[dict[str, Any]],
     show: Callable[[dict[str, Any]], None],
 ) -> None:
-    """Read until the daemon says it has stopped, or is gone without a word."""
+    """Read events until the daemon publishes that it stopped, or its process ends."""
     while True:
         try:
             message = inbox.get(timeout=0.5)
@@ -122,3 +128,45 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def view_folder(given: str = "") -> Path:
+    """Return the folder of the web view: ``given``, else the package's, else the checkout's.
+
+    Raises:
+        DataError: no such folder holds it.
+    """
+    places = [Path(given)] if given else [PACKAGED_VIEW, CHECKOUT_VIEW]
+    for place in places:
+        if (place / "index.html").is_file():
+            return place
+    raise DataError(
+        f"--view: {places[-1]}: must be the folder of the live web view; make dashboard makes it"
+    )
+
+
+class ViewServer:
+    """Serve a folder on a free local port while the context lasts."""
+
+    def __init__(self, folder: Path) -> None:
+        handler = functools.partial(_Quiet, directory=str(folder))
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> "ViewServer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def address(self, websocket: str) -> str:
+        """Return the page's URL, which names the broker's WebSocket."""
+        return f"http://127.0.0.1:{self._server.server_port}/#broker={websocket}"
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing: the terminal shows the events."""

@@ -1,6 +1,6 @@
-"""Diagrams: a run over a file, with boxes as outlines and no pixels, and the bench's figures.
+"""Draw diagrams: a run over a file, with boxes as outlines and no pixels, and bench figures.
 
-The only file of the package that imports matplotlib (extra ``demo``).
+This is the only file of the package that imports matplotlib (extra ``demo``).
 """
 
 import importlib.util
@@ -26,16 +26,16 @@ COLOURS = {
     "uncertain": "#dddddd",
 }
 OWN_COLOUR = "#e377c2"
-"""Of a label outside our vocabulary."""
+"""Colour of a label outside the vocabulary."""
 
 MISSING = "the picture needs matplotlib: pip install 'edge-fer[demo]'"
 
 SUFFIXES = (".png", ".svg")
-"""What the bench's figures can be drawn as."""
+"""File formats of the diagrams."""
 
 
 def draw_run(settings: Settings, path: Path, *, max_frames: int | None = None) -> int:
-    """Run the pipeline over the file camera once more, write the picture, return its frames.
+    """Run the pipeline over the file camera, write the picture, and return the number of frames.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -54,20 +54,20 @@ def draw_run(settings: Settings, path: Path, *, max_frames: int | None = None) -
 
 
 def require_drawable(path: Path) -> None:
-    """Say ahead of a long measurement that `draw_bench` could not write ``path``.
+    """Check before a long measurement that `draw_bench` can write ``path``.
 
     Raises:
-        ConfigError: it ends in none of `SUFFIXES`, or matplotlib is not installed.
+        ConfigError: its suffix is not in `SUFFIXES`, or matplotlib is not installed.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"--plot {path}: must end in {' or '.join(SUFFIXES)}")
-    # Loaded, it would count as memory of what is measured.
+    # Not imported here, since its memory would count in the measurement.
     if importlib.util.find_spec("matplotlib") is None:
         raise ConfigError(MISSING)
 
 
 def draw_bench(figures: dict[str, Any], path: Path) -> None:
-    """Draw what the bench measured: stages as bars, and the time of each frame.
+    """Draw the bench's figures: stages as bars, and the time of each frame.
 
     Raises:
         ConfigError: see `require_drawable`.

@@ -1,1 +1,1 @@
-"""How accurate a model is on labelled data."""
+"""Measure the accuracy of a model on labelled data."""

@@ -1,7 +1,7 @@
-"""From a picture in a data set to a chip: as it is, or cut as the daemon cuts a camera's.
+"""Turn a picture of a data set into a chip: unchanged, or cut as the daemon cuts camera frames.
 
-Close crops of one face, as FER-2013's are, are aligned as well. None is dropped: where the detector
-finds nothing or the landmarks cannot be right, the next best way is taken and named.
+Close crops of one face, such as FER-2013's, are aligned too, and every crop gives a chip: if the
+detector finds no face or the landmarks are implausible, `How` names the fallback that was used.
 """
 
 import enum
@@ -11,59 +11,82 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.config.settings import Vision
+from edge_fer.config.settings import Quality, Vision
 from edge_fer.emotion.card import Framing
-from edge_fer.types import Box, Luma, Points
+from edge_fer.types import Box, Luma, Outcome, Points
 from edge_fer.vision.align import Aligner, five_points
-from edge_fer.vision.detector import find_whole
+from edge_fer.vision.detector import Detector, build_detector, find_whole
 from edge_fer.vision.dlib_hog import HogDetector
 from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.pixels import rescale, resize_square
+from edge_fer.vision.quality import assess, refuse
+from edge_fer.vision.search import refusal
 
 Kind = Literal["chips", "crops", "photos"]
-"""What the pictures are: chips, used as they are; close crops of one face, which are aligned;
-or photographs, of which the largest face that the detector finds is cut out."""
+"""Content of the pictures: chips, used unchanged; close crops of one face, which are aligned; or
+photographs, from which the largest face that the detector finds is cut."""
 
 PHOTO_PX = 1000
-"""Larger photographs are shrunk to this side, since the detector's time grows with the pixels."""
+"""Longest side in px: larger photographs are shrunk, since detection time grows with the pixels."""
 
-Cut = Callable[[Luma], Luma | None]
-"""Picture (H, W) to chip (S, S); None where no face is found."""
+Cut = Callable[[Luma], Luma | Outcome | None]
+"""Picture (H, W) to chip (S, S); the outcome of a refused face; None if there is no face."""
 
 
-def cutter(kind: Kind, size: int, framing: Framing) -> Cut:
-    """What makes chips of (size, size) px out of pictures of that kind.
+def cutter(
+    kind: Kind,
+    size: int,
+    framing: Framing,
+    vision: Vision | None = None,
+    quality: Quality | None = None,
+) -> Cut:
+    """Return a function that cuts chips of (size, size) px from pictures of that kind.
+
+    ``vision`` names detector and landmark file, by default the stock ones. With ``quality``, a
+    face in a photograph that the daemon would refuse gives its outcome instead of a chip.
 
     Raises:
-        ModelError: the landmark file is missing or damaged.
+        ModelError: the detector's or the landmark file is missing or damaged.
     """
+    vision = vision or Vision()
     if kind == "chips":
         return lambda picture: resize_square(picture, size)
     if kind == "crops":
-        aligner = StillAligner(size=size, framing=framing)
+        aligner = StillAligner(
+            size=size,
+            framing=framing,
+            landmarks=vision.landmarks,
+            detector=build_detector(vision),
+        )
         return lambda picture: aligner.cut(_padded(picture))[0]
-    return _photo_cutter(size, framing)
+    return _photo_cutter(size, framing, vision, quality)
 
 
-def _photo_cutter(size: int, framing: Framing) -> Cut:
-    options, detector = Vision(), HogDetector()
-    landmarker, aligner = Landmarker(), Aligner(framing.points, size)
+def _photo_cutter(size: int, framing: Framing, vision: Vision, quality: Quality | None) -> Cut:
+    detector, landmarker = build_detector(vision), Landmarker(vision.landmarks)
+    aligner = Aligner(framing.points, size)
 
-    def cut(picture: Luma) -> Luma | None:
+    def cut(picture: Luma) -> Luma | Outcome | None:
         picture = rescale(picture, min(1, PHOTO_PX / max(picture.shape)))
         found = find_whole(
-            detector, picture, min_face_px=options.min_face_px, threshold=options.threshold
+            detector, picture, min_face_px=vision.min_face_px, threshold=vision.threshold
         )
         if not found:
             return None
-        box = max((one.box for one in found), key=lambda box: box.area)
-        return aligner.chip(picture, landmarker.locate(picture, box))
+        boxes = sorted((one.box for one in found), key=lambda box: box.area, reverse=True)
+        reasons = [refusal(box, vision, picture.shape) if quality else None for box in boxes]
+        if None not in reasons:
+            return reasons[0]
+        points = landmarker.locate(picture, boxes[reasons.index(None)])
+        chip = aligner.chip(picture, points)
+        refused = refuse(assess(points, chip, aligner.points), quality) if quality else None
+        return chip if refused is None else refused
 
     return cut
 
 
 def _padded(picture: Luma) -> Luma:
-    """The picture with its border repeated where it is shorter."""
+    """Return the picture made square by repeating its border on the shorter side."""
     height, width = picture.shape
     side = max(height, width)
     rows, columns = side - height, side - width
@@ -73,56 +96,62 @@ def _padded(picture: Luma) -> Luma:
 
 
 SIDE = 192
-"""Pictures are searched at this side in px: four times FER-2013's, so that faces reach 80 px."""
+"""Side in px at which a crop is searched: 4 times FER-2013's, so that faces reach 80 px."""
 BORDER = 40
-"""Px of repeated border around that, since the crops are closer than the detector expects."""
+"""Width in px of the repeated border, since crops are closer than the detector expects."""
 THRESHOLD = -0.5
-"""HOG score that a face must exceed: a picture without any face is not among these."""
+"""Least detector score; low, since every crop has a face."""
 
 FACE_CENTRE = (24.1 / 48, 27 / 48)
 FACE_SIDE = 41 / 48
-"""Where FER-2013 has its faces, as fractions of the picture: the box of a face not found."""
+"""FER-2013's usual face box as fractions of the picture; used if the detector finds no face."""
 
 SHAPE_SIDE = 2.681
 SHAPE_SHIFT = (0.02, -0.077)
-"""Side and centre of the detector's box as 68 landmarks tell it, in units of their root mean
+"""Side and centre of the detector's box relative to the 68 landmarks, in units of their root mean
 square distance from their centroid."""
 
 EYES = (0.2, 0.6)
-"""Distances between the eye centres that can be right, as fractions of the picture's side."""
+"""Plausible distances between the eye centres, as fractions of the picture's side."""
 ROLL = 45.0
-"""Largest tilt of the line between the eyes that can be right, in degrees."""
+"""Largest plausible tilt of the eye line in degrees."""
 
 
 class How(enum.IntEnum):
-    """What a chip was cut by."""
+    """How the face in a crop was located."""
 
     DETECTOR = 0
     FIXED_BOX = 1
-    """Landmarks in the box where such pictures have their face, then in the box these tell."""
+    """Landmarks in FER-2013's usual face box, then again in the box that they imply."""
     IDENTITY = 2
-    """Not aligned: the picture itself, since no landmarks could be right."""
+    """Not aligned: the picture itself, since no landmarks were plausible."""
 
 
 class StillAligner:
-    """Cuts chips of (size, size) px out of close crops.
+    """Cut chips of (size, size) px out of close crops.
+
+    ``landmarks`` is as vision.landmarks; ``detector`` is HOG by default.
 
     Raises:
         ModelError: the landmark file is missing or damaged.
     """
 
     def __init__(
-        self, *, size: int = 48, framing: Framing | None = None, landmarks: str = ""
+        self,
+        *,
+        size: int = 48,
+        framing: Framing | None = None,
+        landmarks: str = "",
+        detector: Detector | None = None,
     ) -> None:
-        self._detector = HogDetector()
+        self._detector = detector or HogDetector()
         self._landmarker = Landmarker(landmarks)
         self._aligner = Aligner((framing or Framing()).points, size)
 
     def cut(self, picture: Luma) -> tuple[Luma, How]:
-        """The chip (size, size) of the face in the square ``picture`` and how it came about.
+        """Return the chip (size, size) of the face in the square ``picture`` and how it was cut.
 
-        It is cut from the picture as it is: one enlarged and shrunk again would be blurred, which
-        a camera's chip is not.
+        The chip is cut from the original picture: resizing twice would blur it.
         """
         points, how = self.locate(picture)
         if points is None:
@@ -130,14 +159,14 @@ class StillAligner:
         return self._aligner.chip(picture, points), how
 
     def cut_all(self, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Chips (N, size, size) of ``pictures`` (N, H, H), and the `How` (N,) of each."""
+        """Return the chips (N, size, size) of ``pictures`` (N, H, H) and the `How` (N,) of each."""
         cuts = [self.cut(picture) for picture in pictures]
         return np.stack([chip for chip, _ in cuts]), np.array([how for _, how in cuts], np.uint8)
 
     def locate(self, picture: Luma) -> tuple[Points | None, How]:
-        """The 68 landmarks (68, 2) in px of the square ``picture``; None where none are right.
+        """Return the landmarks (68, 2) in px of the square ``picture``; None if implausible.
 
-        What the detector saw is believed, as the daemon believes it.
+        Landmarks in a detected box are accepted without this check, as in the daemon.
         """
         scene = np.pad(resize_square(picture, SIDE), BORDER, mode="edge")
         found = self._detector.find(scene, THRESHOLD)
@@ -149,24 +178,24 @@ class StillAligner:
         return (points, How.FIXED_BOX) if plausible(points, side) else (None, How.IDENTITY)
 
     def _supposed(self, scene: Luma) -> Points:
-        """Landmarks of a face that was not found: the fixed box's, then those of their own box."""
+        """Return the landmarks of a face that was not detected, from the fixed box."""
         centre = np.array(FACE_CENTRE) * SIDE + BORDER
         first = self._landmarker.locate(scene, _square(centre, FACE_SIDE * SIDE))
         return self._landmarker.locate(scene, box_of(first))
 
 
 def box_of(points: Points) -> Box:
-    """The box in which the detector would have seen the face with these landmarks (68, 2)."""
+    """Return the box that the detector would give the face with these landmarks (68, 2)."""
     centre = points.mean(0, dtype=np.float64)
     spread = float(np.sqrt(((points - centre) ** 2).sum(1).mean()))
     return _square(centre + np.array(SHAPE_SHIFT) * spread, SHAPE_SIDE * spread)
 
 
 def plausible(points: Points, side: int) -> bool:
-    """Whether landmarks (68, 2) can be those of the face in a close crop of (side, side) px.
+    """Return True if landmarks (68, 2) can be those of the face in a crop of (side, side) px.
 
-    Eyes, nose tip and mouth corners lie in the picture, the eyes `EYES` apart and their line
-    tilted by no more than `ROLL`.
+    Eyes, nose tip and mouth corners must lie in the picture, the eyes `EYES` apart and their line
+    tilted by at most `ROLL`.
     """
     five = (five_points(points) + 0.5) / side
     across, down = five[1] - five[0]

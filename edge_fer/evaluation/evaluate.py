@@ -1,90 +1,121 @@
-"""A model file on a labelled data set: single pass, no test-time augmentation."""
+"""Measure a model file on a labelled data set: single pass, no test-time augmentation."""
 
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_fer.config.settings import Settings
+from edge_fer.emotion.card import Card
 from edge_fer.emotion.classify import Classifier, softmax
 from edge_fer.emotion.labels import LABELS
 from edge_fer.errors import DataError
-from edge_fer.evaluation.chips import Kind, StillAligner, cutter
-from edge_fer.evaluation.dataset import Dataset, load
-from edge_fer.evaluation.ferplus import RULE, by_majority
-from edge_fer.evaluation.metrics import summarise
-from edge_fer.evaluation.robustness import alignment, robustness
+from edge_fer.evaluation.chips import Kind, cutter
+from edge_fer.evaluation.dataset import FERPLUS_RULE, Dataset, by_majority, load
+from edge_fer.evaluation.metrics import confusion, summarise
 from edge_fer.vision.pixels import resize_square
 
 BATCH = 128
 
 Truth = Literal["own", "ferplus"]
-"""Which labels are right: the data set's own, or what most of FER+'s voters say."""
-
-Further = Literal["robustness", "aligned"]
-"""Measured on request: disturbed chips, and aligned ones against the pictures as they are."""
+"""Source of the true labels: the data set's own, or the majority of the FER+ votes."""
 
 
 def evaluate(
-    model: Path,
+    classifier: Classifier,
     data: Path,
     split: str,
     *,
-    size: int = 0,
     kind: Kind = "chips",
-    truth: Truth = "own",
-    further: Collection[Further] = (),
+    truth: Truth | Literal["card"] = "own",
+    settings: Settings | None = None,
+    dataset_labels_only: bool = False,
 ) -> dict[str, Any]:
     """Run the model over the split and return the figures that `edge-fer evaluate` prints.
 
-    ``size`` is as model.size, in px; ``kind`` is what the pictures of a folder are.
+    ``kind`` is the content of a folder's pictures, which are cut with the detector, landmark file
+    and quality limits of ``settings``. With ``truth`` "card", see `truth_of`. With
+    ``dataset_labels_only`` the model chooses among the labels that occur in the data.
 
     Raises:
-        DataError: the data cannot be read, or is not what ``truth`` or ``further`` need.
-        ModelError: the model cannot be used, or the landmark file that aligning needs.
+        DataError: the data cannot be read, or does not fit ``kind``, ``truth`` or the model.
+        ModelError: the detector's or the landmark file is missing or damaged.
     """
-    if "aligned" in further and kind != "chips":
-        raise DataError(f"pictures = {kind}: must be chips, to be compared with aligned ones")
-    classifier = Classifier(model, size=size)
-    cut = cutter(kind, classifier.size, classifier.card.framing)
-    dataset = load(data, split, own_labels=classifier.card.own_labels, cut=cut)
-    rule = {}
-    if truth == "ferplus":
-        whole, dataset = dataset, by_majority(dataset)
-        rule = {"rule": RULE, "left_out": len(whole) - len(dataset)}
+    if kind != "chips" and not data.is_dir() and data.exists():
+        raise DataError(f"{data}: holds chips, so --pictures {kind} does not apply")
+    options = settings or Settings()
+    card = classifier.card
+    cut = cutter(kind, classifier.size, card.framing, options.vision, options.quality)
+    whole = load(data, split, own_labels=card.own_labels, cut=cut)
+    truth = truth_of(card, whole) if truth == "card" else truth
+    dataset = by_majority(whole) if truth == "ferplus" else whole
+    rule = {"rule": FERPLUS_RULE, "left_out": len(whole) - len(dataset)}
     return {
-        **figures_of(classifier, dataset),
-        **rule,
-        **_further(classifier, dataset, further),
+        **measure(classifier, dataset, dataset_labels_only=dataset_labels_only),
+        "labels": truth,
+        **(rule if truth == "ferplus" else {}),
+        **({"skipped": _skipped(dataset)} if dataset.skipped else {}),
     }
 
 
-def _further(
-    classifier: Classifier, dataset: Dataset, wanted: Collection[Further]
-) -> dict[str, Any]:
-    def right(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        probabilities = predict(classifier, replace(dataset, images=images))
-        said = spread(probabilities, classifier.card.labels, dataset.names).argmax(axis=1)
-        return np.asarray(said == dataset.labels)
+def truth_of(card: Card, dataset: Dataset) -> Truth:
+    """Return the labels that the card gives its accuracy by, if the data set has them."""
+    named = card.figures("public")[0] or card.figures("private")[0]
+    return "ferplus" if named == "ferplus" and dataset.votes is not None else "own"
 
-    result = {}
-    if "robustness" in wanted:
-        result["robustness"] = robustness(dataset.images, right)
-    if "aligned" in wanted:
-        aligner = StillAligner(size=classifier.size, framing=classifier.card.framing)
-        result["aligned"] = alignment(dataset.images, right, aligner)
-    return result
+
+def _skipped(dataset: Dataset) -> list[dict[str, str]]:
+    return [
+        {
+            "file": one.file,
+            "outcome": one.outcome_name,
+            "reason": one.outcome.value if one.outcome else "the detector found no face",
+        }
+        for one in dataset.skipped
+    ]
+
+
+def measure(
+    classifier: Classifier, dataset: Dataset, *, dataset_labels_only: bool = False
+) -> dict[str, Any]:
+    """Return `figures_of` the pictures and their confusion matrix.
+
+    Raises:
+        DataError: the model has none of the labels that occur in the data.
+    """
+    started = time.perf_counter()
+    probabilities = spread(predict(classifier, dataset), classifier.card.labels, dataset.names)
+    seconds = time.perf_counter() - started
+    restricted: dict[str, Any] = {}
+    if dataset_labels_only:
+        present = np.unique(dataset.labels)
+        probabilities = _restricted(probabilities, present)
+        restricted = {"restricted_to": [dataset.names[index] for index in present]}
+    table = confusion(dataset.labels, probabilities.argmax(axis=1), len(dataset.names))
+    used = np.flatnonzero(table.sum(axis=0) + table.sum(axis=1))
+    return {
+        **_figures(classifier.card, dataset, probabilities, seconds),
+        **restricted,
+        "confusion": {
+            "labels": [dataset.names[index] for index in used],
+            "table": table[np.ix_(used, used)].tolist(),
+        },
+    }
 
 
 def figures_of(classifier: Classifier, dataset: Dataset) -> dict[str, Any]:
-    """The same of pictures at hand, whose names must have all labels of the model."""
-    card = classifier.card
+    """Return the figures that a card keeps; ``dataset.names`` must hold all labels of the model."""
     started = time.perf_counter()
-    probabilities = spread(predict(classifier, dataset), card.labels, dataset.names)
-    seconds = time.perf_counter() - started
+    probabilities = spread(predict(classifier, dataset), classifier.card.labels, dataset.names)
+    return _figures(classifier.card, dataset, probabilities, time.perf_counter() - started)
+
+
+def _figures(
+    card: Card, dataset: Dataset, probabilities: NDArray[np.float32], seconds: float
+) -> dict[str, Any]:
     figures = summarise(probabilities, dataset.labels, dataset.duplicate, dataset.names)
     return {
         **figures,
@@ -95,13 +126,26 @@ def figures_of(classifier: Classifier, dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def _restricted(
+    probabilities: NDArray[np.float32], present: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """Return (N, names) with the labels outside ``present`` at 0 and each row scaled to sum to 1."""
+    kept = np.zeros_like(probabilities)
+    kept[:, present] = probabilities[:, present]
+    totals = kept.sum(axis=1, keepdims=True)
+    if not totals.all():
+        raise DataError("the model has none of the labels that occur in the data set")
+    result: NDArray[np.float32] = kept / totals
+    return result
+
+
 def predict(classifier: Classifier, dataset: Dataset) -> NDArray[np.float32]:
-    """Probabilities (N, labels of the model) for every chip, resized to the model's size."""
+    """Return probabilities (N, labels of the model) of every chip, resized to the model's size."""
     return softmax(logits_of(classifier, dataset) / np.float32(classifier.card.temperature))
 
 
 def logits_of(classifier: Classifier, dataset: Dataset) -> NDArray[np.float32]:
-    """The same ahead of temperature and softmax."""
+    """Return logits (N, labels of the model), before temperature and softmax."""
     chips = np.stack([resize_square(chip, classifier.size) for chip in dataset.images])
     batches = (chips[start : start + BATCH] for start in range(0, len(chips), BATCH))
     return np.concatenate([classifier.logits(batch) for batch in batches])
@@ -113,7 +157,7 @@ def spread(
     names: Sequence[str] = LABELS,
     lacking: float = 0.0,
 ) -> NDArray[np.float32]:
-    """Put a model's columns where ``names`` has them; labels it lacks get ``lacking``."""
+    """Move the model's columns to their places in ``names``; other columns are ``lacking``."""
     result = np.full((len(probabilities), len(names)), lacking, np.float32)
     result[:, [names.index(label) for label in labels]] = probabilities
     return result

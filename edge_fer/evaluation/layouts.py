@@ -1,7 +1,7 @@
-"""Folders of labelled face pictures: which picture has which label, in the forms people have.
+"""List labelled face pictures in the usual folder layouts.
 
 Class folders, RAF-DB (Li et al. 2017, CVPR) and AffectNet (Mollahosseini et al. 2017,
-arXiv 1708.03985), told apart by what lies in the folder. Reads lists and names, no picture.
+arXiv 1708.03985) are recognized by the folder's content. Reads lists and names, no pictures.
 """
 
 import csv
@@ -18,20 +18,20 @@ from edge_fer.errors import DataError
 from edge_fer.types import Box
 
 WHOLE = "all"
-"""Name of the only split of a folder that has none."""
+"""Name of the only split of a folder without splits."""
 
 SPLIT_FOLDERS = {
     "train": ("train", "training"),
     "public": ("public", "publictest", "val", "valid", "validation"),
     "private": ("private", "privatetest", "test"),
 }
-"""Our name of a split to what its folder may be called, in any case of letters."""
+"""Name of a split to the names of its folder, in upper or lower case."""
 
 RAF_DB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
 """Labels 1 to 7 of RAF-DB's basic emotions."""
 
 AFFECTNET = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt")
-"""Expressions 0 to 7 of AffectNet; 8 none, 9 uncertain and 10 no face are passed over."""
+"""Expressions 0 to 7 of AffectNet; 8 none, 9 uncertain and 10 no face are skipped."""
 AFFECTNET_LAST = 10
 
 CSV_COLUMNS = ("subDirectory_filePath", "expression")
@@ -45,18 +45,18 @@ class Item:
     file: Path
     label: str
     box: Box | None = None
-    """Where the face is, in px; None where the picture is nothing but the face."""
+    """The face in px; None if the picture shows only the face."""
 
 
 Splits = Mapping[str, Callable[[], list[Item]]]
-"""Name of a split to what lists it; `WHOLE` alone where there are none."""
+"""Name of a split to the function that lists it; only `WHOLE` if there are none."""
 
 
 def splits_of(folder: Path, names: Sequence[str]) -> Splits:
-    """Tell the layout of ``folder``; ``names`` are the labels that class folders may have.
+    """Recognize the layout of ``folder``; ``names`` are the labels that class folders may have.
 
     Raises:
-        DataError: a part of the layout is missing. Listing raises it for what is wrong inside.
+        DataError: a part of the layout is missing. Listing raises it for a mistake in the files.
     """
     for base in (folder / "basic", folder):
         if (base / "EmoLabel").is_dir():
@@ -103,7 +103,7 @@ def _class_items(root: Path, names: Sequence[str]) -> list[Item]:
 
 
 def _shown(folder: Path) -> Iterator[Path]:
-    """What is in the folder but for what desktops leave there."""
+    """Yield the folder's content without hidden files and files of the desktop."""
     left = {"thumbs.db", "desktop.ini"}
     for child in folder.iterdir():
         if not child.name.startswith(".") and child.name.lower() not in left:
@@ -141,7 +141,7 @@ def _text(file: Path) -> str:
 
 
 def _annotated(folder: Path) -> list[Item]:
-    """AffectNet as images/<id>.jpg with annotations/<id>_exp.npy."""
+    """Read AffectNet as images/<id>.jpg with annotations/<id>_exp.npy."""
     for part in (folder / "images", folder / "annotations"):
         if not part.is_dir():
             raise DataError(f"{part}: no such folder; AffectNet's layout must have it")
@@ -158,18 +158,18 @@ def _annotated(folder: Path) -> list[Item]:
 
 
 def _only(note: Path) -> str:
-    """The one value of a .npy file, text or number."""
+    """Return the only value of a .npy file, text or number."""
     value = np.load(note)
     if value.size != 1 or value.dtype.kind not in "Ui":
         raise ValueError(f"holds {value.dtype} {value.shape}")
-    # Made into text as it is, damaged text would end the process.
+    # Converted without this check, damaged text would end the process.
     if value.dtype.kind == "U" and value.reshape(1).view(np.uint32).max(initial=0) > 0x7F:
         raise ValueError("holds no digits")
     return str(value.item())
 
 
 def _expression(number: str) -> str | None:
-    """The label of AffectNet's number; None where it is not one of an emotion."""
+    """Return the label of AffectNet's number; None if it is not an emotion."""
     if not 0 <= int(number) <= AFFECTNET_LAST:
         raise ValueError(f"expression {number}, must be 0 to {AFFECTNET_LAST}")
     return AFFECTNET[int(number)] if int(number) < len(AFFECTNET) else None
@@ -182,7 +182,7 @@ def _affectnet_pictures(folder: Path) -> Path:
 
 
 def _listed(file: Path, root: Path) -> list[Item]:
-    """AffectNet as a csv of pictures under ``root``, cut by its face boxes where it has them."""
+    """Read AffectNet as a csv of pictures under ``root``, with face boxes if it has them."""
     items = []
     rows = csv.DictReader(io.StringIO(_text(file), newline=""))
     try:

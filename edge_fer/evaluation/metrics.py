@@ -1,4 +1,4 @@
-"""Figures of merit from labels and probabilities; pure numpy."""
+"""Compute accuracy, F1, calibration error and other figures from labels and probabilities."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,14 +12,17 @@ from edge_fer.emotion.labels import LABELS
 def confusion(
     labels: NDArray[np.uint8], predicted: NDArray[np.int64], count: int
 ) -> NDArray[np.int64]:
-    """(count, count) table: rows are true labels, columns predicted ones."""
+    """Return a table (count, count): rows are true labels, columns predicted ones."""
     table = np.zeros((count, count), np.int64)
     np.add.at(table, (labels, predicted), 1)
     return table
 
 
 def per_class(table: NDArray[np.int64], names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Precision, recall, F1, n and how often it is said, of each label that occurs or is said."""
+    """Return precision, recall, F1 and counts of each label that occurs or is predicted.
+
+    ``n`` counts its pictures and ``said`` its predictions.
+    """
     result = {}
     for index, name in enumerate(names):
         right = int(table[index, index])
@@ -40,14 +43,14 @@ def per_class(table: NDArray[np.int64], names: Sequence[str]) -> dict[str, dict[
 
 
 def macro_f1(classes: dict[str, dict[str, float]]) -> float:
-    """Mean F1 over the labels that occur."""
+    """Return the mean F1 over the labels that occur."""
     return float(np.mean([values["f1"] for values in classes.values() if values["n"]]))
 
 
 def reliability(
     probabilities: NDArray[np.float32], labels: NDArray[np.uint8], *, bins: int = 15
 ) -> dict[str, list[Any]]:
-    """n, mean confidence and accuracy of the top label in equal-width bins of its confidence.
+    """Return n, mean confidence and accuracy of the top label in equal bins of its confidence.
 
     Confidence and accuracy of an empty bin are None.
     """
@@ -63,7 +66,7 @@ def reliability(
 
 
 def ece(probabilities: NDArray[np.float32], labels: NDArray[np.uint8], *, bins: int = 15) -> float:
-    """Expected calibration error of the top label over `reliability`'s bins (Guo et al. 2017)."""
+    """Return the top label's expected calibration error over `reliability`'s bins (Guo et al. 2017)."""
     columns = reliability(probabilities, labels, bins=bins).values()
     filled = [row for row in zip(*columns, strict=True) if row[0]]
     gaps = [n * abs(accuracy - confidence) for n, confidence, accuracy in filled]
@@ -71,11 +74,11 @@ def ece(probabilities: NDArray[np.float32], labels: NDArray[np.uint8], *, bins: 
 
 
 def paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> dict[str, float]:
-    """Accuracies of two answers to the same pictures, and second less first in points.
+    """Return the accuracies of two models on the same pictures and their difference in points.
 
-    ``first`` and ``second`` (N,) say which pictures were right. The interval is the 95 % one of
-    a difference of paired shares, which rests on the pictures that only one of the two has right,
-    as McNemar's test does (Agresti 2013, 11.1).
+    ``first`` and ``second`` (N,) are True where a model is right. The 95 % interval is that of a
+    difference of paired shares, which depends on the pictures that only one of the two has right,
+    as in McNemar's test (Agresti 2013, 11.1).
     """
     count = len(first)
     gained, lost = int((second & ~first).sum()), int((first & ~second).sum())
@@ -99,7 +102,7 @@ def summarise(
     duplicate: NDArray[np.bool_] | None,
     names: Sequence[str] = LABELS,
 ) -> dict[str, Any]:
-    """All figures of one model on one split.
+    """Return all figures of one model on one split.
 
     ``probabilities`` is (N, L) over the first L of ``names``; ``labels`` (N,) indexes ``names``.
     """
@@ -124,5 +127,5 @@ def _rounded(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mean(values: NDArray[Any]) -> float | None:
-    """To five places; None of nothing."""
+    """Return the mean to five places; None without values."""
     return round(float(values.mean()), 5) if len(values) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edge_fer.bench.naive import Against, Run, play, pooled
+from edge_fer.bench.naive import Comparison, Run, play, pool
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.types import Report
@@ -21,7 +21,7 @@ SMALL = {CARPHONE: ("vision.min_face_px=40",)}
 def talking() -> dict[str, Figure]:
     """Ours and naive on the same frames, and both against boxes marked by hand."""
     runs = {name: _play(name) for name in (*TALKING, CARPHONE)}
-    whole = pooled(list(runs.values()))
+    whole = pool(list(runs.values()))
     rows = tuple(_row(name, [run]) for name, run in runs.items())
     rows += (_row("all", list(runs.values())),)
     smaller = "; ".join(f"{name} with {' '.join(options)}" for name, options in SMALL.items())
@@ -57,7 +57,7 @@ def _camera(name: str) -> Camera:
 
 
 def _row(name: str, runs: list[Run]) -> dict[str, Any]:
-    found = pooled(runs)
+    found = pool(runs)
     return {
         "clip": name,
         "frames": found.frames,
@@ -70,7 +70,7 @@ def _row(name: str, runs: list[Run]) -> dict[str, Any]:
     }
 
 
-def _agreement(whole: Against) -> Figure:
+def _agreement(whole: Comparison) -> Figure:
     emotions = sorted({label for said in whole.labels.values() for label in said} | {*whole.labels})
     rows = tuple(
         {"naive says": label, **{f"ours: {other}": said.get(other, 0) for other in emotions}}
@@ -129,7 +129,7 @@ def _fit_row(name: str, own: Fit, other: Fit | None) -> dict[str, Any]:
     }
 
 
-def _interval(whole: Against) -> str:
+def _interval(whole: Comparison) -> str:
     low, high = whole.mean_cpu_interval_95 or (0.0, 0.0)
     return f"{low:.3f}-{high:.3f}"
 

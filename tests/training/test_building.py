@@ -63,7 +63,7 @@ def test_the_golden_vectors_hold_and_differ_from_each_other(card, built):
 
 @pytest.mark.parametrize("split", ["public", "private"])
 def test_the_figures_are_those_that_evaluate_finds(card, built, split):
-    figures = evaluate(built / MODEL, built / "toy.npz", split)
+    figures = evaluate(Classifier(built / MODEL), built / "toy.npz", split)
     noted = card.metrics[f"fer2013-{split}"]
     for key in ("n", "accuracy", "accuracy_no_duplicates", "macro_f1", "ece", "per_class"):
         assert figures[key] == noted[key]

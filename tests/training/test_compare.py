@@ -8,8 +8,9 @@ import pytest
 import torch
 from toys import toy_recipe
 
-from edge_fer.bench.speed import Ratio
+from edge_fer.bench.models import Ratio
 from edge_fer.emotion.card import read_card
+from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.labels import FER2013_LABELS
 from edge_fer.evaluation.evaluate import evaluate
 from training.budget import Budget
@@ -210,7 +211,7 @@ def test_a_built_model_has_a_record_with_its_stages(built):
     parent, pruned = record.stages.values()
     assert costs(built / "runs/toy/toy-fp32.onnx") == (parent.parameters, parent.macs)
     assert (4, 4) == (parent.budget.epochs, pruned.budget.epochs)
-    found = evaluate(built / f"runs/toy/{pruned.file}", built / "toy.npz", "public")
+    found = evaluate(Classifier(built / f"runs/toy/{pruned.file}"), built / "toy.npz", "public")
     assert found["accuracy"] == pruned.figures["accuracy"]
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from toys import toy_pictures
 
-from edge_fer.bench.speed import Ratio
+from edge_fer.bench.models import Ratio
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.labels import LABELS
 from edge_fer.evaluation.dataset import load

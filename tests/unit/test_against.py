@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fakes.scripted import frames
 
-from edge_fer.bench.naive import Run, against, play, pooled
+from edge_fer.bench.naive import Run, compare_with_naive, play, pool
 from edge_fer.cameras import Camera, Reading
 from edge_fer.errors import CameraError
 from edge_fer.types import Box, Outcome, Presence, Report, Verdict
@@ -67,7 +67,7 @@ def unseen(box, outcome, track="a", emotion="happy"):
 
 
 def compare(ours, naive, count=1):
-    return against(ScriptedPipeline(*ours), ScriptedPipeline(*naive), GreyCamera(count))
+    return compare_with_naive(ScriptedPipeline(*ours), ScriptedPipeline(*naive), GreyCamera(count))
 
 
 def test_a_pipeline_against_itself_covers_all_and_agrees_wholly():
@@ -146,19 +146,19 @@ def test_abstention_and_silence_are_labels_of_their_own():
 def test_the_two_take_turns_in_going_first_and_ours_begins():
     calls = []
     ours, naive = (ScriptedPipeline([], calls=calls) for _ in range(2))
-    against(ours, naive, GreyCamera(3))
+    compare_with_naive(ours, naive, GreyCamera(3))
     assert [ours, naive, naive, ours, ours, naive] == calls
 
 
 def test_no_more_frames_are_taken_than_asked_for():
     ours, naive = ScriptedPipeline([]), ScriptedPipeline([])
-    assert 7 == against(ours, naive, GreyCamera(100), 7).frames
-    assert 100 == against(ours, naive, GreyCamera(100)).frames
+    assert 7 == compare_with_naive(ours, naive, GreyCamera(100), 7).frames
+    assert 100 == compare_with_naive(ours, naive, GreyCamera(100)).frames
 
 
 def test_a_camera_without_frames_is_an_error():
-    with pytest.raises(CameraError, match="camera grey: gave no frame to measure"):
-        against(ScriptedPipeline([]), ScriptedPipeline([]), GreyCamera(0))
+    with pytest.raises(CameraError, match="camera grey: has no frame to measure"):
+        compare_with_naive(ScriptedPipeline([]), ScriptedPipeline([]), GreyCamera(0))
 
 
 def timed(seconds):
@@ -168,27 +168,27 @@ def timed(seconds):
 
 
 def test_the_mean_ratio_is_that_of_all_time_and_the_p95_ratio_that_of_the_slow_frames():
-    figures = pooled([timed([(1, 10)] * 90 + [(5, 10)] * 10)])
+    figures = pool([timed([(1, 10)] * 90 + [(5, 10)] * 10)])
     assert (0.14, 0.5, 100) == (figures.mean_cpu_ratio, figures.p95_ratio, figures.frames)
 
 
 def test_the_interval_holds_the_ratio_and_is_wide_where_blocks_differ():
-    low, high = pooled([timed([(1, 10)] * 50 + [(3, 10)] * 50)]).mean_cpu_interval_95
+    low, high = pool([timed([(1, 10)] * 50 + [(3, 10)] * 50)]).mean_cpu_interval_95
     assert 0.1 <= low < 0.2 < high <= 0.3
-    assert (0.1, 0.1) == pooled([timed([(1, 10)] * 100)]).mean_cpu_interval_95
+    assert (0.1, 0.1) == pool([timed([(1, 10)] * 100)]).mean_cpu_interval_95
 
 
 def test_a_stream_of_few_blocks_has_no_interval():
-    assert pooled([timed([(1, 10)] * 40)]).mean_cpu_interval_95 is None
-    assert (0.1, 0.1) == pooled([timed([(1, 10)] * 40)] * 2).mean_cpu_interval_95
+    assert pool([timed([(1, 10)] * 40)]).mean_cpu_interval_95 is None
+    assert (0.1, 0.1) == pool([timed([(1, 10)] * 40)] * 2).mean_cpu_interval_95
 
 
-def test_streams_are_pooled_by_frame_and_a_tracks_age_ends_with_its_stream():
+def test_streams_are_pool_by_frame_and_a_tracks_age_ends_with_its_stream():
     run = [
         play(ScriptedPipeline(script), ScriptedPipeline([found(FACE)]), GreyCamera(8))
         for script in ([found(FACE)], [found(AWAY)])
     ]
-    figures = pooled(run)
+    figures = pool(run)
     assert (16, 16, 8, 0.5, 0) == (
         figures.frames,
         figures.naive_boxes,

@@ -17,8 +17,7 @@ from edge_fer.bench.device import memory_mb
 from edge_fer.bench.playback import WARM_UP
 from edge_fer.cameras import CAMERAS
 from edge_fer.cli import main
-from edge_fer.cli.bench import add_arguments
-from edge_fer.cli.bench_tables import print_bench
+from edge_fer.cli.bench import _print_bench, add_arguments
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.errors import UnsteadyError
 from edge_fer.mqtt.subscriber import subscribe
@@ -158,14 +157,19 @@ def test_the_plot_is_a_picture_of_its_suffix(result, folder):
     assert "<svg" in (folder / "plot.svg").read_text()
 
 
-def test_the_tables_fit_80_columns_and_name_every_stage(capsys, monkeypatch, result):
-    monkeypatch.setenv("COLUMNS", "80")
-    print_bench(result)
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_tables_fit_the_width_and_keep_every_figure(capsys, monkeypatch, result, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    _print_bench(result)
     out = capsys.readouterr().out
-    assert max(len(line.rstrip()) for line in out.splitlines()) <= 80
-    assert [] == [name for name in (*STAGES, "frame") if f" {name} " not in out]
-    told = ("CPU-seconds a minute", "frame to receipt", "compared", "against naive", "at most")
-    assert [] == [words for words in told if words not in out]
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= width
+    assert "…" not in out
+    words = out.split()
+    assert [] == [name for name in (*STAGES, "frame") if name not in words]
+    shown = [f"{row[key]:.2f}" for row in result["stages"].values() for key in row]
+    assert [] == [figure for figure in shown if float(figure) < 100 and figure not in words]
+    told = ("CPU-seconds per minute", "frame to broker", "compared", "against naive", "at most")
+    assert [] == [words for words in told if words not in " ".join(out.split())]
 
 
 def test_events_reach_a_real_broker_on_a_topic_of_their_own(capsys, base, broker):
@@ -189,13 +193,13 @@ def test_events_reach_a_real_broker_on_a_topic_of_their_own(capsys, base, broker
 
 
 def test_strict_fails_on_a_machine_that_is_not_steady(capsys, monkeypatch, base):
-    for bound in ("LOAD", "OTHERS", "STEAL", "SWITCHES_PER_S", "WAIT", "DRIFT"):
+    for bound in ("LOAD", "OTHERS", "STEAL", "SWITCHES_PER_S", "WALL_TO_CPU", "DRIFT"):
         monkeypatch.setattr(stability, bound, 1e9)
     quick = [*base, "--frames", 2, "--strict"]
     code, out, errors = call(capsys, *quick)
     assert (0, "") == (code, errors)
     assert "steady            yes" in out
-    monkeypatch.setattr(stability, "WAIT", 0.0)
+    monkeypatch.setattr(stability, "WALL_TO_CPU", 0.0)
     code, out, errors = call(capsys, *quick, "--json")
     assert 75 == code
     (reason,) = json.loads(out)["unsteady"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -33,10 +34,42 @@ def test_every_command_has_help(capsys, command):
     assert "--set" in capsys.readouterr().out
 
 
-def test_no_command_is_a_usage_error(capsys):
+def test_without_a_command_the_help_is_printed(capsys):
+    code, out, errors = call(capsys)
+    assert (0, "") == (code, errors)
+    assert all(re.search(rf"^ +{command} ", out, re.M) for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_examples_that_parse(capsys, command):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    examples = capsys.readouterr().out.partition("examples:\n")[2].replace("\\\n", "")
+    lines = [line for line in examples.splitlines() if line.strip()]
+    assert lines
+    for line in lines:
+        words = shlex.split(re.split(r"  \(| \| |   ", line.strip())[0])
+        start = words.index("edge-fer") + 1
+        assert command == words[start]
+        build_parser().parse_args(words[start:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["evalute"], "unknown command 'evalute'; did you mean 'evaluate'?"),
+        (["models", "--jsno"], "unknown option '--jsno'; did you mean '--json'?"),
+        (["check", "--camrea=x"], "unknown option '--camrea'; did you mean '--camera'?"),
+        (["--versoin"], "unknown option '--versoin'; did you mean '--version'?"),
+        (["qqq"], "unknown command 'qqq' (one of run, "),
+        (["models", "a", "b"], "unexpected argument 'b'"),
+    ],
+)
+def test_a_mistyped_command_or_option_gets_a_suggestion(capsys, arguments, text):
     with pytest.raises(SystemExit) as caught:
-        build_parser().parse_args([])
+        main(arguments)
     assert 2 == caught.value.code
+    assert text in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["run", "explain", "demo"])
@@ -205,10 +238,8 @@ def test_evaluate_prints_the_promised_keys(capsys, tmp_path, model):
     )
     figures = json.loads(out)
     assert (0, 1.0) == (code, figures["accuracy"])
-    code, out, _ = call(
-        capsys, "evaluate", "--data", tmp_path / "d.npz", "--model", model, "--robustness"
-    )
-    assert {"angry", "said", "worst:"} <= set(out.split())
+    code, out, _ = call(capsys, "evaluate", "--data", tmp_path / "d.npz", "--model", model)
+    assert {"angry", "predicted", "confusion", "1.0000"} <= set(out.split())
     code, _, errors = call(
         capsys, "evaluate", "--data", tmp_path / "d.npz", "--model", model, "--labels", "ferplus"
     )

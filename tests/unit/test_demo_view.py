@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from faces import carphone  # noqa: F401  a fixture
 
-from edge_fer.demo.webview import view_folder
+from edge_fer.demo.demo import view_folder
 from edge_fer.errors import DataError
 
 BROWSER = """\

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tiny_model import write_tiny_model
 
+from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.labels import FER2013_LABELS, LABELS
 from edge_fer.evaluation.evaluate import evaluate, spread
 from edge_fer.evaluation.metrics import (
@@ -98,7 +99,7 @@ def write_data(path, values, labels, votes):
 def test_a_model_is_evaluated_on_pictures_of_another_size(tmp_path):
     model = write_tiny_model(tmp_path, size=64)
     data = write_data(tmp_path / "d.npz", (0, 255, 0), (0, 6, 6), np.zeros((3, 10), int))
-    figures = evaluate(model, data, "public")
+    figures = evaluate(Classifier(model), data, "public")
     assert pytest.approx(2 / 3, abs=1e-4) == figures["accuracy"]
     assert {
         "n",
@@ -111,6 +112,8 @@ def test_a_model_is_evaluated_on_pictures_of_another_size(tmp_path):
         "model",
         "precision",
         "seconds",
+        "confusion",
+        "labels",
     } == set(figures)
 
 
@@ -121,6 +124,6 @@ def test_ferplus_judges_models_with_and_without_contempt(tmp_path, labels, accur
     votes[[0, 1, 2, 3], [4, 0, 7, 7]] = 10  # anger, neutral, contempt, contempt
     data = write_data(tmp_path / "d.npz", (0, 255, 255, 255), (0, 0, 0, 0), votes)
     model = write_tiny_model(tmp_path, labels=labels)
-    figures = evaluate(model, data, "public", truth="ferplus")
+    figures = evaluate(Classifier(model), data, "public", truth="ferplus")
     assert (4, 0, accuracy) == (figures["n"], figures["left_out"], figures["accuracy"])
     assert "more than half" in figures["rule"]

@@ -5,9 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from edge_fer.bench.models import OWN
-from edge_fer.bench.playback import WARM_UP, Paced, Samples, at_full_speed, at_pace, endless
-from edge_fer.bench.speed import share, totals_interval
+from edge_fer.bench.models import MODEL_STAGES, share, totals_interval
+from edge_fer.bench.playback import WARM_UP, PacedRun, Samples, loop, play_fast, play_paced
 from edge_fer.cameras import Camera, Reading
 from edge_fer.errors import CameraError
 from edge_fer.pipeline import STAGES
@@ -64,7 +63,7 @@ class Recorder:
 
 def test_both_rounds_see_the_same_frames_after_the_warm_up():
     pipeline = Recorder()
-    rounds = at_full_speed(pipeline, Film(100), 60)
+    rounds = play_fast(pipeline, Film(100), 60)
     first = WARM_UP + 1
     assert [None] * 3 == [pipeline.seen[k] for k in (WARM_UP, first + 30, first + 61)]
     assert pipeline.seen[first : first + 30] == pipeline.seen[first + 31 : first + 61]
@@ -77,36 +76,36 @@ def test_waiting_counts_as_wall_time_alone():
             time.sleep(0.05)
             return super().process(frame)
 
-    (samples,) = at_full_speed(Sleeper(), Film(20), 1)
+    (samples,) = play_fast(Sleeper(), Film(20), 1)
     assert samples.wall["frame"][0] >= 0.05 > 0.04 > samples.cpu["frame"][0]
 
 
 def test_an_odd_number_of_frames_is_kept():
-    assert [3, 4] == [len(samples) for samples in at_full_speed(Recorder(), Film(100), 7)]
-    assert [1] == [len(samples) for samples in at_full_speed(Recorder(), Film(100), 1)]
+    assert [3, 4] == [len(samples) for samples in play_fast(Recorder(), Film(100), 7)]
+    assert [1] == [len(samples) for samples in play_fast(Recorder(), Film(100), 1)]
 
 
 def test_a_short_file_is_played_again_and_time_runs_on():
-    stream = endless(Film(2))
+    stream = loop(Film(2))
     frames = [next(stream) for _ in range(5)]
     assert [0.0, 0.05, 1.05, 1.1, 2.1] == pytest.approx([frame.time for frame in frames])
     assert [0, 1, 2, 3, 4] == [frame.number for frame in frames]
 
 
 def test_a_camera_without_a_frame_is_an_error():
-    for play in (at_pace, at_full_speed):
-        with pytest.raises(CameraError, match="camera film: gave no frame to measure"):
+    for play in (play_paced, play_fast):
+        with pytest.raises(CameraError, match="camera film: has no frame to measure"):
             play(Recorder(), Film(0), 10)
 
 
 def test_the_pace_is_that_of_the_frames_times():
-    paced = at_pace(Recorder(), Film(40), 11)
+    paced = play_paced(Recorder(), Film(40), 11)
     assert (11, 20.0) == (len(paced.samples), pytest.approx(paced.fps))
-    assert at_pace(Recorder(), Film(1), 11).fps is None
+    assert play_paced(Recorder(), Film(1), 11).fps is None
 
 
 def test_a_live_frame_lags_from_the_moment_it_was_there():
-    paced = at_pace(Recorder(), Ticking(5), 5)
+    paced = play_paced(Recorder(), Ticking(5), 5)
     assert min(paced.lags) >= 0.03
 
 
@@ -121,12 +120,12 @@ def test_a_live_frame_lags_from_the_moment_it_was_there():
 )
 def test_who_falls_behind_for_good_does_not_keep_up(lags, keeps_up):
     times = [k / 20 for k in range(40)]
-    paced = Paced(Samples(), (16, 16), times, lags, 2.0, 1.0, None, None)
+    paced = PacedRun(Samples(), (16, 16), times, lags, 2.0, 1.0, None, None)
     assert keeps_up == paced.keeps_up
 
 
 def test_the_warm_up_is_left_out_unless_it_is_all_there_is():
-    paced = at_pace(Recorder(), Film(30), 30)
+    paced = play_paced(Recorder(), Film(30), 30)
     assert (20, 30) == (len(paced.samples.without_first(10)), len(paced.samples.without_first(30)))
 
 
@@ -138,7 +137,7 @@ def test_the_ratio_of_totals_lies_in_its_interval():
 
 
 def test_the_models_own_stages_are_the_pipelines():
-    assert set(OWN) <= set(STAGES)
+    assert set(MODEL_STAGES) <= set(STAGES)
 
 
 def test_there_is_no_ratio_to_nothing():

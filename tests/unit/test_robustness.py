@@ -1,6 +1,7 @@
 """Losses under disturbance and gains by alignment, on answers that are known."""
 
 import dataclasses
+import json
 
 import cv2
 import numpy as np
@@ -9,11 +10,10 @@ from tiny_model import write_tiny_model
 
 from edge_fer.errors import DataError, ModelError
 from edge_fer.evaluation.chips import How
-from edge_fer.evaluation.dataset import Dataset, load
-from edge_fer.evaluation.evaluate import evaluate
-from edge_fer.evaluation.ferplus import by_majority
-from edge_fer.evaluation.robustness import DISTURBANCES, alignment, robustness
+from edge_fer.evaluation.dataset import Dataset, by_majority, load
 from edge_fer.vision.landmarks import find_landmarks
+from training.evaluation import __main__ as command
+from training.evaluation.robustness import CORRUPTIONS, measure_alignment, measure_robustness
 
 GREYS = np.stack([np.full((48, 48), value, np.uint8) for value in (60, 120, 180, 240)])
 
@@ -22,7 +22,7 @@ def test_plain_pictures_lose_only_to_darkness():
     def bright(images):
         return images.mean(axis=(1, 2)) > 30
 
-    figures = robustness(GREYS, bright)
+    figures = measure_robustness(GREYS, bright)
     assert {
         "box 5 %": 0,
         "roll 15 degrees": 0,
@@ -46,8 +46,8 @@ def test_a_disturbance_that_goes_either_way_is_averaged():
         seen.append(images.copy())
         return np.full(len(images), len(seen) in (1, 2))
 
-    figures = robustness(GREYS, right)
-    assert 1 + sum(map(len, DISTURBANCES.values())) == len(seen)
+    figures = measure_robustness(GREYS, right)
+    assert 1 + sum(map(len, CORRUPTIONS.values())) == len(seen)
     assert {"accuracy": round(1 / 6, 5), "loss": 83.333} == figures["disturbed"]["box 5 %"]
 
 
@@ -58,7 +58,7 @@ def test_larger_pictures_are_disturbed_at_48_px():
         shapes.add(images.shape)
         return np.ones(len(images), bool)
 
-    robustness(np.zeros((2, 100, 100), np.uint8), right)
+    measure_robustness(np.zeros((2, 100, 100), np.uint8), right)
     assert {(2, 48, 48)} == shapes
 
 
@@ -74,7 +74,7 @@ class Darkener:
 
 
 def test_alignment_is_compared_picture_by_picture_and_by_how_it_was_done():
-    figures = alignment(GREYS, lambda images: images.mean(axis=(1, 2)) > 30, Darkener())
+    figures = measure_alignment(GREYS, lambda images: images.mean(axis=(1, 2)) > 30, Darkener())
     assert {"all": 4, "detector": 1, "identity": 3} == {k: v["n"] for k, v in figures.items()}
     assert (1.0, 0.75, -25.0) == tuple(
         figures["all"][key] for key in ("first", "second", "difference")
@@ -129,19 +129,44 @@ def test_public_test_has_its_known_number_of_majorities(data):
     assert 3199 == len(by_majority(load(data / "fer2013.npz", "public")))
 
 
-def test_further_figures_come_on_request(tmp_path):
+def write_faces(folder):
+    for label, grey in (("angry", 0), ("neutral", 255)):
+        (folder / label).mkdir()
+        cv2.imwrite(str(folder / label / "a.png"), np.full((48, 48), grey, np.uint8))
+
+
+def measured(folder, capsys, *options):
+    model = str(write_tiny_model(folder))
+    code = command.main(["--data", str(folder / "data"), "--model", model, *options])
+    return code, capsys.readouterr().out
+
+
+@pytest.fixture
+def folder(tmp_path):
     try:
         find_landmarks()
     except ModelError as error:
         pytest.skip(str(error))
-    for label, grey in (("angry", 0), ("neutral", 255)):
-        (tmp_path / label).mkdir()
-        cv2.imwrite(str(tmp_path / label / "a.png"), np.full((48, 48), grey, np.uint8))
-    model = write_tiny_model(tmp_path)
-    figures = evaluate(model, tmp_path, "public", further=["robustness", "aligned"])
-    assert (1.0, 2) == (figures["robustness"]["clean"], figures["aligned"]["all"]["n"])
+    (tmp_path / "data").mkdir()
+    write_faces(tmp_path / "data")
+    return tmp_path
 
 
-def test_pictures_that_are_aligned_already_are_not_compared_with_aligned_ones(tmp_path):
-    with pytest.raises(DataError, match="must be chips"):
-        evaluate(write_tiny_model(tmp_path), tmp_path, "public", kind="crops", further=["aligned"])
+def test_the_command_measures_both_parts_unless_told_which(folder, capsys):
+    code, out = measured(folder, capsys, "--json")
+    figures = json.loads(out)
+    assert (0, 1.0, 2) == (code, figures["robustness"]["clean"], figures["aligned"]["all"]["n"])
+    code, out = measured(folder, capsys, "--json", "--aligned")
+    assert (0, {"model", "n", "aligned"}) == (code, set(json.loads(out)))
+
+
+def test_the_command_prints_tables(folder, capsys):
+    _, out = measured(folder, capsys)
+    assert {"JPEG", "worst:", "points", "interval"} <= set(out.split())
+
+
+def test_an_error_of_the_command_is_one_line(tmp_path, capsys):
+    assert 65 == command.main(["--data", str(tmp_path / "none.npz")])
+    error = capsys.readouterr().err
+    assert error.startswith("evaluation: ")
+    assert 1 == error.count("\n")

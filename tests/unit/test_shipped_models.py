@@ -13,8 +13,8 @@ from shipped import SHIPPED
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.labels import FER2013_LABELS
+from edge_fer.evaluation.dataset import FERPLUS_EMOTIONS
 from edge_fer.evaluation.evaluate import evaluate
-from edge_fer.evaluation.ferplus import EMOTIONS
 
 LARGEST_BYTES = {"ultralight": 1_000_000, "xception": 3_000_000}
 """Of an INT8 file; its fp32 twin, where there is one, is as large as its card says."""
@@ -22,7 +22,7 @@ LARGEST_BYTES = {"ultralight": 1_000_000, "xception": 3_000_000}
 LARGEST_DROP, LEAST_SAME = 0.005, 0.97
 """Of the accuracy when the pruned network is quantized; share of pictures with the same label."""
 
-LABELS_OF = {"fer2013": FER2013_LABELS, "ferplus": EMOTIONS}
+LABELS_OF = {"fer2013": FER2013_LABELS, "ferplus": FERPLUS_EMOTIONS}
 TRUTH_OF = {"fer2013": "own", "ferplus": "ferplus"}
 TOLERANCE = 1e-3
 """Of an accuracy or F1: INT8 kernels round differently from one CPU to another."""
@@ -41,7 +41,7 @@ def card(model):
 @pytest.fixture(scope="module")
 def public(model, card, data):
     truth, _ = card.figures("public")
-    return evaluate(model, data / "fer2013.npz", "public", truth=TRUTH_OF[truth])
+    return evaluate(Classifier(model), data / "fer2013.npz", "public", truth=TRUTH_OF[truth])
 
 
 def test_the_name_says_network_and_precision(card, model):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tiny_model import write_tiny_model
 
-from edge_fer.bench import speed
-from edge_fer.bench.speed import Ratio, compare_precision, ratio
+from edge_fer.bench import models
+from edge_fer.bench.models import Ratio, compare_precision, ratio
 from edge_fer.cli import main
 from edge_fer.daemon.build import interleave
 from edge_fer.emotion import card
@@ -21,7 +21,7 @@ def pair(tmp_path):
 
 
 def advise(monkeypatch, measured, model):
-    monkeypatch.setattr(speed, "compare_latency", lambda *_: Ratio(*measured))
+    monkeypatch.setattr(models, "compare_latency", lambda *_: Ratio(*measured))
     return compare_precision(Classifier(model), threads=1)
 
 
@@ -71,7 +71,7 @@ def test_the_faster_one_is_advised_where_the_interval_is_clear(
 
 
 def test_a_shipped_model_is_advised_by_its_name(monkeypatch, pair):
-    monkeypatch.setattr(speed, "shipped_models", lambda: pair)
+    monkeypatch.setattr(models, "shipped_models", lambda: pair)
     assert advise(monkeypatch, (2, 1.9, 2.1), pair[0])["advice"].endswith("model.path = net-fp32")
 
 

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 
 from edge_fer.emotion.labels import LABELS
-from edge_fer.evaluation.dataset import FERPLUS_COLUMNS, SPLITS, load, splits_in
-from edge_fer.evaluation.ferplus import by_majority
+from edge_fer.evaluation.dataset import FERPLUS_COLUMNS, SPLITS, by_majority, load, splits_in
 from edge_fer.evaluation.layouts import BOX_COLUMNS, CSV_COLUMNS
 from tools.fuzz.parsers import Target
 

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from edge_fer.demo.demo import PrivateBroker
-from edge_fer.demo.webview import ViewServer
+from edge_fer.demo.demo import PrivateBroker, ViewServer
 from edge_fer.errors import EdgeFerError
 from tools.browser import NoBrowserError, headless
 from tools.dashboard import DashboardError, assemble

@@ -92,7 +92,12 @@ def reload(rig: Rig) -> Iterator[Finding]:
     """Good, and bad in two ways."""
     pid = rig.pid
     for what, changes, code, word in (
-        ("good: another vision.min_face_px", {"vision__min_face_px": 50}, 0, "configuration reloaded; changed:"),
+        (
+            "good: another vision.min_face_px",
+            {"vision__min_face_px": 50},
+            0,
+            "configuration reloaded; changed:",
+        ),
         ("bad value", {"vision__min_face_px": "many"}, 1, "vision.min_face_px"),
         ("bad model", {"model__path": "/none.onnx"}, 0, "reload failed, keeping"),
     ):

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_fer.emotion.classify import Classifier
-from edge_fer.evaluation.dataset import Dataset
+from edge_fer.evaluation.dataset import Dataset, by_majority
 from edge_fer.evaluation.evaluate import figures_of
-from edge_fer.evaluation.ferplus import by_majority
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edge_fer.bench.speed import Ratio
+from edge_fer.bench.models import Ratio
 from edge_fer.emotion.compiled import processor
 
 ROUNDS = 100

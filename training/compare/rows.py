@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from edge_fer.bench.speed import Ratio
+from edge_fer.bench.models import Ratio
 from edge_fer.emotion.card import Card, read_card
 from edge_fer.emotion.session import optimize
 from training.budget import Budget

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_fer.bench.speed import Ratio
+from edge_fer.bench.models import Ratio
 from edge_fer.emotion.card import TRUTHS, Card
 from edge_fer.emotion.labels import LABELS
-from edge_fer.evaluation.robustness import DISTURBANCES
 from training.compare.answers import Answers
 from training.compare.page import NONE, count, figure, megabytes, percent, table
 from training.compare.rows import Row
 from training.compare.shares import Shares
+from training.evaluation.robustness import CORRUPTIONS
 
 NO_STUDY = "Not run yet: `python -m training.study ultralight`."
 NO_SEARCH = "Not run yet: `python -m training.search ultralight`."
@@ -58,12 +58,12 @@ def robustness_table(cards: Sequence[Card]) -> str:
                 f"`{card.name}`",
                 percent(found["clean"]),
                 figure(found["mean_loss"], 1),
-                *(figure(found["disturbed"].get(name, {}).get("loss"), 1) for name in DISTURBANCES),
+                *(figure(found["disturbed"].get(name, {}).get("loss"), 1) for name in CORRUPTIONS),
             ),
         )
         for card, truth, found in _parts(cards, "robustness")
     ]
-    return _by_truth(("model", "clean, %", "mean loss", *DISTURBANCES), rows)
+    return _by_truth(("model", "clean, %", "mean loss", *CORRUPTIONS), rows)
 
 
 def aligned_table(cards: Sequence[Card]) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.bench.speed import ratio
+from edge_fer.bench.models import ratio
 from edge_fer.cameras import open_camera
 from edge_fer.config.settings import Camera, Vision
 from edge_fer.daemon.build import interleave

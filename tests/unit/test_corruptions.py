@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from faces import portrait  # noqa: F401  a fixture
 
-from edge_fer.evaluation.corruptions import box_blur, darken, halve, jpeg_loss, move
+from training.evaluation.corruptions import box_blur, darken, halve, jpeg_loss, move
 
 DRAW = np.random.RandomState(0)
 NOISE = DRAW.randint(0, 256, (3, 48, 48), np.uint8)
