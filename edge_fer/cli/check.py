@@ -1,4 +1,4 @@
-"""`edge-fer check`: what is wrong, and what to do about it."""
+"""`edge-fer check`: report what is wrong and what to do about it."""
 
 import argparse
 import dataclasses
@@ -12,31 +12,39 @@ if TYPE_CHECKING:
 
 MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
 
-HELP = "try configuration, model, landmarks, camera and brokers; look at the device"
+HELP = "test configuration, model, camera and broker, and inspect the device"
 DESCRIPTION = (
-    "Try everything the daemon needs, look at the device, and say what is wrong and what to do. "
-    "The exit code is that of the first error."
+    "Test everything that the daemon needs, inspect the device, and report what is wrong and what "
+    "to do about it. The exit code is that of the first error."
 )
+EXAMPLES = """\
+examples:
+  edge-fer check
+  edge-fer check --camera v4l2:/dev/video2 --mqtt mqtt://192.168.1.2
+  edge-fer check --report > report.md
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what only this command has."""
+    """Add the options of this command."""
     add_camera(parser)
-    parser.add_argument("--mqtt", action="append", metavar="URL", help="as mqtt.brokers")
+    parser.add_argument(
+        "--mqtt", action="append", metavar="URL", help="sets mqtt.brokers; may be repeated"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON for a machine")
     form.add_argument(
         "--report",
         action="store_true",
-        help="as Markdown for a bug report, without user names and passwords",
+        help="print Markdown for a bug report, without user names and passwords",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a row for each thing tried.
+    """Print a row for each check.
 
     Raises:
-        ConfigError: the configuration itself has mistakes; a report holds them instead.
+        ConfigError: the configuration contains mistakes; a report lists them instead.
     """
     from edge_fer.setup.checks import examine
     from edge_fer.setup.doctor import inspect
@@ -61,15 +69,15 @@ def _print_table(findings: "list[Finding]") -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
-    # Folded, not cut: a sha256 or a path is there to be copied.
-    table = Table("what", "is", Column("detail", overflow="fold"))
+    # Folded, not truncated, so that a hash or a path can be copied.
+    table = Table("check", "result", Column("detail", overflow="fold"))
     for finding in findings:
         table.add_row(finding.name, MARKS[finding.level], escape(finding.text))
     Console().print(table)
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    """Print one block that says everything, also where the configuration is what is wrong."""
+    """Print all findings as one block of Markdown, even if the configuration is invalid."""
     from edge_fer.setup.checks import Finding, examine
     from edge_fer.setup.doctor import changes, inspect, masked
 
@@ -80,10 +88,10 @@ def _report(arguments: argparse.Namespace) -> int:
         findings, options = [*found, *inspect(None)], None
     else:
         findings, options = [*examine(settings), *inspect(settings)], changes(settings)
-    print("| what | is | detail |\n|---|---|---|")
+    print("| check | result | detail |\n|---|---|---|")
     for finding in findings:
         detail = masked(finding.text).replace("|", "\\|").replace("\n", "<br>")
         print(f"| {finding.name} | {finding.level} | {detail} |")
     if options is not None:
-        print(f"\n```toml\n{options or '# every option is as by default'}\n```")
+        print(f"\n```toml\n{options or '# every option has its default'}\n```")
     return _exit_code(findings)

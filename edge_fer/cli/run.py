@@ -1,4 +1,4 @@
-"""`edge-fer run`: the daemon."""
+"""`edge-fer run`: run the daemon."""
 
 import argparse
 
@@ -6,25 +6,35 @@ from edge_fer.cli.common import add_camera, add_max_frames, read_settings
 
 HELP = "watch a camera and publish emotion events"
 DESCRIPTION = (
-    "Watch a camera and publish emotion events until told to stop; a file camera "
-    "ends by itself, with exit code 0."
+    "Watch a camera and publish emotion events until SIGTERM or Ctrl-C. With a file as camera the "
+    "command ends with the file, with exit code 0."
 )
+EXAMPLES = """\
+examples:
+  edge-fer run
+  edge-fer run --camera v4l2:/dev/video0 --mqtt mqtt://localhost --set privacy.acknowledge_use=home
+  edge-fer run -c porch.toml --set log.level=debug
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what only this command has."""
+    """Add the options of this command."""
     add_camera(parser)
     parser.add_argument(
-        "--mqtt", action="append", metavar="URL", help="mqtt://[user@]host[:port]; may be repeated"
+        "--mqtt",
+        action="append",
+        metavar="URL",
+        help="sets mqtt.brokers: mqtt://[user@]host[:port]; may be repeated",
     )
     add_max_frames(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Build everything, then run until the end.
+    """Build the service and run it until its end.
 
     Raises:
-        EdgeFerError: a setting, the model, the camera or, at the end, the broker is at fault.
+        EdgeFerError: a setting or the model is invalid, the camera fails, or events could not be
+            delivered.
     """
     from edge_fer.cli import set_up_logging
     from edge_fer.config.load import device_name, require_acknowledged

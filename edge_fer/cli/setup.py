@@ -1,69 +1,87 @@
-"""`edge-fer setup`: the first start, by questions or from a file."""
+"""`edge-fer setup`: configure the first start, interactively or from a file."""
 
 import argparse
+import getpass
 import json
+import sys
 from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_fer.cli.prompts import ask, ask_password, choose, confirm
 from edge_fer.errors import BrokerError, CameraError, ConfigError
 
 if TYPE_CHECKING:
     from edge_fer.config.settings import Settings
     from edge_fer.setup.checks import Finding
+    from edge_fer.setup.discover import Choice
 
-HELP = "ask what is needed, write the configuration, start the service"
+HELP = "configure use, camera and broker, and start the service"
 DESCRIPTION = (
-    "Ask what this is used for, which camera and which broker, and whether Home Assistant is "
-    "told; try camera and broker, write the configuration (/etc/edge-fer/edge-fer.toml, or "
-    "--config) and start the service. What is given here is not asked. With --from nothing is "
-    "asked: the file is a configuration, which may leave out whatever has a default."
+    "Ask what you use edge-fer for, which camera and which broker, and whether to announce this "
+    "device to Home Assistant. Test camera and broker, write the configuration "
+    "(/etc/edge-fer/edge-fer.toml, or --config) and start the service. Values given as options "
+    "are not asked for. With --from, setup asks nothing and reads FILE, a configuration file that "
+    "may leave out every option with a default."
 )
+EXAMPLES = """\
+examples:
+  sudo edge-fer setup
+  sudo edge-fer setup --use home --camera picamera2:0 --mqtt mqtt://hall@192.168.1.2
+  sudo edge-fer setup --from answers.toml --password-file broker-password
+"""
 
 USE, CAMERA, BROKERS = "privacy.acknowledge_use", "camera.source", "mqtt.brokers"
 DISCOVERY = "homeassistant.discovery"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what only this command has."""
-    parser.add_argument("--from", dest="answers", type=Path, metavar="FILE", help="ask nothing")
-    parser.add_argument("--use", metavar="USE", help="as privacy.acknowledge_use")
-    parser.add_argument("--camera", metavar="SPEC", help="as camera.source")
-    parser.add_argument("--mqtt", action="append", metavar="URL", help="as mqtt.brokers")
-    parser.add_argument("--discovery", metavar="on|off", help="as homeassistant.discovery")
+    """Add the options of this command."""
     parser.add_argument(
-        "--password-file", type=Path, metavar="FILE", help="the broker's, to be put in its place"
+        "--from", dest="answers", type=Path, metavar="FILE", help="read FILE, ask nothing"
+    )
+    parser.add_argument("--use", metavar="USE", help="sets privacy.acknowledge_use")
+    parser.add_argument("--camera", metavar="SPEC", help="sets camera.source")
+    parser.add_argument(
+        "--mqtt", action="append", metavar="URL", help="sets mqtt.brokers; may be repeated"
+    )
+    parser.add_argument("--discovery", metavar="on|off", help="sets homeassistant.discovery")
+    parser.add_argument(
+        "--password-file",
+        type=Path,
+        metavar="FILE",
+        help="file with the broker password, which is copied to where the service reads it",
     )
     parser.add_argument(
-        "--untried", action="store_true", help="write also where camera or broker fail"
+        "--untried", action="store_true", help="skip the tests of camera and broker"
     )
-    parser.add_argument("--force", action="store_true", help="replace a configuration unasked")
-    parser.add_argument("--no-start", action="store_true", help="leave the service as it is")
+    parser.add_argument(
+        "--force", action="store_true", help="replace an existing configuration without asking"
+    )
+    parser.add_argument("--no-start", action="store_true", help="do not start the service")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask or read, try, write, start.
+    """Ask for the settings or read them, test them, write them and start the service.
 
     Raises:
-        EdgeFerError: an answer is no good, a part does not work, or nothing may be written.
+        EdgeFerError: an answer is invalid, a test fails, or a file cannot be written.
     """
     from edge_fer.config.load import SYSTEM_FILE
     from edge_fer.setup.install import read_present
 
     target: Path = arguments.config or SYSTEM_FILE
     present = read_present(target)
-    settings, password = _decide(arguments, target)
+    settings, password = _collect(arguments, target)
     if not arguments.force and present not in (type(settings)(), settings):
-        _agree_to_replace(target, asking=not arguments.answers)
+        _confirm_replacement(target, asking=not arguments.answers)
     _write(target, settings, password)
     if not arguments.no_start:
         _start(target, asking=not arguments.answers)
     return 0
 
 
-def _decide(arguments: argparse.Namespace, target: Path) -> "tuple[Settings, str | None]":
-    """The settings to write, tried, and the broker's password where one was given."""
+def _collect(arguments: argparse.Namespace, target: Path) -> "tuple[Settings, str | None]":
+    """Return the settings to write, tested, and the broker password if one was given."""
     from edge_fer.config.broker_url import read_password
 
     password = read_password(str(arguments.password_file)) if arguments.password_file else None
@@ -80,7 +98,7 @@ def _decide(arguments: argparse.Namespace, target: Path) -> "tuple[Settings, str
     overrides = [*arguments.set, *(_assign(*pair) for pair in given.items())]
     wanted = {USE, CAMERA, BROKERS, DISCOVERY} - given.keys() if not arguments.answers else set()
     if arguments.answers and not arguments.answers.is_file():
-        raise ConfigError(f"{arguments.answers}: must be a file that holds the answers")
+        raise ConfigError(f"{arguments.answers}: must be a configuration file with the answers")
     base = arguments.answers or target
     if USE in wanted:
         overrides.append(_ask_use(base, overrides))
@@ -102,7 +120,10 @@ def _assign(option: str, value: str | list[str]) -> str:
 
 
 def _settings(base: Path, overrides: Sequence[str]) -> "Settings":
-    """Those of the file and these; without the environment, which is not the file's."""
+    """Return the settings of the file with these overrides, but without the environment.
+
+    The environment does not belong into the file that is written.
+    """
     from edge_fer.config.load import load, require_acknowledged
 
     settings = load(base if base.exists() else Path("/dev/null"), overrides, environ={})
@@ -117,7 +138,8 @@ def _ask_use(base: Path, overrides: Sequence[str]) -> str:
 
     uses = OPTIONS["privacy"]["acknowledge_use"].choices
     print(
-        f"What is this used for: {', '.join(uses)}?\nPeople filmed must be told, and {PROHIBITED}."
+        f"What do you use edge-fer for: {', '.join(uses)}?\n"
+        f"People in view must be informed, and {PROHIBITED}."
     )
     present = read_present(base).privacy.acknowledge_use
     while True:
@@ -135,32 +157,35 @@ def _ask_camera(base: Path, overrides: Sequence[str]) -> str:
     from edge_fer.setup.checks import try_camera
     from edge_fer.setup.discover import find_cameras
 
-    print("\nThe camera: a number of these, v4l2:/dev/videoN, picamera2:N or file:PATH.")
+    print("\nChoose a camera by number, or enter v4l2:/dev/videoN, picamera2:N or file:PATH.")
     settings = _settings(base, overrides)
     present, default = settings.camera.source, type(settings)().camera.source
     shown = without_password(present)
     while True:
         spec = choose("camera", find_cameras(), shown, default)
         answer = _assign(CAMERA, present if spec == shown else spec)
-        if _is_taken(try_camera(_settings(base, [*overrides, answer]))):
+        if _is_accepted(try_camera(_settings(base, [*overrides, answer]))):
             return answer
 
 
 def _ask_broker(
     base: Path, overrides: Sequence[str], password: str | None
 ) -> tuple[str, str | None]:
-    """The brokers as an assignment, and the password where another than before is given."""
+    """Return the brokers as an assignment, and the password if it changes."""
     from edge_fer.config.broker_url import parse_broker
     from edge_fer.setup.checks import try_broker
     from edge_fer.setup.discover import find_brokers
     from edge_fer.setup.install import password_home
 
-    print("\nThe broker: a number of these, or mqtt://[user@]host[:port], mqtts:// with TLS.")
+    print(
+        "\nChoose a broker by number, or enter mqtt://[user@]host[:port]; mqtts:// encrypts the "
+        "connection with TLS."
+    )
     before = _settings(base, overrides)
     present, default = before.mqtt.brokers, type(before)().mqtt.brokers
     while True:
         url = choose("broker", find_brokers(), present[0], default[0])
-        # The first one alone was asked about, so the others stay with it.
+        # The question shows only the first broker, so keeping that one keeps the others too.
         answer = _assign(BROKERS, present if url == present[0] else [url])
         try:
             settings = _settings(base, [*overrides, answer])
@@ -168,31 +193,31 @@ def _ask_broker(
             print(str(error).removeprefix("--set: "))
             continue
         user = parse_broker(url).user
-        kept = bool(settings.mqtt.password_file) or password_home(base).exists()
-        given = password or (ask_password(user, kept=kept) if user else None)
-        if _is_taken(try_broker(settings, url, given)):
+        stored = bool(settings.mqtt.password_file) or password_home(base).exists()
+        given = password or (ask_password(user, stored=stored) if user else None)
+        if _is_accepted(try_broker(settings, url, given)):
             return answer, given
 
 
 def _ask_discovery(present: str) -> str:
-    print("\nHome Assistant can find the device by itself, by a message kept at the broker.")
-    if confirm("tell Home Assistant of it?", default=present == "on"):
+    print("\nHome Assistant can discover this device through a retained message on the broker.")
+    if confirm("Announce this device to Home Assistant?", default=present == "on"):
         return _assign(DISCOVERY, "on")
-    # What the broker keeps would stay there with "off".
+    # With "off" the retained message would stay on the broker.
     return _assign(DISCOVERY, "remove" if present == "on" else present)
 
 
-def _is_taken(finding: "Finding") -> bool:
+def _is_accepted(finding: "Finding") -> bool:
     print(f"{finding.level}: {finding.text}")
-    return finding.level != "error" or confirm("take it all the same?", default=False)
+    return finding.level != "error" or confirm("Use it anyway?", default=False)
 
 
 def _require_working(settings: "Settings", password: str | None, asked: Set[str]) -> None:
-    """Try what nobody was asked about.
+    """Test the camera and the brokers that were not asked for.
 
     Raises:
         CameraError: the camera does not work.
-        BrokerError: a broker does not.
+        BrokerError: a broker does not work.
     """
     from edge_fer.setup.checks import try_broker, try_camera
 
@@ -202,15 +227,15 @@ def _require_working(settings: "Settings", password: str | None, asked: Set[str]
     for finding in findings:
         if finding.level == "error":
             error = BrokerError if finding.name == "broker" else CameraError
-            raise error(f"{finding.text}; nothing was written, --untried would")
+            raise error(f"{finding.text}; nothing was written; --untried skips this test")
         print(f"{finding.name}: {finding.text}")
 
 
-def _agree_to_replace(target: Path, *, asking: bool) -> None:
+def _confirm_replacement(target: Path, *, asking: bool) -> None:
     if not asking:
-        raise ConfigError(f"{target}: is there already, and differs; --force replaces it")
-    if not confirm(f"\n{target} is there already; change it? (a copy is kept)", default=True):
-        raise ConfigError(f"{target}: left as it was")
+        raise ConfigError(f"{target}: already exists with other settings; --force replaces it")
+    if not confirm(f"\n{target} already exists. Change it? (keeps a backup)", default=True):
+        raise ConfigError(f"{target}: not changed")
 
 
 def _write(target: Path, settings: "Settings", password: str | None) -> None:
@@ -224,8 +249,8 @@ def _write(target: Path, settings: "Settings", password: str | None) -> None:
         print(f"written: {home}")
         path = "" if home == CREDENTIAL else str(home)
         settings = replace(settings, mqtt=replace(settings.mqtt, password_file=path))
-    kept = write_config(target, settings)
-    print(f"written: {target}" + (f"; as it was: {kept}" if kept else ""))
+    backup = write_config(target, settings)
+    print(f"written: {target}" + (f"; backup: {backup}" if backup else ""))
 
 
 def _start(target: Path, *, asking: bool) -> None:
@@ -233,8 +258,80 @@ def _start(target: Path, *, asking: bool) -> None:
     from edge_fer.setup.install import can_start, start_service
 
     if target != SYSTEM_FILE or not can_start():
-        named = "" if target == SYSTEM_FILE else f" -c {target}"
-        print(f"next: edge-fer check{named}, then edge-fer run{named}")
-    elif not asking or confirm("start the service, now and at every boot?", default=True):
+        option = "" if target == SYSTEM_FILE else f" -c {target}"
+        print(f"next: edge-fer check{option}, then edge-fer run{option}")
+    elif not asking or confirm("Start the service now and at every boot?", default=True):
         start_service()
-        print("started; systemctl status edge-fer says how it is")
+        print("started; for its status run: systemctl status edge-fer")
+
+
+def ask(question: str, default: str = "") -> str:
+    """Ask on the terminal, or through a pipe, and return an answer that is not empty.
+
+    Enter alone accepts the default.
+
+    Raises:
+        ConfigError: the input has ended.
+    """
+    prompt = f"{question} [{default}]: " if default else f"{question}: "
+    while not (answer := _read_line(prompt) or default):
+        pass
+    return answer
+
+
+def confirm(question: str, *, default: bool) -> bool:
+    """Return whether the answer is yes; repeat the question until it is yes or no.
+
+    Raises:
+        ConfigError: the input has ended.
+    """
+    words = {"y": True, "yes": True, "n": False, "no": False, "": default}
+    prompt = f"{question} [{'Y/n' if default else 'y/N'}]: "
+    while (answer := _read_line(prompt).lower()) not in words:
+        pass
+    return words[answer]
+
+
+def choose(question: str, choices: Sequence["Choice"], present: str, default: str) -> str:
+    """List the choices and return the one whose number is entered, or the text that is entered.
+
+    Enter alone accepts ``present``, or the first choice if ``present`` is the default.
+
+    Raises:
+        ConfigError: the input has ended.
+    """
+    for number, choice in enumerate(choices, start=1):
+        print(f"  {number}  {choice.value}  {choice.name}".rstrip())
+    if not choices:
+        print("  none found")
+    first = choices[0].value if choices else default
+    answer = ask(question, first if present == default else present)
+    numbers = {str(number): choice.value for number, choice in enumerate(choices, start=1)}
+    return numbers.get(answer, answer)
+
+
+def ask_password(user: str, *, stored: bool) -> str | None:
+    """Return the password, None for an empty one; a terminal does not show it.
+
+    Raises:
+        ConfigError: the input has ended.
+    """
+    prompt = f"password of {user}{' (Enter: keep the stored one)' if stored else ''}: "
+    if not sys.stdin.isatty():
+        return _read_line(prompt) or None
+    try:
+        return getpass.getpass(prompt) or None
+    except EOFError as error:
+        raise _no_answer() from error
+
+
+def _read_line(prompt: str) -> str:
+    try:
+        return input(prompt).strip()
+    except EOFError as error:
+        print()
+        raise _no_answer() from error
+
+
+def _no_answer() -> ConfigError:
+    return ConfigError("setup: no answer; `edge-fer setup --from FILE` asks nothing")

@@ -157,8 +157,8 @@ class Vision(Section, frozen=True):
         str,
         Meta(
             pattern=r"^([0-9a-f]{64})?$",
-            description="SHA-256 of that file, 64 hexadecimal digits. A file with another hash is "
-            "rejected. Empty: no check.",
+            description="SHA-256 of that file, 64 hexadecimal digits, which is required with it. "
+            "A file with another hash is rejected.",
         ),
     ] = ""
     scan_s: Annotated[

@@ -1,36 +1,67 @@
-"""The numbers of stats as a file for Prometheus' node_exporter, on the device itself."""
+"""Write the statistics as a text file for the textfile collector of Prometheus' node_exporter.
+
+The format is a dozen lines here. prometheus_client would be one more dependency on the device, and
+it renames every counter to ``…_total``, while these names are those of the stats topic.
+"""
 
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from edge_fer.mqtt.data_inventory import NUMBERS
 from edge_fer.mqtt.log_once import LogOnce
+
+GAUGES = frozenset(
+    {
+        "fps",
+        "frame_p50_ms",
+        "frame_p95_ms",
+        "frame_p99_ms",
+        "waiting",
+        "unsaved",
+        "camera_lost_s",
+        "black",
+        "degraded",
+        "load",
+        "throttled",
+        "temperature_c",
+        "rss_mb",
+        "uptime_s",
+    }
+)
+"""Numbers that may decrease; all others are counters, which only grow while the daemon runs."""
 
 logger = logging.getLogger(__name__)
 
 
 def render(numbers: Mapping[str, float], device: str) -> str:
-    """In the exposition format: ``edge_fer_fps{device="porch"} 14.98``; names in their order.
+    """Return the numbers in Prometheus' text format, in their order, each with HELP and TYPE.
 
-    Without types, since some of the numbers only grow and others do not.
+    A sample is a line such as ``edge_fer_fps{device="porch"} 14.98``.
     """
-    lines = (
-        f'# TYPE edge_fer_{name} untyped\nedge_fer_{name}{{device="{device}"}} {number}\n'
+    return "".join(
+        f"# HELP edge_fer_{name} {_help(name)}\n"
+        f"# TYPE edge_fer_{name} {'gauge' if name in GAUGES else 'counter'}\n"
+        f'edge_fer_{name}{{device="{device}"}} {number}\n'
         for name, number in numbers.items()
     )
-    return "".join(lines)
+
+
+def _help(name: str) -> str:
+    _, meaning = NUMBERS["faces_*" if name.startswith("faces_") else name]
+    return meaning.replace("\\", r"\\").replace("\n", r"\n")
 
 
 class Textfile:
-    """Writes the file anew each time, so that a reader finds a whole one; never raises."""
+    """Replaces the file atomically, so that a reader never finds half of it; never raises."""
 
     def __init__(self) -> None:
         self._faults = LogOnce(logger)
 
     def write(self, path: str, numbers: Mapping[str, float], device: str) -> None:
-        """Put the numbers there, readable by all; the first failure is a warning."""
+        """Write the numbers to a file that everybody can read; only the first failure is logged."""
         target = Path(path)
-        # node_exporter reads what ends in .prom alone.
+        # node_exporter reads only files that end in .prom.
         draft = target.with_name(f".{target.name}.new")
         try:
             draft.write_text(render(numbers, device), encoding="utf-8")
@@ -38,6 +69,6 @@ class Textfile:
             draft.replace(target)
         except OSError as error:
             reason = error.strerror or error
-            self._faults.warn(f"stats.textfile = {path}: not written: {reason}", kind="write")
+            self._faults.warn(f"stats.textfile = {path}: cannot be written: {reason}", kind="write")
         else:
             self._faults.reset()

@@ -1,1 +1,1 @@
-"""The first start and the check of a device: discovery, installation, diagnosis."""
+"""First start and diagnosis: what `edge-fer setup` and `edge-fer check` do."""

@@ -1,4 +1,4 @@
-"""Everything the daemon needs, tried one by one: what is wrong, and what to do about it."""
+"""Test everything that the daemon needs, and report what is wrong and what to do about it."""
 
 import dataclasses
 import math
@@ -19,15 +19,15 @@ from edge_fer.vision.scan import round_s
 from edge_fer.vision.tiles import plan_tiles
 
 FACE_M = 0.15
-"""Side of the box round a grown-up's face, brows to chin, in metres."""
+"""Side of the box around an adult face, from brows to chin, in metres."""
 
 LENS_DEG = 62
-"""Horizontal field of view of the Raspberry Pi Camera Module 2, near to that of most webcams."""
+"""Horizontal field of view of the Raspberry Pi Camera Module 2, similar to most webcams."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was tried."""
+    """The result of one check."""
 
     name: str
     level: str
@@ -37,29 +37,29 @@ class Finding:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Try use, model, detector, landmarks, camera and brokers, in that order."""
-    yield _try("use", lambda: _use(settings))
-    yield _try("model", lambda: _model(settings))
-    yield _try("detector", lambda: _detector(settings))
-    yield _try("landmarks", lambda: _landmarks(settings))
+    """Test use, model, detector, landmarks, camera and brokers, in that order."""
+    yield _check("use", lambda: _use(settings))
+    yield _check("model", lambda: _model(settings))
+    yield _check("detector", lambda: _detector(settings))
+    yield _check("landmarks", lambda: _landmarks(settings))
     yield try_camera(settings)
     for url in settings.mqtt.brokers:
         yield try_broker(settings, url)
 
 
 def try_camera(settings: Settings) -> Finding:
-    """Take one frame and say what can be seen in it; a live camera only for a declared use."""
-    return _try("camera", lambda: _camera(settings))
+    """Read one frame; a live camera is opened only for a declared use."""
+    return _check("camera", lambda: _camera(settings))
 
 
 def try_broker(settings: Settings, url: str, password: str | None = None) -> Finding:
-    """Connect once and hang up; without a password, with that of ``settings``."""
-    return _try("broker", lambda: _broker(settings, url, password))
+    """Connect once and disconnect; without a password, use that of ``settings``."""
+    return _check("broker", lambda: _broker(settings, url, password))
 
 
-def _try(name: str, probe_it: Callable[[], Finding]) -> Finding:
+def _check(name: str, check: Callable[[], Finding]) -> Finding:
     try:
-        return probe_it()
+        return check()
     except EdgeFerError as error:
         return Finding(name, "error", str(error), error.exit_code)
 
@@ -77,9 +77,9 @@ def _model(settings: Settings) -> Finding:
     if classifier.compiled:
         compiled = "compiled for this device"
     elif settings.model.compiled == "off":
-        compiled = "not compiled, model.compiled is off"
+        compiled = "not compiled, because model.compiled is off"
     else:
-        compiled = "not compiled, `edge-fer compile` would have it load faster"
+        compiled = "not compiled, `edge-fer compile` makes it load faster"
     text = (
         f"{card.name}: {len(card.labels)} labels, {size}, sha256 and golden vectors verified, "
         f"{compiled}"
@@ -88,8 +88,8 @@ def _model(settings: Settings) -> Finding:
         return Finding(
             "model",
             "warning",
-            f"{text}; takes {card.input.channels} channels and gets the luma in each of them, so "
-            "a network trained on colour may lose accuracy",
+            f"{text}; takes {card.input.channels} channels and receives luma in each of them, so "
+            "a model trained on colour may lose accuracy",
         )
     return Finding("model", "ok", text)
 
@@ -107,17 +107,19 @@ def _landmarks(settings: Settings) -> Finding:
 
 def _camera(settings: Settings) -> Finding:
     if not settings.privacy.acknowledge_use and open_camera(settings.camera).live:
-        return Finding("camera", "warning", "not opened before privacy.acknowledge_use is set")
+        return Finding(
+            "camera", "warning", "not opened, because privacy.acknowledge_use is not set"
+        )
     with open_camera(settings.camera) as camera:
         frame = next(iter(camera), None)
     source = without_password(settings.camera.source)
     if frame is None:
-        return Finding("camera", "error", f"{source}: has no frames", 74)
+        return Finding("camera", "error", f"{source}: contains no frames", 74)
     height, width = frame.luma.shape
     text = f"{source}: {width}x{height}; {_reach(settings.vision, width)}"
     vision = settings.vision
     if vision.min_face_px > min(height, width):
-        return Finding("camera", "error", f"{text}; that is more than the frame has", 78)
+        return Finding("camera", "error", f"{text}; this is larger than the frame", 78)
     smallest_px = build_detector(vision).smallest_px
     tiles = len(plan_tiles((height, width), vision.min_face_px, smallest_px))
     longest = round_s(tiles, settings.camera.fps)
@@ -125,32 +127,32 @@ def _camera(settings: Settings) -> Finding:
         return Finding(
             "camera",
             "warning",
-            f"{text}; where everything moves, a new face may take "
-            f"{longest:.1f} s to be found, vision.scan_s is {vision.scan_s:g}: a larger "
-            "vision.min_face_px or a smaller camera.width makes it sooner",
+            f"{text}; with motion in the whole frame it may take {longest:.1f} s to find a new "
+            f"face, while vision.scan_s is {vision.scan_s:g}; a larger vision.min_face_px or a "
+            "smaller camera.width shortens this",
         )
     return Finding("camera", "ok", text)
 
 
 def _reach(vision: Vision, width: int) -> str:
-    """Which faces ``vision.min_face_px`` covers in a frame of that width."""
+    """Return which faces ``vision.min_face_px`` covers in a frame of that width."""
     smallest = vision.min_face_px
     far = FACE_M * width / (2 * math.tan(math.radians(LENS_DEG / 2)) * smallest)
     return (
-        f"faces from {smallest} px on are looked for (vision.min_face_px), {smallest / width:.0%} "
-        f"of the frame's width: up to about {far:.1f} m away with a lens of {LENS_DEG} degrees "
-        f"across"
+        f"detects faces from {smallest} px (vision.min_face_px), {smallest / width:.0%} of the "
+        f"frame width: up to about {far:.1f} m away with a horizontal field of view of "
+        f"{LENS_DEG} degrees"
     )
 
 
 def _broker(settings: Settings, url: str, password: str | None) -> Finding:
     broker = parse_broker(url)
     if broker.user and password is None:
-        password = read_password(settings.mqtt.password_file or _stored())
+        password = read_password(settings.mqtt.password_file or _service_password())
     probe(broker, password, tls=tls_context(settings.mqtt) if broker.encrypted else None)
-    return Finding("broker", "ok", f"{broker}: accepts us")
+    return Finding("broker", "ok", f"{broker}: connected")
 
 
-def _stored() -> str:
-    """The password that the service would be handed, where we may see it; else empty."""
+def _service_password() -> str:
+    """Return the path of the service's password file if this user can read it, else empty."""
     return str(CREDENTIAL) if os.access(CREDENTIAL, os.R_OK) else ""

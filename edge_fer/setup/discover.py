@@ -1,6 +1,6 @@
-"""What is there to choose from at a first start: cameras on this machine, brokers around it.
+"""Discover cameras on this machine and brokers on the network, for the first start.
 
-Opens no camera and calls no broker; whether they work is for `edge_fer.setup.checks` to say.
+This module opens no camera and logs in at no broker; `edge_fer.setup.checks` tests them.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from typing import Final
 from edge_fer.sysfs import number, text
 
 _SERVICES: Final = {"_mqtt._tcp": "", "_home-assistant._tcp": "1883"}
-"""What mDNS calls a broker, and what has one beside it; the port where it is not the service's."""
+"""mDNS services of a broker, and of hosts that usually run one; the port if it differs."""
 
 _BROWSE_S: Final = 10.0
 _CONNECT_S: Final = 0.5
@@ -24,22 +24,22 @@ _CONNECT_S: Final = 0.5
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Choice:
-    """Something to choose."""
+    """A camera or broker to choose."""
 
     value: str
-    """As in the configuration: camera.source or one of mqtt.brokers."""
+    """Value of the option: camera.source, or an item of mqtt.brokers."""
     name: str
-    """What it calls itself; may be empty."""
+    """Its own name; may be empty."""
 
 
 def find_cameras(root: Path = Path("/")) -> list[Choice]:
-    """Return the Pi's own camera where picamera2 is installed, then the video devices."""
-    own = [Choice("picamera2:0", "the Pi's camera")] if _has_pi_camera(root) else []
+    """Return the Pi's camera if picamera2 is installed, then the video devices."""
+    own = [Choice("picamera2:0", "Raspberry Pi camera")] if _has_pi_camera(root) else []
     nodes = (root / "sys/class/video4linux").glob("video*")
     return own + [
         Choice(f"v4l2:/dev/{node.name}", text(node / "name") or "")
         for node in sorted(nodes, key=lambda node: int(re.sub(r"\D", "", node.name) or 0))
-        # A camera's further nodes give metadata; the stages of a Pi's give no pictures by V4L2.
+        # Further nodes of a camera deliver metadata; the Pi's stages deliver no pictures by V4L2.
         if number(node / "index") == 0 and not _is_stage(text(node / "name") or "")
     ]
 
@@ -50,18 +50,18 @@ def _has_pi_camera(root: Path) -> bool:
 
 
 def _is_stage(name: str) -> bool:
-    """Part of a Raspberry Pi's camera, image processor or codec, by the driver's name."""
+    """Return True for a part of a Pi's camera, image processor or codec, by driver name."""
     return bool(re.match(r"(unicam|rp1-cfe|bcm2835-(isp|codec)|pispbe|rpi-hevc)", name))
 
 
 def find_brokers() -> list[Choice]:
-    """Return a broker on this machine, then those that mDNS knows, where avahi-browse is there."""
-    found = [Choice("mqtt://localhost:1883", "on this machine")] if _is_here() else []
+    """Return a broker on this machine, then those found by mDNS if avahi-browse is installed."""
+    found = [Choice("mqtt://localhost:1883", "on this machine")] if _has_local_broker() else []
     found += [choice for service in _SERVICES for choice in _browse(service)]
     return list({choice.value: choice for choice in reversed(found)}.values())[::-1]
 
 
-def _is_here() -> bool:
+def _has_local_broker() -> bool:
     try:
         with socket.create_connection(("localhost", 1883), _CONNECT_S):
             return True
@@ -87,6 +87,6 @@ def _browse(service: str) -> Iterator[Choice]:
 
 
 def _plain(name: str) -> str:
-    r"""Undo avahi's escapes: decimal codes, such as ``\032`` for a blank."""
+    r"""Decode avahi's escapes: decimal codes, such as ``\032`` for a space."""
     codes = re.sub(r"\\(\d{3})", lambda code: chr(int(code[1]) % 256), name)
     return "".join(char for char in codes.replace("\\", "") if char.isprintable())

@@ -1,7 +1,7 @@
-"""The device and what is installed on it, as findings: what a bug report needs beside the checks.
+"""Inspect the device and the installed software: what a bug report needs beside the checks.
 
-Nothing here is an error, so that no exit code depends on it. Texts for a report hold neither
-user names nor passwords.
+No finding is an error, so no exit code depends on it. The texts for a report contain neither user
+names nor passwords.
 """
 
 import ctypes
@@ -24,26 +24,26 @@ from edge_fer.setup.discover import find_cameras
 
 ROOT: Final = Path("/")
 PACKAGES: Final = ("paho-mqtt", "msgspec")
-"""Those that `device_facts` does not tell of."""
+"""Packages that `device_facts` does not report."""
 
 _TIME_ERROR: Final = 5
-"""What ntp_adjtime(3) returns of a clock that nobody sets."""
+"""Return value of ntp_adjtime(3) for a clock that is not synchronized."""
 
 _USER: Final = re.compile(r"(://)[^/@'\"\s]*@")
-_LITTLE_BYTES: Final = 100_000_000
+_LOW_BYTES: Final = 100_000_000
 
 
 def inspect(settings: Settings | None, root: Path = ROOT) -> Iterator[Finding]:
-    """Look at versions, system, cameras, throttling, clock, state folder and telemetry.
+    """Inspect versions, system, cameras, throttling, clock, state folder and telemetry.
 
-    Without settings, which may have been what is wrong, nothing is said about the state folder.
+    The state folder is left out without settings, which may be what is wrong.
     """
     facts = device_facts(root)
     yield Finding("versions", "ok", _versions(facts))
     yield Finding("system", "ok", _system(facts))
     yield _devices(root)
     yield _heat(conditions(root))
-    yield clock(_is_synchronised())
+    yield clock(_is_synchronized())
     if settings is not None:
         yield _state(settings)
     yield _telemetry()
@@ -57,7 +57,7 @@ def masked(text: str, home: Path | None = None) -> str:
 
 
 def changes(settings: Settings) -> str:
-    """Return the options that are not as by default, as TOML without user names."""
+    """Return the options that differ from the defaults, as TOML without user names."""
     lines = []
     for section, options in OPTIONS.items():
         values = getattr(settings, section)
@@ -102,16 +102,16 @@ def _system(facts: dict[str, Any]) -> str:
 
 def _devices(root: Path) -> Finding:
     found = find_cameras(root)
-    names = "; ".join(f"{choice.value} ({choice.name})" for choice in found) or "none found"
+    names = "; ".join(f"{choice.value} ({choice.name})" for choice in found) or "no camera found"
     groups = sorted(_group(number) for number in {*os.getgroups(), os.getegid()})
-    text = f"{names}; our groups: {', '.join(groups)}"
+    text = f"{names}; groups of this user: {', '.join(groups)}"
     nodes = [Path(choice.value.removeprefix("v4l2:")) for choice in found]
     if closed := [str(n) for n in nodes if n.exists() and not os.access(n, os.R_OK | os.W_OK)]:
         return Finding(
             "cameras",
             "warning",
-            f"{text}; not ours to open: {', '.join(closed)}; "
-            "sudo adduser $USER video, then log in anew (the service may already)",
+            f"{text}; no permission to open {', '.join(closed)} (the service has it); run: "
+            "sudo adduser $USER video, then log in again",
         )
     return Finding("cameras", "ok", text)
 
@@ -124,29 +124,29 @@ def _group(number: int) -> str:
 
 
 def _heat(now: Conditions) -> Finding:
-    warm = f"{now.cpu_celsius:.0f} °C" if now.cpu_celsius is not None else "no thermometer"
+    warm = f"{now.cpu_celsius:.0f} °C" if now.cpu_celsius is not None else "no temperature sensor"
     if now.throttled is None:
-        return Finding("throttling", "ok", f"{warm}; the board does not tell")
+        return Finding("throttling", "ok", f"{warm}; the board does not report throttling")
     if names := throttle_names(now.throttled):
         return Finding("throttling", "warning", f"{warm}; {', '.join(names)}")
-    return Finding("throttling", "ok", f"{warm}; none since the start")
+    return Finding("throttling", "ok", f"{warm}; none since boot")
 
 
-def clock(synchronised: bool | None) -> Finding:
-    """What it means for the times in events."""
-    if synchronised is None:
-        return Finding("clock", "ok", "whether it is set is not known")
-    if synchronised:
-        return Finding("clock", "ok", "set over the network")
+def clock(synchronized: bool | None) -> Finding:
+    """Return the finding about the clock, which the times in events depend on."""
+    if synchronized is None:
+        return Finding("clock", "ok", "the kernel does not report whether it is synchronized")
+    if synchronized:
+        return Finding("clock", "ok", "synchronized over the network")
     return Finding(
         "clock",
         "warning",
-        "not set over the network, so times in events may be wrong; timedatectl says why",
+        "not synchronized over the network, so times in events may be wrong; see: timedatectl",
     )
 
 
-def _is_synchronised() -> bool | None:
-    """What the kernel was told by whoever sets the clock."""
+def _is_synchronized() -> bool | None:
+    """Return whether the clock is synchronized, by the kernel; None if it does not report it."""
     try:
         state = ctypes.CDLL(None).ntp_adjtime(ctypes.create_string_buffer(512))
     except (OSError, AttributeError):
@@ -157,18 +157,20 @@ def _is_synchronised() -> bool | None:
 def _state(settings: Settings) -> Finding:
     folder = outbox_folder(settings.mqtt)
     if folder is None:
-        return Finding("state", "ok", "in memory: what waits is lost at the end")
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    free = shutil.disk_usage(there).free
+        return Finding("state", "ok", "in memory: waiting events are lost when the daemon ends")
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(existing).free
     text = f"{folder}: {free / 1e6:.0f} MB free"
-    if not os.access(there, os.W_OK):
-        return Finding("state", "warning", f"{text}, not ours to write")
-    if free < _LITTLE_BYTES:
-        return Finding("state", "warning", f"{text}; mqtt.max_queued_mb may not fit")
+    if not os.access(existing, os.W_OK):
+        return Finding("state", "warning", f"{text}, not writable for this user")
+    if free < _LOW_BYTES:
+        return Finding("state", "warning", f"{text}; this may be too little for mqtt.max_queued_mb")
     return Finding("state", "ok", text)
 
 
 def _telemetry() -> Finding:
     if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":
         return Finding("telemetry", "ok", "off: onnxruntime sends nothing")
-    return Finding("telemetry", "warning", "ORT_DISABLE_TELEMETRY is not 1")
+    return Finding(
+        "telemetry", "warning", "ORT_DISABLE_TELEMETRY is not 1, so onnxruntime may send telemetry"
+    )

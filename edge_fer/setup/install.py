@@ -1,4 +1,4 @@
-"""What a first start leaves on the machine: configuration, broker password, a running service."""
+"""Write configuration and broker password, and start the service."""
 
 import contextlib
 import os
@@ -14,27 +14,25 @@ from edge_fer.config.settings import Settings
 from edge_fer.errors import ConfigError, EdgeFerError
 
 CREDENTIAL: Final = Path("/etc/credstore/edge-fer.mqtt-password")
-"""Where the unit file has systemd take the broker's password from."""
+"""Path from which the unit file loads the broker password (LoadCredential)."""
 
 UNITS: Final = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"))
 SERVICE: Final = "edge-fer.service"
 _START_S: Final = 150.0
-"""More than the unit's TimeoutStartSec."""
+"""Longer than the unit's TimeoutStartSec."""
 
 
 def read_present(path: Path) -> Settings:
-    """Return what the file holds; the defaults where there is none.
+    """Return the settings in the file; the defaults if there is no file.
 
     Raises:
-        ConfigError: it holds mistakes.
+        ConfigError: the file contains mistakes.
     """
     return load(path, environ={}) if path.exists() else Settings()
 
 
 def write_config(path: Path, settings: Settings) -> Path | None:
-    """Write a commented file; what was there is kept beside it and its path returned.
-
-    The file is there as a whole or not at all.
+    """Write a commented file atomically; return the path of the backup if a file was replaced.
 
     Raises:
         ConfigError: the folder cannot be written.
@@ -51,12 +49,12 @@ def write_config(path: Path, settings: Settings) -> Path | None:
 
 
 def password_home(config: Path) -> Path:
-    """Where the password belongs: systemd's store for the service, else beside the file."""
+    """Return where to store the password: systemd's credential store, else beside the file."""
     return CREDENTIAL if config == SYSTEM_FILE else config.absolute().with_name("mqtt-password")
 
 
 def write_password(path: Path, password: str) -> None:
-    """Write it for the owner alone.
+    """Write the password to a file that only its owner can read.
 
     Raises:
         ConfigError: the folder cannot be written.
@@ -69,22 +67,22 @@ def write_password(path: Path, password: str) -> None:
 
 
 def can_start() -> bool:
-    """Tell whether there is a service here that we may start."""
+    """Return True if the service is installed and this user may start it."""
     running = Path("/run/systemd/system").is_dir() and os.geteuid() == 0
     return running and any((folder / SERVICE).exists() for folder in UNITS)
 
 
 def start_service() -> None:
-    """Start it now and at every boot.
+    """Start the service now and at every boot.
 
     Raises:
-        EdgeFerError: it does not start.
+        EdgeFerError: the service does not start.
     """
     for command in (["enable", "--quiet", SERVICE], ["restart", SERVICE]):
         try:
             subprocess.run(["systemctl", *command], check=True, timeout=_START_S)
         except (OSError, subprocess.SubprocessError) as error:
-            raise EdgeFerError(f"{SERVICE}: does not start; see: journalctl -u edge-fer") from error
+            raise EdgeFerError(f"{SERVICE}: did not start; see: journalctl -u edge-fer") from error
 
 
 def _replace(path: Path, content: str, mode: int) -> None:

@@ -29,7 +29,7 @@ def test_nothing_about_the_device_is_an_error():
 @pytest.mark.parametrize(
     ("flags", "level", "words"),
     [
-        ("0", "ok", "none since"),
+        ("0", "ok", "none since boot"),
         ("50005", "warning", "under-voltage"),
         ("40000", "warning", "throttled earlier"),
     ],

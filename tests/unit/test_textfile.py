@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from talk import warnings
 
 from edge_fer.config.load import load
-from edge_fer.daemon.prometheus import Textfile
+from edge_fer.daemon.prometheus import GAUGES, Textfile
 from edge_fer.daemon.stats import Stats
 from edge_fer.errors import ConfigError
 from edge_fer.mqtt.data_inventory import NUMBERS
@@ -23,6 +23,11 @@ except ModuleNotFoundError:
 ROOT = Path(__file__).parents[2]
 
 
+def written(name: str) -> str:
+    """Return the name in the file; the parser adds ``_total`` to those of counters."""
+    return name.removesuffix("_total")
+
+
 def test_prometheus_own_parser_reads_every_number(tmp_path: Path) -> None:
     numbers = {**Stats().snapshot({"load": 0.125}), "uptime_s": 1234567.5}
     path = tmp_path / "edge-fer.prom"
@@ -30,9 +35,31 @@ def test_prometheus_own_parser_reads_every_number(tmp_path: Path) -> None:
     families = text_string_to_metric_families(path.read_text())
     samples = [sample for family in families for sample in family.samples]
     assert {f"edge_fer_{name}": float(value) for name, value in numbers.items()} == {
-        sample.name: sample.value for sample in samples
+        written(sample.name): sample.value for sample in samples
     }
     assert [{"device": "porch"}] * len(numbers) == [sample.labels for sample in samples]
+
+
+def test_every_number_has_its_type_and_meaning(tmp_path: Path) -> None:
+    numbers = dict.fromkeys(NUMBERS.keys() - {"faces_*"} | Stats().snapshot({}).keys(), 1.0)
+    path = tmp_path / "edge-fer.prom"
+    Textfile().write(str(path), numbers, "porch")
+    families = {
+        written(sample.name): family
+        for family in text_string_to_metric_families(path.read_text())
+        for sample in family.samples
+    }
+    for name in numbers:
+        family = families[f"edge_fer_{name}"]
+        assert ("gauge" if name in GAUGES else "counter") == family.type
+        assert NUMBERS.get(name, NUMBERS["faces_*"])[1] == family.documentation
+    assert set() == GAUGES - NUMBERS.keys()
+
+
+def test_a_number_with_a_unit_is_never_a_counter() -> None:
+    with_unit = {name for name, (unit, _) in NUMBERS.items() if unit}
+    assert set() == with_unit - GAUGES
+    assert {"waiting", "unsaved", "black", "degraded", "load", "throttled"} == GAUGES - with_unit
 
 
 def test_the_file_is_replaced_as_a_whole_and_readable_by_all(tmp_path: Path) -> None:
@@ -53,7 +80,7 @@ def test_a_folder_that_is_not_there_is_one_warning(
     file, path = Textfile(), f"{tmp_path}/none/edge-fer.prom"
     for _ in range(2):
         file.write(path, {"fps": 1}, "porch")
-    expected = f"stats.textfile = {path}: not written: No such file or directory"
+    expected = f"stats.textfile = {path}: cannot be written: No such file or directory"
     assert [expected] == warnings(caplog)
 
 

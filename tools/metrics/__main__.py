@@ -218,7 +218,7 @@ def scraped(address: str, device: str = "porch") -> Numbers:
     """The numbers of a device at node_exporter, without their prefix."""
     families = text_string_to_metric_families(fetch(f"http://{address}/metrics"))
     return {
-        sample.name.removeprefix("edge_fer_"): sample.value
+        sample.name.removeprefix("edge_fer_").removesuffix("_total"): sample.value
         for family in families
         for sample in family.samples
         if sample.labels.get("device") == device

@@ -64,7 +64,7 @@ def first_event(root: Root, deb: Path) -> tuple[list[Row], float]:
             timed(
                 "edge-fer setup --from answers.toml: camera and broker tried",
                 lambda: root.run("edge-fer", "setup", "--from", "/tmp/answers.toml"),
-                lambda text: "accepts us" in text and f"written: {CONFIG}" in text,
+                lambda text: ": connected" in text and f"written: {CONFIG}" in text,
             )
         )
         rows += _watched(root, port, websockets)

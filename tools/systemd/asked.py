@@ -30,15 +30,15 @@ ANSWERS = (
     (r"use: $", "research"),
     (r"camera \[v4l2:/dev/video0\]: $", FILM),
     (rf"1  {BROKER}  on this machine\s+broker \[{BROKER}\]: $", "1"),
-    (r"tell Home Assistant of it\? \[y/N\]: $", "y"),
-    (r"start the service, now and at every boot\? \[Y/n\]: $", ""),
+    (r"Announce this device to Home Assistant\? \[y/N\]: $", "y"),
+    (r"Start the service now and at every boot\? \[Y/n\]: $", ""),
 )
 AGAIN = (
     (r"use \[research\]: $", ""),
     (rf"camera \[{FILM}\]: $", ""),
     (rf"broker \[{BROKER}\]: $", ""),
-    (r"tell Home Assistant of it\? \[Y/n\]: $", ""),
-    (r"start the service, now and at every boot\? \[Y/n\]: $", ""),
+    (r"Announce this device to Home Assistant\? \[Y/n\]: $", ""),
+    (r"Start the service now and at every boot\? \[Y/n\]: $", ""),
 )
 
 
@@ -155,7 +155,7 @@ def ended(shown: str, status: int, text: str) -> Finding:
     last = text.strip().splitlines()[-1] if text.strip() else ""
     return same(
         shown,
-        "exit status 0: started; systemctl status edge-fer says how it is",
+        "exit status 0: started; for its status run: systemctl status edge-fer",
         f"exit status {status}: {last}",
     )
 
