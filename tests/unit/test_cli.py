@@ -48,7 +48,7 @@ def test_every_command_has_examples_that_parse(capsys, command):
     lines = [line for line in examples.splitlines() if line.strip()]
     assert lines
     for line in lines:
-        words = shlex.split(re.split(r"  \(| \| |   ", line.strip())[0])
+        words = shlex.split(re.split(r"  \(| [|>] |   ", line.strip())[0])
         start = words.index("edge-fer") + 1
         assert command == words[start]
         build_parser().parse_args(words[start:])
