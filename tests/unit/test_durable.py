@@ -123,7 +123,7 @@ def test_every_event_is_waiting_acknowledged_or_counted_as_dropped(
             on_way: list[int] = []
             first = True
             for _ in range(150):
-                step = dice.choice(("put", "put", "put", "take", "ack", "rewind", "wait"))
+                step = dice.choice(("put", "put", "put", "take", "ack", "requeue", "wait"))
                 if step == "put":
                     fill(outbox, dice.randint(1, 6))
                 elif step == "take":
@@ -133,7 +133,7 @@ def test_every_event_is_waiting_acknowledged_or_counted_as_dropped(
                     on_way, first = on_way + keys, False
                 elif step == "ack" and on_way:
                     outbox.ack(on_way.pop(dice.randrange(len(on_way))))
-                elif step == "rewind":
+                elif step == "requeue":
                     outbox.requeue()
                     on_way, first = [], True
                 else:

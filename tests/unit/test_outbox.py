@@ -53,7 +53,7 @@ def test_no_more_than_the_window_is_on_its_way() -> None:
     assert [2] == taken(outbox, 2)
 
 
-def test_after_a_rewind_what_was_on_its_way_comes_first_again() -> None:
+def test_after_a_requeue_what_was_in_flight_comes_first_again() -> None:
     outbox = Outbox(OutboxLimits(rows=10))
     fill(outbox, 4)
     assert [0, 1] == taken(outbox, 2)
@@ -84,7 +84,7 @@ def test_waiting_ends_with_the_last_receipt() -> None:
 @settings(deadline=None)
 @given(
     limit=st.integers(1, 6),
-    steps=st.lists(st.sampled_from(["put", "take", "ack", "rewind"]), max_size=60),
+    steps=st.lists(st.sampled_from(["put", "take", "ack", "requeue"]), max_size=60),
 )
 def test_every_message_is_waiting_acked_or_counted_as_dropped(limit: int, steps: list[str]) -> None:
     outbox = Outbox(OutboxLimits(rows=limit))
