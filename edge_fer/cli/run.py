@@ -12,7 +12,7 @@ DESCRIPTION = (
 EXAMPLES = """\
 examples:
   edge-fer run
-  edge-fer run --camera v4l2:/dev/video0 --mqtt mqtt://localhost --set privacy.acknowledge_use=home
+  edge-fer run --camera v4l2:/dev/video0 --set privacy.acknowledge_use=home
   edge-fer run -c porch.toml --set log.level=debug
 """
 

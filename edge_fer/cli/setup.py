@@ -26,7 +26,7 @@ DESCRIPTION = (
 EXAMPLES = """\
 examples:
   sudo edge-fer setup
-  sudo edge-fer setup --use home --camera picamera2:0 --mqtt mqtt://hall@192.168.1.2
+  sudo edge-fer setup --use home --camera picamera2:0 --mqtt mqtt://hall.local
   sudo edge-fer setup --from answers.toml --password-file broker-password
 """
 

@@ -56,7 +56,7 @@ class Textfile:
     """Replaces the file atomically, so that a reader never finds half of it; never raises."""
 
     def __init__(self) -> None:
-        self._faults = LogOnce(logger)
+        self._log = LogOnce(logger)
 
     def write(self, path: str, numbers: Mapping[str, float], device: str) -> None:
         """Write the numbers to a file that everybody can read; only the first failure is logged."""
@@ -69,6 +69,6 @@ class Textfile:
             draft.replace(target)
         except OSError as error:
             reason = error.strerror or error
-            self._faults.warn(f"stats.textfile = {path}: cannot be written: {reason}", kind="write")
+            self._log.warn(f"stats.textfile = {path}: cannot be written: {reason}", kind="write")
         else:
-            self._faults.reset()
+            self._log.reset()

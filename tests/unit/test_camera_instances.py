@@ -22,7 +22,9 @@ INSTANCES = ("front", "yard_2")
 
 OWN = {
     "/etc/edge-fer/edge-fer.toml": "/etc/edge-fer/%i.toml",
-    "Description=Facial expressions from a camera to MQTT": "Description=Facial expressions from camera %i to MQTT",
+    "Description=Facial expressions from a camera to MQTT": (
+        "Description=Facial expressions from camera %i to MQTT"
+    ),
     "StateDirectory=edge-fer\n": "StateDirectory=edge-fer-%i\n",
     "CacheDirectory=edge-fer\n": "CacheDirectory=edge-fer-%i\n",
     "Environment=ORT_DISABLE_TELEMETRY=1\n": "Environment=ORT_DISABLE_TELEMETRY=1\n"

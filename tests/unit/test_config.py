@@ -1,4 +1,4 @@
-"""Reading the configuration: precedence, every kind of mistake, and that none goes untold."""
+"""Reading the configuration: precedence, and a line for every mistake."""
 
 import os
 import string

@@ -1,4 +1,4 @@
-"""A camera on its own thread gives what it gives without one, and cannot hold anybody up."""
+"""A camera on its own thread delivers the same frames, and cannot block the main thread."""
 
 import threading
 
@@ -37,7 +37,7 @@ def test_a_file_loses_no_frame_and_closes_at_its_end(tmp_path):
 
 
 class Slow(Camera):
-    """Counts what is read of it; each frame comes when it is told to."""
+    """Counts reads; each frame arrives when the test releases it."""
 
     live = True
 

@@ -133,7 +133,7 @@ def test_a_file_in_the_place_of_a_degraded_camera_is_looked_at_in_full():
     assert (Throttle(1, 1), {}, "watching") == (components.throttle, stats.gauges, watchdog.status)
 
 
-def told(stamps):
+def events_of(stamps):
     """Events and verdicts of a face over 40 frames, 0.1 s apart, that have these stamps."""
     settings = Settings(
         quality=Quality(min_ipd_px=0, max_roll_deg=180, max_turn=1, min_sharpness=0, max_cover=1)
@@ -157,11 +157,11 @@ def told(stamps):
 
 
 def test_a_wall_clock_that_jumps_changes_stamps_and_nothing_else():
-    """A board without a clock of its own starts in 1970 and jumps when it hears of the time."""
+    """A board without a clock of its own starts in 1970 and jumps when it receives the time."""
     steady = (1.7e9 + n / 10 for n in itertools.count())
     jumping = (n / 10 + (1.7e9 if n >= 10 else 0) - (3600 if n >= 25 else 0) for n in range(40))
-    events, outcomes = told(steady)
-    jumped, same = told(jumping)
+    events, outcomes = events_of(steady)
+    jumped, same = events_of(jumping)
     assert outcomes == same
     assert [event[:3] for event in events] == [event[:3] for event in jumped]
     assert 2 == len(events)

@@ -1,4 +1,4 @@
-"""A camera that somebody has switched off stays off, whatever becomes of the process."""
+"""A paused camera stays closed across restarts."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""Less is done for a live camera when its frames cost too much, and more again when they do not."""
+"""The work for a live camera is reduced under load and restored afterwards."""
 
 import itertools
 
@@ -24,7 +24,7 @@ FPS = 10
 
 
 class Device:
-    """A camera of `FPS` and a machine that is slow as told; time passes in frames."""
+    """A camera of `FPS` and a machine as slow as the test says; time passes in frames."""
 
     def __init__(self, root):
         self.throttle, self.now = Throttle(), 1000.0

@@ -38,7 +38,7 @@ def config(tmp_path, models, rig):  # noqa: F811
 
 
 def reload(daemon):
-    """SIGHUP, and what systemd hears until it is over."""
+    """Send SIGHUP and wait for the end of the reload."""
     daemon.process.send_signal(signal.SIGHUP)
     heard = daemon.until("RELOADING=1")
     stamp = next(line for line in heard if line.startswith("MONOTONIC_USEC="))

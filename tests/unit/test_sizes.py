@@ -115,7 +115,7 @@ def test_a_budget_that_no_size_keeps_gives_the_fastest_and_a_warning(model, capl
     assert logging.WARNING == record.levelno
     text = record.getMessage()
     assert "model.budget_ms = 0.2" in text
-    assert "32 px, a chip of which takes 0.5 ms" in text
+    assert "using 32 px, which takes 0.5 ms per face" in text
 
 
 def test_every_size_is_timed_on_this_device(model):
@@ -138,12 +138,12 @@ def test_models_lists_every_size(model, capsys, monkeypatch):
     monkeypatch.setattr("edge_fer.emotion.card.shipped_models", lambda: [model])
     monkeypatch.setenv("COLUMNS", "120")
     assert 0 == main(["models"])
-    assert "48, 32, 64, 96 px" in capsys.readouterr().out
+    assert "48, 32, 64, 96" in capsys.readouterr().out
 
 
 def test_a_size_and_a_budget_contradict_each_other(model):
     with pytest.raises(ConfigError) as caught:
         settings(model, "model.size=64", "model.budget_ms=3")
-    assert "model.budget_ms = 3: must be 0 where model.size is set (64)" in str(caught.value)
+    assert "model.budget_ms = 3: must be 0 if model.size is set (64)" in str(caught.value)
     assert 64 == settings(model, "model.size=64", "model.budget_ms=0").model.size
     assert 3 == settings(model, "model.size=0", "model.budget_ms=3").model.budget_ms

@@ -20,7 +20,7 @@ class Manager:
         self.watchdog = Watchdog(notifier, first="camera", clock=self.clock)
 
     def tick(self, after_s=1.0):
-        """What it hears of a tick that many seconds later."""
+        """Return what it receives of a tick that many seconds later."""
         self.clock.now += after_s
         self.watchdog.tick()
         heard = []

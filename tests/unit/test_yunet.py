@@ -71,7 +71,7 @@ def test_a_good_file_loads_without_a_word(yunet_file, capfd):  # noqa: F811
 
 
 def test_yunet_without_its_file_is_a_mistake(tmp_path):
-    expected = "must come with the path of its file in vision.detector_model"
+    expected = "requires the path of its model file in vision.detector_model"
     lines = mistakes(tmp_path, "[vision]\ndetector = 'yunet'")
     assert [f"edge-fer.toml: vision.detector = 'yunet': {expected}"] == lines
 
@@ -81,7 +81,7 @@ def test_yunet_without_its_file_is_a_mistake(tmp_path):
 )
 def test_a_file_that_nobody_would_read_is_a_mistake(tmp_path, name, value):
     (line,) = mistakes(tmp_path, "", [f"vision.{name}={value}"])
-    assert f"--set: vision.{name} = '{value}': must be empty, or vision.detector be 'yunet'" == line
+    assert f"--set: vision.{name} = '{value}': must be empty unless vision.detector is 'yunet'" == line
 
 
 def test_a_sha256_has_64_digits(tmp_path):
