@@ -1,7 +1,7 @@
-"""Makes the files in models/: from FER-2013 to a pruned INT8 network with its card.
+"""Make the files in models/: from FER-2013 to a pruned INT8 network with its card.
 
 Needs torch; the daemon never imports it. Preprocessing comes from edge_fer, never the reverse.
 """
 
-# First of all, since it switches onnxruntime's telemetry off ahead of its import.
+# Imported first, since it switches onnxruntime's telemetry off before its import.
 import edge_fer as edge_fer

@@ -1,4 +1,4 @@
-"""FER-2013's pictures as the daemon's aligner cuts them, kept for training on both framings.
+"""Align FER-2013's pictures as the daemon does, and store them for training on both framings.
 
 ``python -m training.aligned`` writes runs/aligned.npz: ``train`` and ``public`` (N, 48, 48)
 uint8 in the data set's order, ``train_how`` and ``public_how`` (N,) uint8 as
@@ -37,7 +37,7 @@ def write_aligned(path: Path) -> dict[str, NDArray[np.uint8]]:
         chips, how = aligner.cut_all(load(data_path(), name).images)
         arrays |= {name: chips, f"{name}_how": how}
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A training that starts meanwhile finds the whole file or none.
+    # A training that starts meanwhile finds the complete file or none.
     part = path.with_name(f"{path.name}.part")
     with part.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
@@ -46,7 +46,7 @@ def write_aligned(path: Path) -> dict[str, NDArray[np.uint8]]:
 
 
 def read_aligned(split: str) -> torch.Tensor:
-    """The aligned chips (N, 1, 48, 48) of a split as a network takes them; cut if need be."""
+    """Return the aligned chips (N, 1, 48, 48) of a split as network input; cut them if needed."""
     path = RUNS / FILE
     arrays = np.load(path) if path.exists() else write_aligned(path)
     return torch.from_numpy(to_tensor(arrays[split], SPEC))
@@ -57,10 +57,10 @@ def main() -> int:
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
-    return answer(_write_and_tell)
+    return answer(_write_and_report)
 
 
-def _write_and_tell() -> None:
+def _write_and_report() -> None:
     arrays = write_aligned(RUNS / FILE)
     for name in SPLITS:
         shares = np.bincount(arrays[f"{name}_how"], minlength=len(How)) / len(arrays[name])

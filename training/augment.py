@@ -1,4 +1,4 @@
-"""Random changes of a batch of chips: what a camera, a detector and a face do to a picture.
+"""Augment a batch of chips at random, with the effects of camera, detector and face.
 
 Works on float tensors (N, 1, S, S) in the network's own units (`edge_fer.emotion.tensor`).
 """
@@ -14,7 +14,7 @@ from training.data import SPEC
 def augment(
     chips: torch.Tensor, generator: torch.Generator, *, strength: float = 1.0, degrade: float = 1.0
 ) -> torch.Tensor:
-    """Flip, move, relight, degrade and cut out; a new tensor of that shape."""
+    """Return a new tensor of that shape: flipped, moved, relit, degraded and partly covered."""
     chips = _move(chips, generator, strength)
     chips = _relight(chips, generator, strength)
     chips = _degrade(chips, generator, degrade)
@@ -24,7 +24,7 @@ def augment(
 def blend(
     chips: torch.Tensor, generator: torch.Generator, *, share: float
 ) -> tuple[torch.Tensor, torch.Tensor, float]:
-    """Mixup (Zhang et al. 2018, arXiv 1710.09412) of ``share`` of the batches.
+    """Apply mixup (Zhang et al. 2018, arXiv 1710.09412) to ``share`` of the batches.
 
     Returns the chips, the places of their partners in the batch and the chips' own weight,
     0.6 to 1; a batch that is left alone has weight 1.
@@ -57,7 +57,7 @@ def _move(chips: torch.Tensor, generator: torch.Generator, strength: float) -> t
 
 
 def _relight(chips: torch.Tensor, generator: torch.Generator, strength: float) -> torch.Tensor:
-    """Contrast 0.7-1.35, brightness within 0.4 (of a standard deviation 1), a linear shade."""
+    """Change contrast by 0.7-1.35 and brightness by up to 0.4 deviations; add a linear shade."""
     count, size = len(chips), chips.shape[-1]
     contrast = _uniform(count, 0.7, 1.35, generator).view(-1, 1, 1, 1) ** strength
     brightness = _uniform(count, -0.4, 0.4, generator).view(-1, 1, 1, 1) * strength
@@ -68,7 +68,7 @@ def _relight(chips: torch.Tensor, generator: torch.Generator, strength: float) -
 
 
 def _degrade(chips: torch.Tensor, generator: torch.Generator, share: float) -> torch.Tensor:
-    """What a cheap camera does to a picture, each to its part of the batch.
+    """Degrade each part of the batch by one effect of a cheap camera.
 
     Blur a sixteenth with 3 px and one with 5 px, shrink an eighth to half or more of its size
     and regrow it, bend the tones of an eighth, pass an eighth through JPEG, add noise to both.
@@ -99,14 +99,14 @@ def _degrade(chips: torch.Tensor, generator: torch.Generator, share: float) -> t
 
 
 def _bend(chips: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Gamma between 1/2.2 and 2.2, on pixels."""
+    """Apply gamma between 1/2.2 and 2.2 to pixels."""
     exponent = (_uniform(len(chips), -0.8, 0.8, generator)).exp().view(-1, 1, 1, 1)
     pixels = ((chips * SPEC.std + SPEC.mean) / 255).clamp(0, 1)
     return (pixels**exponent * 255 - SPEC.mean) / SPEC.std
 
 
 def jpeg(chips: torch.Tensor, quality: float) -> torch.Tensor:
-    """The loss of a baseline grey JPEG (ITU-T T.81): 8 x 8 DCT, quantized, and back.
+    """Apply the loss of a baseline grey JPEG (ITU-T T.81): 8 x 8 DCT, quantized, and back.
 
     ``quality`` scales the table of Annex K as libjpeg does, from 1 to 100.
     """

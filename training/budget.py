@@ -1,4 +1,4 @@
-"""What training took, with all that a network descends from.
+"""Sum up the training of a network and of all networks that it descends from.
 
 `runs/` is not kept, so the budget of each committed network stands in ``FILE``; its run's
 history is taken before that.
@@ -26,7 +26,7 @@ class Budget(Struct, frozen=True, kw_only=True):
 
 
 def budget_of(recipe: Recipe, kind: Kind) -> Budget | None:
-    """Of the uncut network (parent), or of all that came behind it; None if a part is unknown."""
+    """Return the budget of the uncut network (parent) or of all later stages; None if unknown."""
     steps = _uncut(root(recipe)) if kind == "parent" else _behind(recipe)
     parts = [_alone(step, kind) for step, kind in steps]
     if any(part is None for part in parts):
@@ -45,7 +45,7 @@ def keep_budget(recipe: Recipe) -> None:
 
 
 def _uncut(recipe: Recipe) -> Iterator[tuple[Recipe, Kind]]:
-    """An uncut network's own run, those of the network inside it first."""
+    """Yield the runs of an uncut network, after those of the network inside it."""
     within = inner(recipe)
     if within is not None:
         yield from _uncut(root(within))
@@ -54,14 +54,14 @@ def _uncut(recipe: Recipe) -> Iterator[tuple[Recipe, Kind]]:
 
 
 def _behind(recipe: Recipe) -> Iterator[tuple[Recipe, Kind]]:
-    """All that followed the uncut network, in order."""
+    """Yield all runs after the uncut network, in order."""
     if recipe.parent is not None and origin(recipe).parent is not None:
         yield from _behind(origin(recipe))
     yield recipe, "pruned" if recipe.prune is not None else "parent"
 
 
 def _alone(recipe: Recipe, kind: Kind) -> Budget | None:
-    """Of one recipe's own runs."""
+    """Yield the recipe's own runs."""
     files = [folder / "history.json" for folder in _folders(recipe, kind)]
     if not all(file.exists() for file in files):
         return _kept().get(recipe.name) if kind == _committed(recipe) else None
@@ -71,7 +71,7 @@ def _alone(recipe: Recipe, kind: Kind) -> Budget | None:
 
 
 def _committed(recipe: Recipe) -> Kind:
-    """Which of its networks a recipe lends to others (`training.parents.finished`)."""
+    """Return which of its networks a recipe provides to others (`training.parents.finished`)."""
     return "parent" if recipe.parent is None or recipe.prune is None else "pruned"
 
 

@@ -1,8 +1,8 @@
-"""From data to card: ``python -m training.build ultralight``.
+"""Build a model and its card from the data: ``python -m training.build ultralight``.
 
-Prunes the committed parent, or trains it first, as far as that is not done yet, exports,
-quantizes, fits the temperature on PublicTest and writes models and cards. ``--final`` measures
-PrivateTest as well: once per finished model, since a figure that was looked at chooses.
+Prune the committed parent, or train it first if that is not done yet, export, quantize, fit the
+temperature on PublicTest, and write models and cards. ``--final`` also measures PrivateTest: once
+per finished model, so that its figure does not influence any choice.
 """
 
 import json

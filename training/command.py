@@ -1,4 +1,4 @@
-"""What the commands of training/ share: a recipe, the threads, and errors as one line."""
+"""Share between the commands of training/: the recipe, the threads, and one-line errors."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ from training.recipe import Recipe, read_recipe
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
-    """The options every command has."""
+    """Return a parser with the options of every command."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -30,7 +30,7 @@ def run(
 
 
 def answer(work: Callable[[], object]) -> int:
-    """Call ``work``, print what goes wrong as one line, and return the exit code."""
+    """Call ``work``, print an error as one line, and return the exit code."""
     try:
         work()
     except EdgeFerError as error:

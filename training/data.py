@@ -1,4 +1,4 @@
-"""FER-2013 as tensors, ready to train on; the reader itself is edge_fer's."""
+"""Load FER-2013 as tensors for training, with the reader of edge_fer."""
 
 import dataclasses
 import os
@@ -14,7 +14,7 @@ from edge_fer.errors import DataError
 from edge_fer.evaluation.dataset import Dataset, load
 
 SPEC = Input(sizes=[48], mean=128.0, std=64.0)
-"""Input of every network of ours; with this scaling INT8 represents it without loss."""
+"""Input of all our networks; INT8 represents it without loss at this scaling."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
@@ -26,7 +26,7 @@ class Split:
     labels: torch.Tensor
     """(N,) int64."""
     votes: torch.Tensor
-    """(N, 8) FER+ vote shares; a row of zeros where nobody voted."""
+    """(N, 8) FER+ vote shares; a row of zeros without votes."""
     guide: torch.Tensor | None = None
     """(N, 7 + 8) logarithms of an ensemble's scores (`training.soften`), to learn from."""
     aligned: torch.Tensor | None = None
@@ -37,7 +37,7 @@ class Split:
 
 
 def data_path() -> Path:
-    """The data set: fer2013.npz or fer2013.csv in ``$EDGE_FER_DATA``, else that place itself.
+    """Return the data set: fer2013.npz or fer2013.csv in ``$EDGE_FER_DATA``, or that path itself.
 
     Raises:
         DataError: there is no such place.
@@ -55,7 +55,7 @@ def read_split(name: str) -> Split:
 
 
 def resize(chips: torch.Tensor, size: int) -> torch.Tensor:
-    """Chips (N, 1, S, S) at another side in px, as `edge_fer.evaluation.evaluate` resizes them."""
+    """Resize chips (N, 1, S, S) to another side in px as `edge_fer.evaluation.evaluate` does."""
     if size == chips.shape[-1]:
         return chips
     shrink = size < chips.shape[-1]

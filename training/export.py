@@ -1,4 +1,4 @@
-"""A torch network to an fp32 ONNX file: batch norm folded, one head alone."""
+"""Export a torch network to an fp32 ONNX file: batch norm folded, only one head."""
 
 import copy
 import math
@@ -62,7 +62,7 @@ def cap_versions(path: Path) -> None:
 
 
 def costs(path: Path, size: int = SPEC.sizes[0]) -> tuple[int, int]:
-    """Parameters and multiply-accumulates of an fp32 file; ``size`` px where it leaves it free."""
+    """Return parameters and multiply-accumulates of an fp32 file, at ``size`` px if it is free."""
     model = onnx.load(path)
     for axis in (2, 3):
         side = model.graph.input[0].type.tensor_type.shape.dim[axis]

@@ -1,4 +1,4 @@
-"""The figures of a card: what a model file reaches, on which data, with which temperature."""
+"""Measure the figures of a card and fit the temperature."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -24,13 +24,13 @@ TRUTH: dict[str, Truth] = {"fer2013": "own", "ferplus": "ferplus"}
 
 
 def truth_of(recipe: Recipe, split: str = "public") -> Dataset:
-    """A split with the labels that the recipe's model is to say."""
+    """Return a split with the labels that the recipe's model is trained for."""
     dataset = load(data_path(), split)
     return by_majority(dataset) if recipe.labels == "ferplus" else dataset
 
 
 def known_figures(model: Path) -> dict[str, Any]:
-    """PrivateTest figures of a card that is there already, if it is of the very same file."""
+    """Return PrivateTest figures of an existing card if it belongs to the same file."""
     try:
         metrics = read_card(model).metrics
     except ModelError:
@@ -39,7 +39,7 @@ def known_figures(model: Path) -> dict[str, Any]:
 
 
 def fit_temperature(model: Path, dataset: Dataset) -> float:
-    """The divisor of the logits with the lowest cross-entropy on ``dataset``."""
+    """Return the divisor of the logits with the lowest cross-entropy on ``dataset``."""
     classifier = Classifier(model)
     logits = spread(logits_of(classifier, dataset), classifier.card.labels, dataset.names, -30.0)
     grid = np.round(np.arange(0.5, 3.0, 0.01), 2)
@@ -54,7 +54,7 @@ def _cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.uint8]) -> fl
 def measure(
     recipe: Recipe, model: Path, stages: Mapping[Kind, Path], *, final: bool
 ) -> dict[str, dict[str, Any]]:
-    """Figures of ``model`` on PublicTest, at every size, and how the fp32 ``stages`` compare."""
+    """Return figures of ``model`` on PublicTest, at every size, and of the fp32 ``stages``."""
     data, key, truth = data_path(), f"{recipe.labels}-public", TRUTH[recipe.labels]
     classifier, labelled = Classifier(model), truth_of(recipe)
     metrics = {
@@ -94,7 +94,7 @@ def _said(model: Path, dataset: Dataset) -> NDArray[np.int64]:
 
 
 def plot(model: Path, dataset: Dataset, path: Path) -> None:
-    """Confusion matrix on ``dataset``."""
+    """Draw the confusion matrix on ``dataset``."""
     labels = read_card(model).labels
     columns = [dataset.names.index(label) for label in labels]
     table = confusion(dataset.labels, _said(model, dataset), len(dataset.names))

@@ -1,4 +1,4 @@
-"""The training loop: AdamW on a cosine schedule, averaged weights, a checkpoint every epoch.
+"""Train: AdamW on a cosine schedule, averaged weights, a checkpoint every epoch.
 
 A run lives in its folder: checkpoint.pt (to go on from), history.json, curves.png and, once it
 is finished, final.pt with the averaged network. Calling `fit` again goes on where it stopped.
@@ -65,7 +65,7 @@ def _hold_to_options(record: Path, options: Fit, count: int) -> None:
         raise ConfigError(f"fit.batch = {options.batch}: must be at most {count}, the pictures")
     text = msgspec.json.format(msgspec.json.encode(options), indent=1)
     if record.exists() and record.read_bytes() != text:
-        raise ConfigError(f"{record.parent}: was begun with other options; delete it to begin anew")
+        raise ConfigError(f"{record.parent}: was started with other options; delete it to start again")
     record.write_bytes(text)
 
 
@@ -76,13 +76,13 @@ def load_module(path: Path) -> nn.Module:
 
 
 def accuracy(net: nn.Module, split: Split) -> float:
-    """Share of ``split`` whose FER-2013 label has the highest score."""
+    """Return the share of ``split`` whose FER-2013 label has the highest score."""
     return float((said(net, split) == split.labels).float().mean())
 
 
 @torch.no_grad()
 def said(net: nn.Module, split: Split) -> torch.Tensor:
-    """The label (N,) with the highest score, for each picture of ``split``."""
+    """Return the label (N,) with the highest score for each picture of ``split``."""
     net.eval()
     with torch.autocast("cpu", torch.bfloat16):
         rows = [net(chips)[:, :-8].argmax(1) for chips in torch.split(split.chips, 512)]
@@ -151,7 +151,7 @@ class _Run:
         }
 
     def _draw(self, train: Split) -> torch.Tensor:
-        """The epoch's order; with ``balance``, rare labels come more than once."""
+        """Return the epoch's order; with ``balance``, rare labels come more than once."""
         if self.options.balance == 0:
             return torch.randperm(len(train), generator=self.generator)
         weight = torch.bincount(train.labels).float() ** -self.options.balance
@@ -160,7 +160,7 @@ class _Run:
         )
 
     def _pick(self, train: Split, index: torch.Tensor) -> torch.Tensor:
-        """The chips of a batch, some as the aligner cuts them."""
+        """Return the chips of a batch, some of them aligned."""
         if self.options.aligned == 0:
             return train.chips[index]
         if train.aligned is None:
@@ -169,7 +169,7 @@ class _Run:
         return torch.where(draw < self.options.aligned, train.aligned[index], train.chips[index])
 
     def _loss(self, train: Split, index: torch.Tensor, chips: torch.Tensor) -> torch.Tensor:
-        """Of the batch ``index``, whose chips may be blended with partners."""
+        """Return the loss of the batch ``index``, whose chips may be blended with partners."""
         chips, partner, weight = blend(chips, self.generator, share=self.options.mixup)
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.net(self._resize(chips)).float()

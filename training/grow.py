@@ -1,4 +1,4 @@
-"""A wider network with a trained one inside it, which at the start says what that one says.
+"""Grow a wider network around a trained one; at the start both give the same answers.
 
 The trained weights take the first places of each layer. What the new channels give to the old
 ones weighs nothing yet, so that the function is kept (after Chen et al. 2016, arXiv 1511.05641);
@@ -32,7 +32,7 @@ def grow(net: nn.Module, inner: nn.Module) -> nn.Module:
 
 
 def _put(wide: torch.Tensor, held: torch.Tensor) -> None:
-    """Outputs come first in every weight, inputs second; the state shares the network's memory."""
+    """Copy weights in place: outputs are axis 0, inputs axis 1; the state shares memory."""
     if held.ndim > 1:
         wide[: held.shape[0]] = 0
     wide[tuple(slice(size) for size in held.shape)] = held

@@ -1,4 +1,4 @@
-"""What a network is taught: labels, crowd votes and an ensemble's scores."""
+"""Compute the loss from labels, FER+ votes and an ensemble's scores."""
 
 import torch
 from torch.nn import functional as F
@@ -13,7 +13,7 @@ def loss_of(
     guide: torch.Tensor | None,
     options: Fit,
 ) -> torch.Tensor:
-    """Labels, FER+ votes and, with soft labels as ``guide``, distillation on both heads.
+    """Return the loss of labels, FER+ votes and, with soft labels as ``guide``, distillation.
 
     Distillation after Hinton et al. 2015 (arXiv 1503.02531).
     """

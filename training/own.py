@@ -1,7 +1,7 @@
-"""One's own pictures to a model with its card: ``python -m training.own DATA NAME``.
+"""Train a model on your own pictures: ``python -m training.own DATA NAME``.
 
-Starts from our parent's weights where they are committed, trains, quantizes with pictures of the
-training set, and leaves NAME-int8.onnx and NAME-fp32.onnx with their cards in the output folder.
+Start from the committed parent's weights if there are any, train, quantize with pictures of the
+training set, and write NAME-int8.onnx and NAME-fp32.onnx with their cards to the output folder.
 """
 
 import argparse
@@ -33,16 +33,16 @@ from training.weights import FOLDER, read_parent
 
 EPOCHS = 15
 LEARNING_RATE = 1e-3
-"""From our weights; from scratch the recipe's own."""
+"""Learning rate from our weights; from scratch the recipe's own."""
 BALANCE = 0.5
-"""Own data is rarely even: rare labels are drawn more often, as in `training.recipe.Fit`."""
+"""Rare labels are drawn more often, as in `training.recipe.Fit`: own data is rarely balanced."""
 
 
 def make_own(order: Order, recipe: Recipe, parents: Path = FOLDER) -> Path:
-    """Train, export, quantize, measure; return the INT8 file, its card beside it.
+    """Train, export, quantize and measure; return the INT8 file, with its card beside it.
 
     Raises:
-        EdgeFerError: the data is not what it should be, or the folder holds another run.
+        EdgeFerError: the data cannot be used, or the folder holds another run.
     """
     sets = read_sets(
         order.data, order.own_labels, order.pictures, seed=order.seed, test=order.final
@@ -63,7 +63,7 @@ def make_own(order: Order, recipe: Recipe, parents: Path = FOLDER) -> Path:
 
 
 def hold_to_data(order: Order, sets: Sets) -> None:
-    """Refuse to go on in a folder that was begun with other pictures or another network."""
+    """Refuse to continue in a folder of other pictures or another network."""
     digest = hashlib.sha256(sets.train.images.tobytes() + sets.train.labels.tobytes()).hexdigest()
     begun = {
         "net": order.net,
@@ -77,14 +77,14 @@ def hold_to_data(order: Order, sets: Sets) -> None:
     record = order.out / "run" / "begun.json"
     if record.exists() and record.read_bytes() != text:
         raise ConfigError(
-            f"{order.out}: was begun with other pictures or options; delete it to begin anew"
+            f"{order.out}: was started with other pictures or options; delete it to start again"
         )
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_bytes(text)
 
 
 def with_labels(net: nn.Module, labels: tuple[str, ...]) -> nn.Module:
-    """``net`` with a head for ``labels``; what its old head knows of them is kept."""
+    """Return ``net`` with a head for ``labels``, and keep the old head's rows of known labels."""
     old: nn.Linear = net.head  # type: ignore[assignment]
     known = {label: row for row, label in enumerate(FER2013_LABELS)}
     known["contempt"] = len(known) + FERPLUS_COLUMNS.index("contempt")
@@ -100,7 +100,7 @@ def with_labels(net: nn.Module, labels: tuple[str, ...]) -> nn.Module:
 
 
 def teach(net: nn.Module, sets: Sets, order: Order, recipe: Recipe, *, warm: bool) -> nn.Module:
-    """Train, and with ``order.prune`` cut and train again for half as long."""
+    """Train; with ``order.prune``, prune and train again for half as long."""
     train, valid = to_split(sets.train), to_split(sets.valid)
     options = own_fit(recipe.fit, len(train), epochs=order.epochs, warm=warm)
     folder = order.out / "run"
@@ -114,7 +114,7 @@ def teach(net: nn.Module, sets: Sets, order: Order, recipe: Recipe, *, warm: boo
 
 
 def own_fit(fit: Fit, count: int, *, epochs: int | None, warm: bool) -> Fit:
-    """The recipe's options, made for ``count`` pictures that nobody voted on."""
+    """Return the recipe's options adapted to ``count`` pictures without votes."""
     return msgspec.structs.replace(
         fit,
         epochs=epochs or (EPOCHS if warm else fit.epochs),
@@ -129,33 +129,38 @@ def own_fit(fit: Fit, count: int, *, epochs: int | None, warm: bool) -> Fit:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The options; each is a field of `Order`, but for the threads."""
+    """Return the parser; each option is a field of `Order`, except the threads."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add: Any = parser.add_argument
     add("data", type=Path, help="class folders, RAF-DB, AffectNet, or fer2013.npz or .csv")
-    add("name", help="of the model")
+    add("name", help="name of the model")
     add("--net", default="ultralight", help="a recipe in training/recipes")
     add("--out", type=Path, help="output folder; own/NAME by default")
     add("--pictures", choices=get_args(Kind), default="chips", help="as in edge-fer evaluate")
-    add("--own-labels", default="", metavar="A,…", help="folder names outside our vocabulary")
-    add("--title", default="", help="of the data, for the card")
-    add("--licence", default="not stated", help="of the data, for the card")
-    add("--epochs", type=int, help=f"{EPOCHS}, or the recipe's from scratch")
-    add("--prune", type=float, default=0.0, metavar="SHARE", help="of the MACs to remove")
-    add("--scratch", action="store_true", help="begin with random weights, not with ours")
-    add("--final", action="store_true", help="measure the test split too, once")
+    add(
+        "--own-labels",
+        default="",
+        metavar="A,…",
+        help="folder names that are not in the vocabulary",
+    )
+    add("--title", default="", help="title of the data, for the card")
+    add("--licence", default="not stated", help="licence of the data, for the card")
+    add("--epochs", type=int, help=f"default {EPOCHS}, or the recipe's from scratch")
+    add("--prune", type=float, default=0.0, metavar="SHARE", help="share of the MACs to remove")
+    add("--scratch", action="store_true", help="start with random weights, not with ours")
+    add("--final", action="store_true", help="also measure the test split, once")
     add("--seed", type=int, default=1)
     add("--threads", type=int, default=torch.get_num_threads())
     return parser
 
 
 def read_order(arguments: argparse.Namespace) -> Order:
-    """What the command line asks for.
+    """Return the order from the command line.
 
     Raises:
-        ConfigError: a name cannot be one.
+        ConfigError: a name is invalid.
     """
     given = {**vars(arguments)}
     name, out = given["name"], given.pop("out")

@@ -1,4 +1,4 @@
-"""The card of a model made of somebody's own pictures, and what is told of it on the terminal."""
+"""Write the card of a model trained on own pictures, and report its figures."""
 
 import dataclasses
 import shlex
@@ -24,14 +24,14 @@ from training.plots import plot_confusion
 
 LIMITS = [
     "reads the expression on a face, which is no reliable sign of what a person feels",
-    "trained on somebody's own pictures; other people, cameras and light were not measured",
+    "trained on the author's own pictures; other people, cameras and light were not measured",
     "not for workplaces, schools, hiring, policing or any decision about a person",
 ]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be made of which pictures."""
+    """Options of a training on own pictures."""
 
     data: Path
     name: str
@@ -40,7 +40,7 @@ class Order:
     pictures: Kind = "chips"
     own_labels: tuple[str, ...] = ()
     title: str = ""
-    """Of the data, for the card; empty: the path's last part."""
+    """Title of the data for the card; empty for the path's last part."""
     licence: str = "not stated"
     epochs: int | None = None
     prune: float = 0.0
@@ -55,7 +55,7 @@ def describe(
 ) -> None:
     """Write the card of one of the two files, with its figures.
 
-    ``cost`` is parameters and multiply-accumulates; ``warm`` says that our weights were begun with.
+    ``cost`` is parameters and multiply-accumulates; ``warm`` means: trained from our weights.
     """
     title = order.title or order.data.resolve().name
     data = {"name": title, "licence": order.licence}
@@ -89,7 +89,7 @@ def describe(
 
 
 def command_of(order: Order) -> str:
-    """The command line that asks for this order."""
+    """Return the command line of this order."""
     words = ["python", "-m", "training.own", str(order.data), order.name]
     for field in dataclasses.fields(order):
         value = getattr(order, field.name)
@@ -101,13 +101,13 @@ def command_of(order: Order) -> str:
 
 
 def report(order: Order, fp32: Path, int8: Path, valid: Dataset) -> None:
-    """Print figures, confusion and how to go on."""
+    """Print figures, confusion matrix and the next commands."""
     console = Console()
     names = valid.names
     said, whole = (predict(Classifier(model), valid).argmax(1) for model in (int8, fp32))
     table = confusion(valid.labels, said, len(names))
     plot_confusion(table, names, order.out / "confusion.png")
-    shown = Table("label", *names, title="validation: rows are the labels, columns what is said")
+    shown = Table("label", *names, title="validation: rows are true labels, columns predictions")
     for name, row in zip(names, table, strict=True):
         shown.add_row(name, *map(str, row))
     console.print(shown)

@@ -1,4 +1,4 @@
-"""Somebody's own pictures as training, validation and test sets, with the labels they have."""
+"""Read own pictures as training, validation and test sets with their labels."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from edge_fer.evaluation.dataset import Dataset, copies, load, splits_in
 from training.data import SPEC
 
 HELD_OUT = 0.1
-"""Share of each label's pictures that is kept for validation where the data has no such split."""
+"""Share of each label's pictures held out for validation if the data has no such split."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Sets:
-    """Pictures that are chips already; all three have the training set's labels, in one order."""
+    """Chips; all three sets have the training set's labels, in the same order."""
 
     train: Dataset
     valid: Dataset
     test: Dataset | None
-    """None where the data has none, or it was not asked for."""
+    """None if the data has no test split, or it was not requested."""
 
     def __str__(self) -> str:
         counts = np.bincount(self.train.labels)
@@ -38,11 +38,11 @@ class Sets:
 
 
 def read_sets(path: Path, own_labels: Sequence[str], kind: Kind, *, seed: int, test: bool) -> Sets:
-    """Read the data at ``path``; pictures of it in training are marked as copies in the others.
+    """Read the data at ``path`` and mark copies of training pictures in the other sets.
 
     Raises:
-        DataError: the data cannot be read, or is not enough to train on; one line.
-        ModelError: the landmark file is missing, and ``kind`` needs it.
+        DataError: the data cannot be read, or is too little to train on.
+        ModelError: ``kind`` needs the landmark file, which is missing.
     """
     splits = splits_in(path, own_labels)
     read = partial(load, path, own_labels=own_labels, cut=cutter(kind, SPEC.sizes[0], Framing()))
@@ -65,10 +65,10 @@ def read_sets(path: Path, own_labels: Sequence[str], kind: Kind, *, seed: int, t
 
 
 def hold_out(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
-    """Split off `HELD_OUT` of each label, at least one picture, drawn by the seed.
+    """Split off `HELD_OUT` of each label, at least one picture, chosen by the seed.
 
     Raises:
-        DataError: a label has one picture alone.
+        DataError: a label has only one picture.
     """
     draw = np.random.RandomState(seed)  # its stream is frozen for good, unlike default_rng
     held = np.zeros(len(data), bool)
@@ -92,7 +92,7 @@ def _taken(data: Dataset, which: NDArray[np.bool_]) -> Dataset:
 
 
 def renamed(data: Dataset, names: tuple[str, ...]) -> Dataset:
-    """``data`` with labels that index ``names``.
+    """Return ``data`` with labels that index ``names``.
 
     Raises:
         DataError: it has a label that is not among them.

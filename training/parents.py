@@ -1,4 +1,4 @@
-"""Committed parents: the fp32 networks that pruning starts from, as half-precision numbers.
+"""Find the parents, the fp32 networks that pruning starts from, committed as half-precision.
 
 A parent takes hours to train and a few minutes to prune, so its weights are kept in
 training/parents/ (`training.weights`). ``python -m training.parents NAME`` writes those of a
@@ -20,7 +20,7 @@ from training.weights import place, read_parent, write_parent
 
 
 def find_parent(recipe: Recipe) -> nn.Module:
-    """The parent to prune: the committed one, or else that of the run, trained if need be.
+    """Return the parent to prune: the committed one, or the run's, trained if necessary.
 
     Raises:
         DataError: the recipe begins with a pruned network, and that is not committed; one line.
@@ -37,7 +37,7 @@ def find_parent(recipe: Recipe) -> nn.Module:
 
 
 def finished(recipe: Recipe) -> nn.Module:
-    """What the recipe's run has to lend: its parent, or where it has none its pruned network.
+    """Return the network that the recipe's run provides: its parent, or its pruned network.
 
     Raises:
         DataError: the network is not pruned yet; one line.

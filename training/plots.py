@@ -1,4 +1,4 @@
-"""PNG plots of a run: learning curves and confusion matrices."""
+"""Draw learning curves and confusion matrices of a run as PNG files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 
 
 def plot_history(history: Sequence[dict[str, float]], path: Path) -> None:
-    """Loss and PublicTest accuracy by epoch."""
+    """Draw loss and PublicTest accuracy by epoch."""
     epochs = [record["epoch"] for record in history]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     left.plot(epochs, [record["loss"] for record in history])
@@ -26,7 +26,7 @@ def plot_history(history: Sequence[dict[str, float]], path: Path) -> None:
 
 
 def plot_confusion(counts: NDArray[np.int64], labels: Sequence[str], path: Path) -> None:
-    """Rows are the true labels, columns the predicted ones; cells are shares of the row."""
+    """Draw rows of true labels and columns of predictions; cells are shares of the row."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure, axes = plt.subplots(figsize=(5, 4.4), layout="constrained")
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

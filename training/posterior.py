@@ -1,4 +1,4 @@
-"""What a picture's FER-2013 label probably is, from a network's scores and the crowd together.
+"""Estimate a picture's FER-2013 label from a network's scores and the FER+ votes.
 
 Two readings of one picture know more than either: the network has seen how FER-2013 labels
 such pictures, the FER+ taggers have seen this one. A linear softmax regression on both, fitted
@@ -16,7 +16,7 @@ Known = tuple[torch.Tensor, Split]
 
 
 def posterior(known: Known, wanted: Known, *, decay: float = 1e-3) -> torch.Tensor:
-    """Scores (N, 7) over FER-2013's labels for ``wanted``, by a regression fitted on ``known``."""
+    """Return scores (N, 7) over FER-2013's labels of ``wanted``, regressed on ``known``."""
     given = _features(*known)
     mean, spread = given.mean(0), given.std(0) + 1e-6
     line = nn.Linear(given.shape[1], wanted[0].shape[1] - 8)
@@ -38,5 +38,5 @@ def posterior(known: Known, wanted: Known, *, decay: float = 1e-3) -> torch.Tens
 
 
 def _features(scores: torch.Tensor, split: Split) -> torch.Tensor:
-    """(N, 7 + 8 + 16): logarithms of the scores, the votes' shares and the shares' roots."""
+    """Return (N, 7 + 8 + 16): logarithms of the scores, the votes' shares and their roots."""
     return torch.cat([scores.clamp(min=1e-4).log(), split.votes, split.votes.sqrt()], 1)

@@ -1,4 +1,4 @@
-"""Structural pruning: whole channels go, and the layers behind them shrink.
+"""Prune whole channels, so that the following layers shrink too.
 
 Groups and importance are torch-pruning's (Fang et al. 2023, arXiv 2301.12900); after each
 step the network is fine-tuned.
@@ -93,7 +93,7 @@ def cut(net: nn.Module, macs: int, options: Prune) -> nn.Module:
 
 
 def count_macs(net: nn.Module) -> int:
-    """Multiply-accumulates of one chip of the default size."""
+    """Return the multiply-accumulates of one chip of the default size."""
     size = SPEC.sizes[0]
     macs, _ = tp.utils.count_ops_and_params(net, torch.zeros(1, 1, size, size))
     return int(macs)

@@ -1,4 +1,4 @@
-"""An fp32 ONNX file to INT8: QDQ, unsigned activations, signed weights per channel.
+"""Quantize an fp32 ONNX file to INT8: QDQ, unsigned activations, signed weights per channel.
 
 That form is the one onnxruntime runs fast on x86 and on arm64 alike. The calibration pick is
 kept as numbers: ids, seed, a hash of the pixels and the ranges found.
@@ -76,7 +76,7 @@ def quantize(
 
 
 def pick_images(dataset: Dataset, options: Quantize) -> Any:
-    """Indices of the calibration pictures: equally many of each label, drawn by the seed."""
+    """Return the indices of the calibration pictures: as many of each label, chosen by the seed."""
     draw = np.random.RandomState(options.seed)  # its stream is frozen for good, unlike default_rng
     names = np.unique(dataset.labels)
     each = options.images // len(names)
@@ -85,7 +85,7 @@ def pick_images(dataset: Dataset, options: Quantize) -> Any:
 
 
 def write_record(int8: Path, dataset: Dataset, pick: Any, options: Quantize, record: Path) -> None:
-    """Write what the calibration saw and found; no pictures."""
+    """Write ids, seed, hash and ranges of the calibration, without pictures."""
     content = {
         "model": int8.stem,
         "split": "train",
@@ -101,7 +101,7 @@ def write_record(int8: Path, dataset: Dataset, pick: Any, options: Quantize, rec
 
 
 def activation_ranges(int8: Path) -> dict[str, list[float]]:
-    """Tensor name to the [lowest, highest] value its quantization can hold."""
+    """Return each tensor's [lowest, highest] value that its quantization can represent."""
     graph = onnx.load(int8).graph
     values = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
     ranges = {}

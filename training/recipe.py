@@ -1,4 +1,4 @@
-"""Recipes: the settings of one model from data to card, as TOML in training/recipes/."""
+"""Read recipes, the settings of a model from data to card, from training/recipes/*.toml."""
 
 import difflib
 from collections.abc import Iterable
@@ -168,35 +168,35 @@ def read_recipe(name: str, folder: Path = FOLDER) -> Recipe:
 
 
 def origin(recipe: Recipe) -> Recipe:
-    """The recipe whose network this one begins with; itself where it trains its own."""
+    """Return the recipe whose network this one starts with; itself if it trains its own."""
     return recipe if recipe.parent is None else read_recipe(recipe.parent)
 
 
 def root(recipe: Recipe) -> Recipe:
-    """The recipe of the uncut network from which this one's descends; itself where it is that."""
+    """Return the recipe of the uncut network from which this one descends, which may be itself."""
     return recipe if recipe.parent is None else root(origin(recipe))
 
 
 def inner(recipe: Recipe) -> Recipe | None:
-    """The recipe whose network stands inside this one's at the start, if there is one."""
+    """Return the recipe whose network this one's grows around at the start, if there is one."""
     return None if recipe.grown is None else read_recipe(recipe.grown)
 
 
 def first(recipe: Recipe) -> Recipe:
-    """The recipe where it all began, with random weights."""
+    """Return the first recipe of the chain, which starts with random weights."""
     within = inner(root(recipe))
     return root(recipe) if within is None else first(within)
 
 
 def fits(recipe: Recipe) -> list[Fit]:
-    """All training runs that the recipe itself describes."""
+    """Return all training runs that the recipe itself describes."""
     prune = recipe.prune
     later = [] if prune is None else [prune.between, prune.last, prune.polish]
     return [fit for fit in (recipe.fit, *later) if fit is not None]
 
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:
-    """The end of a message about a mistyped name; empty where none is near."""
+    """Return the end of a message about a mistyped name; empty if no name is close."""
     near = difflib.get_close_matches(wrong, list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 

@@ -1,4 +1,4 @@
-"""Run records: what the fp32 stages of a model cost and reach, kept though runs/ is not.
+"""Record cost and accuracy of a model's fp32 stages, since runs/ is not committed.
 
 ``write_record`` is called by `training.build`; the comparison reads the files.
 """
@@ -32,13 +32,13 @@ class Stage(Struct, frozen=True, kw_only=True):
     """Per chip of the default size."""
     bytes: int
     figures: dict[str, Any]
-    """What `edge-fer evaluate` says of it on PublicTest, with the INT8 file's temperature."""
+    """Figures of `edge-fer evaluate` on PublicTest, with the INT8 file's temperature."""
     budget: Budget | None = None
-    """Of this stage alone; None where the run's history was not kept."""
+    """Training of this stage alone; None if the run's history was not kept."""
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """The stages ahead of one INT8 file, in order."""
+    """The stages before one INT8 file, in order."""
 
     model: str
     """The INT8 file's name without .onnx."""
@@ -50,8 +50,8 @@ class Record(Struct, frozen=True, kw_only=True):
 def write_record(recipe: Recipe, model: Path, stages: Mapping[Kind, Path]) -> Path:
     """Measure ``stages`` on PublicTest and write <FOLDER>/<model>.json; return its path.
 
-    ``stages`` are fp32 files with their cards beside them. A budget that this machine has no
-    history of is taken over from the record that is there.
+    ``stages`` are fp32 files with their cards beside them. A budget without history on
+    this machine is copied from the existing record.
     """
     path = FOLDER / f"{model.stem}.json"
     known = read_record(path).stages if path.exists() else {}

@@ -1,4 +1,4 @@
-"""Which shape of a network is worth its latency? ``python -m training.search ultralight``.
+"""Search the shapes of a network by latency: ``python -m training.search ultralight``.
 
 Trains every variant of the recipe's section ``search`` alike and briefly, turns it into an INT8
 file and times all of them in one process; training/records/search-NAME.json keeps the result.
@@ -65,7 +65,7 @@ def search(recipe: Recipe) -> dict[str, Any]:
 def _try(
     recipe: Recipe, name: str, options: Search, chips: Split, valid: Split
 ) -> tuple[dict[str, Any], Path]:
-    """What is known of one variant, and its INT8 file."""
+    """Return the figures of one variant, and its INT8 file."""
     folder = RUNS / recipe.name / "search" / name
     net = fit(new_net(recipe), chips, valid, options.fit, folder, seed=recipe.seed)
     fp32 = export(net, folder / "fp32.onnx", options.fit.sizes)
@@ -83,7 +83,7 @@ def _try(
 
 
 def _best(row: dict[str, Any], rows: list[dict[str, Any]]) -> bool:
-    """Whether no other is at least as accurate and faster (Pareto's front)."""
+    """Return True if no other is at least as accurate and faster (Pareto front)."""
     return not any(
         other["accuracy"] >= row["accuracy"] and other["latency"]["value"] < row["latency"]["value"]
         for other in rows

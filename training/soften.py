@@ -1,4 +1,4 @@
-"""Soft labels: the scores of an ensemble for every training picture, small enough to commit.
+"""Make soft labels: an ensemble's scores of every training picture, small enough to commit.
 
 ``python -m training.soften NAME RUN...`` averages the networks of the given runs, such as
 ``teacher`` or ``xception``, over augmented views of each picture, since on a picture as they
@@ -37,7 +37,7 @@ FLOOR = -8.0
 def scores_of(
     nets: list[Judge], split: Split, *, views: int, strength: float = 0.8, seed: int = 1
 ) -> torch.Tensor:
-    """Mean scores (N, 7 + 8) of ``nets`` over augmented views; at 0, over both mirror images."""
+    """Return mean scores (N, 7 + 8) of ``nets`` over augmented views, or mirrored ones at 0."""
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(len(split), LABELS + 8)
     for index in torch.split(torch.arange(len(split)), 512):
@@ -50,7 +50,7 @@ def scores_of(
 
 @torch.inference_mode()
 def _summed(nets: list[Judge], chips: torch.Tensor) -> torch.Tensor:
-    """Scores (N, 7 + 8) of all the nets together."""
+    """Return the scores (N, 7 + 8) of all nets together."""
     with torch.autocast("cpu", torch.bfloat16):
         rows = [
             net(resize(chips, size).contiguous(memory_format=torch.channels_last)).float()

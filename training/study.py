@@ -1,4 +1,4 @@
-"""Does pruning pay? ``python -m training.study ultralight``, to training/records/.
+"""Compare pruning with training from scratch: ``python -m training.study ultralight``.
 
 For each seed three networks are trained: the parent, the parent cut and tuned, and the cut
 network's architecture with fresh weights for as many epochs as both together had; and, for the
@@ -93,7 +93,7 @@ def _train_arms(
 
 
 def fresh(net: nn.Module, seed: int) -> nn.Module:
-    """The architecture of ``net`` with new random weights."""
+    """Return the architecture of ``net`` with new random weights."""
     torch.manual_seed(seed)
     net = copy.deepcopy(net)
     for module in net.modules():
@@ -105,7 +105,7 @@ def fresh(net: nn.Module, seed: int) -> nn.Module:
 def summarise(
     right: dict[str, list[NDArray[np.bool_]]], macs: dict[str, int], options: Study
 ) -> dict[str, Any]:
-    """Accuracy by arm and seed, and the differences that decide, in points."""
+    """Return accuracy by arm and seed, and the deciding differences in points."""
     return {
         "seeds": list(options.seeds),
         "epochs": {
@@ -124,9 +124,9 @@ def summarise(
 def paired(
     ours: list[NDArray[np.bool_]], theirs: list[NDArray[np.bool_]], *, seed: int = 1
 ) -> dict[str, float]:
-    """Difference of the mean accuracies in points with a 95 % interval.
+    """Return the difference of the mean accuracies in points with a 95 % interval.
 
-    Pictures are drawn anew, and so are seeds, since both are samples (Efron 1979).
+    The bootstrap draws pictures and seeds, since both are samples (Efron 1979).
     """
     gaps = np.stack(ours).astype(float) - np.stack(theirs)
     draw = np.random.default_rng(seed)

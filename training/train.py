@@ -17,7 +17,7 @@ from training.weights import read_parent
 
 
 def train(recipe: Recipe) -> nn.Module:
-    """Train, or load if it is trained already, the recipe's parent network."""
+    """Return the recipe's parent network; train it if necessary."""
     net = new_net(recipe)
     within = inner(recipe)
     if within is not None:
@@ -33,7 +33,7 @@ def train(recipe: Recipe) -> nn.Module:
 
 
 def training_split(recipe: Recipe) -> Split:
-    """The training pictures, with soft labels and aligned chips as far as the recipe asks."""
+    """Return the training pictures, with soft labels and aligned chips if the recipe uses them."""
     split = read_split("train")
     guide = None if recipe.soft is None else read_soft(recipe.soft, len(split))
     aligned = read_aligned("train") if any(fit.aligned for fit in fits(recipe)) else None

@@ -1,4 +1,4 @@
-"""Weights as half-precision numbers, small enough to be committed."""
+"""Store weights as half-precision numbers, small enough to commit."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "parents"
 
 
 def place(name: str) -> Path:
-    """Where the weights of the recipe ``name`` are committed."""
+    """Return the path of the committed weights of the recipe ``name``."""
     return FOLDER / f"{name}.npz"
 
 
@@ -30,7 +30,7 @@ def write_parent(net: nn.Module, path: Path) -> None:
 
 
 def read_parent(recipe: Recipe, path: Path | None = None) -> nn.Module:
-    """The recipe's network with the committed weights, as wide as they are, in evaluation mode.
+    """Return the recipe's network with the committed weights, in their width, in evaluation mode.
 
     Raises:
         DataError: there is no such file, or it is of another network; one line.

@@ -106,7 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
             parents=[_configured()],
             help=module.HELP,
             description=module.DESCRIPTION,
-            epilog=getattr(module, "EXAMPLES", ""),
+            epilog=module.EXAMPLES,
             formatter_class=_HelpFormatter,
         )
         module.add_arguments(command)

@@ -10,7 +10,7 @@ from edge_fer.errors import ConfigError
 if TYPE_CHECKING:
     from edge_fer.setup.checks import Finding
 
-MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
+COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
 HELP = "test configuration, model, camera and broker, and inspect the device"
 DESCRIPTION = (
@@ -65,15 +65,18 @@ def _exit_code(findings: "list[Finding]") -> int:
 
 
 def _print_table(findings: "list[Finding]") -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Column, Table
+    from rich.text import Text
 
-    # Folded, not truncated, so that a hash or a path can be copied.
-    table = Table("check", "result", Column("detail", overflow="fold"))
-    for finding in findings:
-        table.add_row(finding.name, MARKS[finding.level], escape(finding.text))
-    Console().print(table)
+    from edge_fer.cli.tables import Column, make_console, print_table
+
+    print_table(
+        [Column("check"), Column("result"), Column("detail", wrap=True)],
+        [
+            (finding.name, Text(finding.level, style=COLOURS[finding.level]), finding.text)
+            for finding in findings
+        ],
+        make_console(),
+    )
 
 
 def _report(arguments: argparse.Namespace) -> int:

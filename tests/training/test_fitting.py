@@ -108,7 +108,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path, finished):
 def test_a_run_is_not_gone_on_with_under_other_options(tmp_path, finished):
     (tmp_path / "final.pt").write_bytes((finished[0] / "final.pt").read_bytes())
     run(tmp_path)
-    with pytest.raises(ConfigError, match="was begun with other options"):
+    with pytest.raises(ConfigError, match="was started with other options"):
         fit(tiny_net(), TRAIN, VALID, _one_epoch(), tmp_path)
 
 

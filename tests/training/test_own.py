@@ -80,7 +80,7 @@ def test_own_labels_pruning_and_our_weights_go_together(data, tmp_path):
     whole = read_card(tmp_path / "out/mine-fp32.onnx")
     assert whole.macs == card.macs
     other = dataclasses.replace(wish, own_labels=("waving",), seed=2)
-    with pytest.raises(ConfigError, match="was begun with other pictures or options"):
+    with pytest.raises(ConfigError, match="was started with other pictures or options"):
         make_own(other, recipe(), tmp_path)
 
 

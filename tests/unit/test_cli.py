@@ -166,9 +166,9 @@ def test_check_says_all_is_well(capsys, landmarks, model, tmp_path, broker):
         broker.url,
     )
     assert 0 == code
-    parts = re.findall(r"│ (use|model|detector|landmarks|camera|broker) +│ ok ", out)
+    parts = re.findall(r"^(use|model|detector|landmarks|camera|broker) +ok ", out, re.M)
     assert 6 == len(set(parts))
-    assert "│ error " not in out
+    assert not re.search(r"^[a-z]+ +error ", out, re.M)
 
 
 def test_check_cuts_nothing_that_is_there_to_be_copied(capsys):
@@ -200,7 +200,7 @@ def test_check_names_a_wrong_password(capsys, locked_broker, model, tmp_path):
 def test_check_says_where_a_frame_is_too_large_for_scan_s(capsys, carphone):  # noqa: F811
     base = ["check", "--camera", carphone, ACKNOWLEDGED]
     _, out, _ = call(capsys, *base, "--set=vision.min_face_px=20", "--set=vision.scan_s=0.1")
-    assert "vision.scan_s is 0.1" in " ".join(out.replace("│", " ").split())
+    assert "vision.scan_s is 0.1" in " ".join(out.split())
     _, out, _ = call(capsys, *base, "--set=vision.min_face_px=40")
     assert "vision.scan_s" not in out
 

@@ -1,4 +1,7 @@
-"""``python -m training.compare``: time everything and rewrite docs/background/models.md with its plots."""
+"""Time all networks and write docs/background/models.md and its plots.
+
+Command: ``python -m training.compare``.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -45,7 +48,7 @@ def on_public(models: Sequence[Path]) -> dict[str, str]:
     try:
         public = load(data_path(), "public")
     except DataError as error:
-        return {"data": f"Not drawn anew, since the data was missing: {error}."}
+        return {"data": f"Not drawn again, since the data was missing: {error}."}
     draw_shipped(models, public, IMAGES)
     given = answers(models, public)
     return {
@@ -56,7 +59,7 @@ def on_public(models: Sequence[Path]) -> dict[str, str]:
 
 
 def tables(rows: Sequence[Row], cards: Sequence[Card], peers: Peers) -> dict[str, str]:
-    """The generated parts of the page that need no data, by the name of their place."""
+    """Return the generated parts of the page that need no data, by name."""
     # What others claim is about FER-2013's own labels, and ours must be by the same.
     rival = next(row for row in rows if (row.stage, row.truth) == ("int8", "fer2013"))
     return {

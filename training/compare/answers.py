@@ -1,4 +1,4 @@
-"""What models say on PublicTest and whether it is right, by both label sets."""
+"""Count the models' predictions on PublicTest by both label sets."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from edge_fer.evaluation.evaluate import figures_of
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answers:
-    """Of one model, against one label set."""
+    """Figures of one model by one label set."""
 
     model: str
     truth: str
@@ -22,7 +22,7 @@ class Answers:
 
 
 def answers(models: Sequence[Path], public: Dataset) -> list[Answers]:
-    """Every model against both, since whose labels it learnt is not whose its user holds."""
+    """Measure every model by both label sets, since users may not use the set it was trained on."""
     truths = {"fer2013": public, "ferplus": by_majority(public)}
     return [
         Answers(model.stem, truth, figures_of(Classifier(model), data))

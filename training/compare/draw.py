@@ -1,4 +1,4 @@
-"""What the plots of docs/background/models.md show, gathered from rows, peers and the shipped files."""
+"""Collect the data of the plots in docs/background/models.md and draw them."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ SPLITS = {"private": "PrivateTest: shipped files", "public": "PublicTest: every 
 
 
 def draw_tradeoffs(rows: Sequence[Row], peers: Sequence[Measured], folder: Path) -> None:
-    """Accuracy against latency and against bytes, on both test splits, a label set a panel."""
+    """Draw accuracy over latency and over bytes, on both test splits, a panel per label set."""
     rows = [row for row in rows if row.stage != "scaled"]
     for kind, label in COSTS.items():
         panels = [
@@ -38,7 +38,7 @@ def draw_tradeoffs(rows: Sequence[Row], peers: Sequence[Measured], folder: Path)
 
 
 def draw_sizes(rows: Sequence[Row], folder: Path) -> None:
-    """Accuracy on PublicTest against latency, a line a model over its chip sizes."""
+    """Draw accuracy on PublicTest over latency, a line per model over its chip sizes."""
     files = sorted((row for row in rows if row.stage in {"int8", "scaled"}), key=lambda r: r.size)
     named = [dataclasses.replace(row, name=f"{row.model} {row.size} px") for row in files]
     panels = [
@@ -50,7 +50,7 @@ def draw_sizes(rows: Sequence[Row], folder: Path) -> None:
 
 
 def draw_search(records: Sequence[Path], folder: Path) -> None:
-    """A plot of each search of `training.search`, with Pareto's front."""
+    """Draw each search of `training.search` with its Pareto front."""
     for record in records:
         rows = [
             (row["name"], row["latency"]["value"], 100 * row["accuracy"], row["best"])
@@ -60,10 +60,10 @@ def draw_search(records: Sequence[Path], folder: Path) -> None:
 
 
 def draw_shipped(models: Sequence[Path], public: Dataset, folder: Path) -> None:
-    """Confusion matrices and reliability diagrams of the files on PublicTest.
+    """Draw confusion matrices and reliability diagrams of the files on PublicTest.
 
-    A model whose card's figures are by FER+'s majority is held against that, the others against
-    FER-2013's own labels.
+    A model whose card gives figures by FER+ majority is measured by it, the others by FER-2013's
+    own labels.
     """
     tables, bins = [], []
     for model in models:
@@ -80,7 +80,7 @@ def draw_shipped(models: Sequence[Path], public: Dataset, folder: Path) -> None:
 
 
 def _ours(rows: Sequence[Row], kind: str, split: str, truth: str) -> list[plots.Point]:
-    """Our rows that have both the cost and the accuracy by those labels."""
+    """Return our rows that have both the cost and the accuracy by those labels."""
     points = []
     for row in rows:
         if row.truth != truth:
@@ -94,7 +94,7 @@ def _ours(rows: Sequence[Row], kind: str, split: str, truth: str) -> list[plots.
 
 
 def _theirs(peers: Sequence[Measured], kind: str, split: str) -> list[plots.Point]:
-    """The measured peers that have both, and answer for all seven labels."""
+    """Return the measured peers that have both and predict all seven labels."""
     points = []
     for peer in peers:
         accuracy: float | None = getattr(peer, split)

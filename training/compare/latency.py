@@ -1,4 +1,4 @@
-"""How long networks take against the first of them, in one process and on one thread.
+"""Measure the latency of networks relative to the first one, in one process on one thread.
 
 The time is the thread's own, which on a free core is the latency.
 """
@@ -34,7 +34,7 @@ EXTENSIONS = (
 
 
 def ratios(files: Sequence[tuple[Path, int]], *, rounds: int = ROUNDS) -> list[Ratio]:
-    """Latency of each file at its chip size in px, batch 1, in terms of the first one's.
+    """Return the latency of each file at its chip size in px, batch 1, relative to the first.
 
     The median of the per-round ratios, with their 10th and 90th percentile as bounds.
     """
@@ -51,7 +51,7 @@ def ratios(files: Sequence[tuple[Path, int]], *, rounds: int = ROUNDS) -> list[R
 
 
 def instructions() -> str:
-    """The processor's name and those of `EXTENSIONS` that it has."""
+    """Return the processor's name and those of `EXTENSIONS` that it has."""
     lines = processor().splitlines()
     facts = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
     flags = (facts.get("flags") or facts.get("Features") or "").split()
@@ -60,7 +60,7 @@ def instructions() -> str:
 
 
 def _compare(runs: list[Callable[[], object]], rounds: int) -> list[Ratio]:
-    """The order is shuffled each round, so that whatever else runs hits all alike."""
+    """Shuffle the order in each round, so that other work on the machine affects all equally."""
     order, draw = list(range(len(runs))), random.Random(0)
     seconds = np.zeros((rounds, len(runs)))
     for row in seconds:
@@ -75,7 +75,7 @@ def _compare(runs: list[Callable[[], object]], rounds: int) -> list[Ratio]:
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    """Of this thread, which is the only one: other jobs on the core take no part in it."""
+    """Return the CPU time of this thread, the only one; other jobs on the core do not count."""
     started = time.thread_time()
     run()
     return time.thread_time() - started

@@ -1,6 +1,6 @@
-"""mini_XCEPTION, the yardstick of all latencies, rebuilt from its paper with random weights.
+"""Rebuild mini_XCEPTION, the reference of all latencies, from its paper with random weights.
 
-Arriaga et al. 2017, arXiv 1710.07557. Only its cost is of use here; nobody trains it.
+Arriaga et al. 2017, arXiv 1710.07557. Only its cost is used here; it is not trained.
 """
 
 import torch
@@ -27,13 +27,13 @@ class _Module(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, inputs, H, W) to (N, outputs, ceil(H / 2), ceil(W / 2))."""
+        """Map (N, inputs, H, W) to (N, outputs, ceil(H / 2), ceil(W / 2))."""
         result: torch.Tensor = self.body(x) + self.skip(x)
         return result
 
 
 def mini_xception(labels: int = 7, channels: int = 1) -> nn.Sequential:
-    """(N, channels, S, S) to (N, labels) probabilities; the paper's S is 48 or 64."""
+    """Return (N, labels) probabilities of (N, channels, S, S); the paper's S is 48 or 64."""
     stem: list[nn.Module] = []
     for inputs in (channels, 8):
         stem += [nn.Conv2d(inputs, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True)]

@@ -1,4 +1,4 @@
-"""The tables of docs/background/models.md, as Markdown."""
+"""Write the tables of docs/background/models.md as Markdown."""
 
 from collections.abc import Iterable, Sequence
 
@@ -28,7 +28,7 @@ COSTS = (
 
 
 def cost_table(rows: Sequence[Row], truth: str = "fer2013") -> str:
-    """Every network that was timed or could have been, with figures by one ``truth`` alone."""
+    """Return the table of all timed networks, with figures by one ``truth``."""
     shown = [row for row in rows if row.truth == truth and row.stage != "scaled"]
     return table(COSTS, (_cost_cells(row) for row in shown)) if shown else NONE
 
@@ -54,7 +54,7 @@ def _cost_cells(row: Row) -> Iterable[str]:
 
 
 def class_table(truth: str, cards: Sequence[Card], peers: Sequence[Measured] = ()) -> str:
-    """Recall by label, of figures by one ``truth``: on every split that the cards have.
+    """Return the table of recall by label, by one ``truth``, on every split of the cards.
 
     The ``peers`` are FER-2013's, on PrivateTest.
     """
@@ -77,7 +77,7 @@ def class_table(truth: str, cards: Sequence[Card], peers: Sequence[Measured] = (
 
 
 def measured_table(peers: Sequence[Measured]) -> str:
-    """Public weights that we have run."""
+    """Return the table of public weights that were measured."""
     headings = (
         "network",
         "checkpoint",
@@ -113,7 +113,7 @@ def measured_table(peers: Sequence[Measured]) -> str:
 
 
 def published_table(peers: Sequence[Published]) -> str:
-    """What authors say of their own networks, a table a benchmark."""
+    """Return the tables of figures published by authors, one per benchmark."""
     return "\n\n".join(
         f"{benchmark}:\n\n{_published([peer for peer in peers if peer.benchmark == benchmark])}"
         for benchmark in dict.fromkeys(peer.benchmark for peer in peers)
@@ -137,7 +137,7 @@ def _published(peers: Sequence[Published]) -> str:
 
 
 def capability_table(claims: Sequence[Capability], ours: Row) -> str:
-    """What others claim of FER-2013, and what ``ours``, by the same labels, does about it."""
+    """Return the table of claims about FER-2013, next to ``ours`` by the same labels."""
     accuracy = percent(ours.private.get("accuracy"))
     facts = {
         "model": ours.name,
@@ -153,26 +153,26 @@ def capability_table(claims: Sequence[Capability], ours: Row) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table."""
+    """Return a Markdown table."""
     lines = [headings, ("---",) * len(headings), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def percent(share: float | None) -> str:
-    """Of a share of 1, without the sign."""
+    """Return a share of 1 in percent, without the sign."""
     return "-" if share is None else f"{100 * share:.2f}"
 
 
 def figure(value: float | None, places: int = 3) -> str:
-    """A figure as it is."""
+    """Return a figure with ``places`` decimals, or a dash."""
     return "-" if value is None else f"{value:.{places}f}"
 
 
 def count(value: int | None) -> str:
-    """With commas."""
+    """Return a number with commas."""
     return "-" if value is None else f"{value:,}"
 
 
 def megabytes(value: int | None) -> str:
-    """Of 10^6 bytes; three places below a hundred."""
+    """Return the size in units of 10^6 bytes."""
     return "-" if value is None else f"{value / 1e6:.{3 if value < 1e8 else 1}f}"

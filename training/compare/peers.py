@@ -1,4 +1,4 @@
-"""Other people's models as peers.toml tells of them."""
+"""Read other people's models from peers.toml."""
 
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class Published(Struct, frozen=True, kw_only=True):
 
 
 class Capability(Struct, frozen=True, kw_only=True):
-    """What somebody claims, and what ours does about it."""
+    """A claim of others, and our response to it."""
 
     who: str
     claim: str

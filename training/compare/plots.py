@@ -1,4 +1,4 @@
-"""The plots of docs/background/models.md, as PNG files."""
+"""Draw the plots of docs/background/models.md as PNG files."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 OURS, THEIRS = "#0072b2", "#d55e00"
-"""Of Okabe and Ito's palette, which colour-blind people can tell apart."""
+"""Colours of Okabe and Ito's palette, which colour-blind people can distinguish."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Point:
 
 
 def plot_tradeoff(panels: Sequence[tuple[str, Sequence[Point]]], label: str, path: Path) -> None:
-    """Accuracy against a cost on a log scale, a panel below the other."""
+    """Draw accuracy over a cost on a log scale, one panel below the other."""
     heights = [max(len(points), 6) for _, points in panels]
     figure, axes = plt.subplots(
         len(panels),
@@ -72,7 +72,7 @@ def _draw_points(axes: Any, points: Sequence[Point]) -> None:
 
 
 def _name_points(axes: Any, points: Sequence[Point]) -> None:
-    """Names in a column at the right, one a line, each tied to its point."""
+    """Write the names in a column at the right, each connected to its point."""
     below = sorted(points, key=lambda point: point.accuracy)
     low, high = axes.get_ylim()
     heights = _spread([(point.accuracy - low) / (high - low) for point in below])
@@ -97,7 +97,7 @@ def _name_points(axes: Any, points: Sequence[Point]) -> None:
 
 
 def _spread(wanted: Sequence[float]) -> list[float]:
-    """Heights near those ``wanted``, which rise from 0 to 1, a line's height apart."""
+    """Return heights near those ``wanted``, which rise from 0 to 1, at least a line apart."""
     gap, heights = 1 / max(len(wanted), 6), list(wanted)
     for place in range(1, len(heights)):
         heights[place] = max(heights[place], heights[place - 1] + gap)
@@ -109,7 +109,7 @@ def _spread(wanted: Sequence[float]) -> list[float]:
 
 
 def plot_front(rows: Sequence[tuple[str, float, float, bool]], label: str, path: Path) -> None:
-    """Name, cost, accuracy in % and whether it is on the front, which is drawn as a line."""
+    """Draw points of (name, cost, accuracy in %, on the front); the front is a line."""
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     front = sorted((cost, accuracy) for _, cost, accuracy, best in rows if best)
     axes.plot(*zip(*front, strict=True), "-", color=OURS, lw=1)
@@ -123,7 +123,7 @@ def plot_front(rows: Sequence[tuple[str, float, float, bool]], label: str, path:
 
 
 def plot_reliability(bins: Sequence[tuple[str, dict[str, list[Any]]]], path: Path) -> None:
-    """Accuracy against confidence by bin, a panel a model; bars tell how many are in a bin."""
+    """Draw accuracy over confidence by bin, a panel per model; bars show the size of a bin."""
     figure, axes = plt.subplots(
         1, len(bins), figsize=(0.6 + 3.4 * len(bins), 3.6), squeeze=False, layout="constrained"
     )
@@ -144,7 +144,7 @@ def plot_reliability(bins: Sequence[tuple[str, dict[str, list[Any]]]], path: Pat
 def plot_confusions(
     tables: Sequence[tuple[str, NDArray[np.int64], Sequence[str]]], path: Path
 ) -> None:
-    """Rows are the true labels, columns the predicted ones, a panel a model; % of the row."""
+    """Draw rows of true labels and columns of predictions, a panel per model; % of the row."""
     figure, axes = plt.subplots(
         1,
         len(tables),

@@ -1,4 +1,4 @@
-"""Well-known networks with random weights, as ONNX files: only their cost is of use.
+"""Rebuild well-known networks with random weights as ONNX files, to measure their cost.
 
 The only file that imports timm, from which all but mini_XCEPTION come.
 """

@@ -1,4 +1,4 @@
-"""The rows of the table of costs: our models at each stage, and the rebuilt networks."""
+"""Make the rows of the table of costs: our models at each stage, and the rebuilt networks."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -23,11 +23,11 @@ class Row:
 
     name: str
     model: str = ""
-    """The INT8 file to which the stage belongs; empty for other people's networks."""
+    """The INT8 file of the stage; empty for other people's networks."""
     stage: Literal["", "fp32", "int8", "scaled", "compiled"] = ""
-    """Of ours: on the way, the file, the file at another chip size, its compiled copy."""
+    """Stage of our models: on the way, the file, at another chip size, its compiled copy."""
     truth: str = "fer2013"
-    """Whose labels the figures go by, a key of `TRUTHS`."""
+    """True labels of the figures, a key of `TRUTHS`."""
     size: int
     """Side of the input in px."""
     channels: int = 1
@@ -36,23 +36,23 @@ class Row:
     """Per picture of that size."""
     bytes: int | None = None
     file: Path | None = None
-    """To be timed; None where it is not on this machine."""
+    """File to be timed; None if it is not on this machine."""
     latency: Ratio | None = None
     public: dict[str, Any] = dataclasses.field(default_factory=dict)
     """Figures on PublicTest, as `edge-fer evaluate` prints them."""
     private: dict[str, Any] = dataclasses.field(default_factory=dict)
     """The same on PrivateTest."""
     budget: Budget | None = None
-    """Of training, all stages up to this one."""
+    """Training of all stages up to this one."""
 
 
 def our_rows(models: Sequence[Path], scratch: Path) -> list[Row]:
-    """Each INT8 model's fp32 stages, its file at each size, and its compiled copy."""
+    """Return each INT8 model's fp32 stages, its file at each size, and its compiled copy."""
     return [row for model in models for row in _stages(model, read_card(model), scratch)]
 
 
 def rebuilt_rows(peers: Sequence[Rebuilt], scratch: Path) -> list[Row]:
-    """A row a size; the files are written to ``scratch`` where they are not there."""
+    """Return a row per size; write missing files to ``scratch``."""
     rows = []
     for peer in peers:
         for size in peer.sizes:
@@ -72,7 +72,7 @@ def rebuilt_rows(peers: Sequence[Rebuilt], scratch: Path) -> list[Row]:
 
 
 def timed(rows: Sequence[Row], yardstick: Row) -> list[Row]:
-    """The rows with their latency in terms of the ``yardstick``'s, all from one run."""
+    """Return the rows with their latency relative to ``yardstick``, all from one run."""
     found = [(row, row.file) for row in rows if row.file is not None]
     assert yardstick.file is not None
     files = [(yardstick.file, yardstick.size), *((file, row.size) for row, file in found)]
@@ -111,10 +111,15 @@ def _stages(model: Path, card: Card, scratch: Path) -> Iterator[Row]:
             public=card.figures(f"public, {other} px")[1],
             private={},
         )
+    yield _compiled(shipped, model, scratch)
+
+
+def _compiled(shipped: Row, model: Path, scratch: Path) -> Row:
+    """Return the row of the model's compiled copy, which is written to ``scratch``."""
     compiled = scratch / f"{model.stem}.ort"
     compiled.parent.mkdir(parents=True, exist_ok=True)
     optimize(model, compiled)
-    yield dataclasses.replace(
+    return dataclasses.replace(
         shipped,
         name=f"{model.stem}, compiled",
         stage="compiled",
@@ -126,7 +131,7 @@ def _stages(model: Path, card: Card, scratch: Path) -> Iterator[Row]:
 
 
 def _fp32(shipped: Row, record: Path, models: Path) -> Iterator[Row]:
-    """What the record of the ``shipped`` file has, with the file itself where it still is."""
+    """Yield the stages in the record of the ``shipped`` file, with the file if it still exists."""
     if not record.exists():
         return
     read = read_record(record)

@@ -1,4 +1,4 @@
-"""The tables of docs/background/models.md that look closer at our own models, as Markdown."""
+"""Write the tables of docs/background/models.md about our own models as Markdown."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ NO_SHARES = "Not run yet: `python -m training.compare.shares`."
 
 
 def size_table(rows: Sequence[Row]) -> str:
-    """The INT8 files at each chip size that they take."""
+    """Return the table of the INT8 files at each chip size."""
     headings = (
         "model",
         "px",
@@ -50,7 +50,7 @@ def size_table(rows: Sequence[Row]) -> str:
 
 
 def robustness_table(cards: Sequence[Card]) -> str:
-    """What each disturbance takes from the accuracy, in points."""
+    """Return the table of points of accuracy lost under each corruption."""
     rows = [
         (
             truth,
@@ -67,7 +67,7 @@ def robustness_table(cards: Sequence[Card]) -> str:
 
 
 def aligned_table(cards: Sequence[Card]) -> str:
-    """The pictures as they are against chips that the run-time aligner cut of them."""
+    """Return the table of accuracy on original and on aligned pictures."""
     rows = [
         (
             truth,
@@ -95,7 +95,7 @@ def aligned_table(cards: Sequence[Card]) -> str:
 
 
 def _parts(cards: Sequence[Card], part: str) -> Iterator[tuple[Card, str, dict[str, Any]]]:
-    """The cards whose PublicTest figures have that part, with whose labels they go by."""
+    """Yield the cards whose PublicTest figures have that part, with the key of their labels."""
     for card in cards:
         truth, figures = card.figures("public")
         if part in figures:
@@ -103,14 +103,14 @@ def _parts(cards: Sequence[Card], part: str) -> Iterator[tuple[Card, str, dict[s
 
 
 def _by_truth(headings: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """A table for each label set that has rows, so that no column mixes two benchmarks."""
+    """Return a table per label set with rows, so that no column mixes two benchmarks."""
     found = [(name, [row for key, row in rows if key == truth]) for truth, name in TRUTHS.items()]
     tables = [f"{name} labels:\n\n{table(headings, own)}" for name, own in found if own]
     return "\n\n".join(tables) or NONE
 
 
 def said_table(answers: Sequence[Answers]) -> str:
-    """How often each label is said, above how often it is true, in % of the pictures."""
+    """Return the table of predictions per label and of true labels, in % of the pictures."""
     rows = [
         (answer.truth, (f"`{answer.model}` says", *_label_shares(answer, "said")))
         for answer in answers
@@ -125,7 +125,7 @@ def _label_shares(answer: Answers, key: str) -> list[str]:
 
 
 def crowd_table(answers: Sequence[Answers]) -> str:
-    """All models against FER+'s majority: in all, and how often a label that is said is right."""
+    """Return the table of all models by FER+ majority, with the precision per label."""
     rows = [
         (
             f"`{answer.model}`",
@@ -142,13 +142,13 @@ def crowd_table(answers: Sequence[Answers]) -> str:
 
 
 def _right(found: dict[str, Any]) -> str:
-    """Such as "62 of 318"."""
+    """Return for example "62 of 318"."""
     said = found.get("said", 0)
     return f"{round(said * found['precision'])} of {said}" if said else "-"
 
 
 def study_table(records: Sequence[Path]) -> str:
-    """Parent, pruned and the pruned architecture from scratch, as `training.study` wrote them."""
+    """Return the table of parent, pruned and from-scratch networks, from `training.study`."""
     rows = []
     for path in records:
         found = json.loads(path.read_text())
@@ -184,7 +184,7 @@ def study_table(records: Sequence[Path]) -> str:
 
 
 def _ablation(path: Path) -> str:
-    """A sentence on what the network loses without a part of it."""
+    """Return a sentence on the loss without a part of the network."""
     found = json.loads(path.read_text()).get("without")
     if not found:
         return ""
@@ -200,7 +200,7 @@ def _ablation(path: Path) -> str:
 
 
 def search_table(records: Sequence[Path]) -> str:
-    """The shapes that `training.search` tried, fastest first."""
+    """Return the tables of shapes that `training.search` tried, fastest first."""
     return "\n\n".join(map(_searched, records)) or NO_SEARCH
 
 
@@ -235,7 +235,7 @@ def _searched(path: Path) -> str:
 
 
 def shares_table(shares: Sequence[Shares]) -> str:
-    """What the models say on stills and clips, in % of the faces."""
+    """Return the table of predictions on stills and clips, in % of the faces."""
     rows = [
         (
             found.file,
@@ -251,9 +251,9 @@ def shares_table(shares: Sequence[Shares]) -> str:
 
 
 def _most(shares: dict[str, float]) -> str:
-    """What reaches a percent, such as "neutral 72, happy 19"."""
-    told = [f"{name} {100 * share:.0f}" for name, share in shares.items() if share >= 0.01]
-    return ", ".join(told) or "-"
+    """Return the labels with at least a percent, such as "neutral 72, happy 19"."""
+    shown = [f"{name} {100 * share:.0f}" for name, share in shares.items() if share >= 0.01]
+    return ", ".join(shown) or "-"
 
 
 def _interval(value: float, low: float, high: float) -> str:

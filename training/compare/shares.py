@@ -1,4 +1,4 @@
-"""What the daemon says on real stills and clips: ``python -m training.compare.shares``.
+"""Count the daemon's emotions on stills and clips: ``python -m training.compare.shares``.
 
 Runs the daemon's own pipeline with each shipped INT8 model over the files of ``MEDIA`` that are
 in the folder $EDGE_FER_MEDIA, or over those named, and writes training/records/shares.json.
@@ -99,12 +99,12 @@ def count(file: str, model: str, reports: Sequence[Report]) -> Shares:
 
 
 def _shares(counts: "Counter[str]") -> dict[str, float]:
-    """The most frequent first."""
+    """Return the shares, the most frequent label first."""
     return {label: round(n / counts.total(), 4) for label, n in counts.most_common()}
 
 
 def read_shares(path: Path = RECORD) -> list[Shares]:
-    """The record, empty where there is none."""
+    """Read the record; return an empty one if there is none."""
     return msgspec.json.decode(path.read_bytes(), type=list[Shares]) if path.exists() else []
 
 

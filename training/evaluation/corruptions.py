@@ -1,7 +1,7 @@
-"""What cameras, lenses and detectors do to a chip, done to labelled chips on purpose.
+"""Corrupt labelled chips as cameras, lenses and detectors do.
 
-All take and give (N, H, W) uint8 and are repeatable. Nothing here can encode a picture: of JPEG
-there is the loss alone.
+All functions map (N, H, W) uint8 to the same shape and are repeatable. Nothing here can encode a
+picture: JPEG is only its loss.
 """
 
 import numpy as np
@@ -29,7 +29,7 @@ def move(
 ) -> Chips:
     """Shift the face by fractions of the side, scale and turn it (degrees) about the centre.
 
-    What was not in the picture repeats its border.
+    Pixels outside the picture repeat its border.
     """
     side = chips.shape[-1]
     angle = np.radians(roll)
@@ -47,7 +47,7 @@ def halve(chips: Chips) -> Chips:
 
 
 def box_blur(chips: Chips, *, side: int = 5) -> Chips:
-    """The mean of the ``side`` x ``side`` px around each pixel (odd), the border repeated."""
+    """Average the ``side`` x ``side`` px around each pixel (odd), with the border repeated."""
     reach = side // 2
     height, width = chips.shape[1:]
     wide = np.pad(chips, ((0, 0), (reach, reach), (reach, reach)), mode="edge").astype(np.float32)
@@ -57,14 +57,14 @@ def box_blur(chips: Chips, *, side: int = 5) -> Chips:
 
 
 def darken(chips: Chips, *, gamma: float = 2.0, sigma: float = 8.0, seed: int = 0) -> Chips:
-    """Gamma on 0-1, which darkens, then Gaussian noise of ``sigma`` grey levels."""
+    """Apply gamma on 0-1, which darkens, then add Gaussian noise of ``sigma`` grey levels."""
     # RandomState, since its numbers are the same in every numpy.
     noise = np.random.RandomState(seed).normal(0, sigma, chips.shape)
     return _to_chips(255 * (chips / 255) ** gamma + noise)
 
 
 def jpeg_loss(chips: Chips, *, quality: int = 40) -> Chips:
-    """What a grey baseline JPEG of ``quality`` 1-100 (libjpeg's scale) leaves of each chip.
+    """Apply the loss of a grey baseline JPEG of ``quality`` 1-100 (libjpeg's scale).
 
     JPEG loses by rounding the 8x8 DCT's coefficients; the rest of it is lossless packing.
     """
@@ -82,7 +82,7 @@ def jpeg_loss(chips: Chips, *, quality: int = 40) -> Chips:
 
 
 def _dct_matrix() -> NDArray[np.float32]:
-    """The orthonormal DCT-II of 8 values (8, 8)."""
+    """Return the orthonormal DCT-II of 8 values (8, 8)."""
     k, n = np.mgrid[:8, :8]
     matrix = np.cos(np.pi * (2 * n + 1) * k / 16) / 2
     matrix[0] /= np.sqrt(2)
@@ -90,14 +90,14 @@ def _dct_matrix() -> NDArray[np.float32]:
 
 
 def _quantisation(quality: int) -> NDArray[np.float32]:
-    """Step of each coefficient (8, 8); libjpeg's rule, on which T.81 is silent."""
+    """Return the step of each coefficient (8, 8) by libjpeg's rule; T.81 defines none."""
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
     steps = (np.array(LUMINANCE) * percent + 50) // 100
     return np.asarray(np.clip(steps, 1, 255), np.float32)
 
 
 def _round(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """To integers, halves away from zero, as C programs do."""
+    """Round to integers, halves away from zero, as C programs do."""
     return np.trunc(values + np.copysign(np.float32(0.5), values))
 
 

@@ -1,1 +1,1 @@
-"""Smaller files for the 68 landmarks, and what they cost in accuracy."""
+"""Make smaller files for the 68 landmarks and measure their accuracy."""

@@ -1,4 +1,4 @@
-"""Smaller files for the 68 landmarks, and what they cost in accuracy."""
+"""Make smaller files for the 68 landmarks and measure their accuracy."""
 
 import argparse
 import sys
@@ -10,20 +10,19 @@ from edge_fer.cli.common import add_json, print_json, whole
 from edge_fer.errors import EdgeFerError
 from training.landmarks.file import Recipe
 
-HELP = "make a smaller landmark file, compare two"
 DESCRIPTION = (
-    "dlib's landmark file takes 100 MB on disk and 73 MB of memory. Write one of its first "
-    "cascades alone, or train a compact one from it; set vision.landmarks to use it."
+    "dlib's landmark file takes 100 MB on disk and 73 MB of memory. Write a file of only its first "
+    "cascades, or train a compact one from it; set vision.landmarks to use it."
 )
 NOTE = (
     "note: the stock file was trained on iBUG 300-W, whose licence excludes commercial use; "
-    "what is made from it inherits that question (docs/background/landmarks.md)"
+    "this may apply to files made from it too (docs/background/landmarks.md)"
 )
 
 MEANING = {
-    "cascades": "forests, one after the other",
-    "trees": "in each of them",
-    "depth": "of a tree; one more doubles the file",
+    "cascades": "number of forests",
+    "trees": "trees per forest",
+    "depth": "depth of a tree; one more doubles the file",
 }
 
 
@@ -33,7 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shrink = actions.add_parser("shrink", help="keep the first cascades of a file")
     _add_out(shrink)
     shrink.add_argument(
-        "--cascades", type=int, default=10, metavar="N", help="%(default)s unless told"
+        "--cascades",
+        type=int,
+        default=10,
+        metavar="N",
+        help="number of cascades; default %(default)s",
     )
     shrink.set_defaults(action=_shrink)
     train = actions.add_parser("train", help="train a compact predictor; takes minutes")
@@ -45,7 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="FER-2013 (npz or csv), or a clip or folder of pictures with faces",
     )
     train.add_argument(
-        "--faces", type=whole(100), default=6000, metavar="N", help="stop after %(default)s"
+        "--faces",
+        type=whole(100),
+        default=6000,
+        metavar="N",
+        help="number of faces; default %(default)s",
     )
     for name, most in (("cascades", 50), ("trees", 2000), ("depth", 8)):
         train.add_argument(
@@ -53,22 +60,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             type=whole(1, most),
             default=getattr(Recipe(), name),
             metavar="N",
-            help=f"{MEANING[name]}, %(default)s unless told",
+            help=f"{MEANING[name]}; default %(default)s",
         )
     train.set_defaults(action=_train)
-    compare = actions.add_parser("compare", help="measure a file against the stock one")
+    compare = actions.add_parser("compare", help="compare a file with the stock one")
     compare.add_argument("file", type=Path, metavar="FILE")
     compare.add_argument("media", type=Path, nargs="+", metavar="CLIP|FOLDER")
-    compare.add_argument("--with", type=Path, dest="source", metavar="FILE", help="not the stock")
+    compare.add_argument(
+        "--with", type=Path, dest="source", metavar="FILE", help="another reference"
+    )
     add_json(compare)
     compare.set_defaults(action=_compare)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what is asked.
+    """Run the action.
 
     Raises:
-        EdgeFerError: a file is at fault, or there are no faces.
+        EdgeFerError: a file cannot be used, or there are no faces.
     """
     arguments.action(arguments)
     return 0
@@ -77,9 +86,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _add_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument(
-        "--from", type=Path, dest="source", metavar="FILE", help="not the stock file"
+        "--from",
+        type=Path,
+        dest="source",
+        metavar="FILE",
+        help="another source than the stock file",
     )
-    parser.add_argument("--force", action="store_true", help="replace OUT where it is there")
+    parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
 
 
 def _shrink(arguments: argparse.Namespace) -> None:
@@ -90,8 +103,8 @@ def _shrink(arguments: argparse.Namespace) -> None:
     made = shrink(source, arguments.out, arguments.cascades)
     print(
         f"{arguments.out}: {made.cascades} of {made.of} cascades, {made.bytes:,} of "
-        f"{made.source_bytes:,} bytes; dlib loads it, and on a drawn face its points are "
-        f"{made.drawn_percent:.1f} % of the distance between the eyes off"
+        f"{made.source_bytes:,} bytes; dlib loads it, and its mean error on a drawn face is "
+        f"{made.drawn_percent:.1f} % of the distance between the eyes"
     )
     print(NOTE)
 
@@ -102,7 +115,7 @@ def _train(arguments: argparse.Namespace) -> None:
     source = _source(arguments)
     _refuse_existing(arguments)
     recipe = Recipe(arguments.cascades, arguments.trees, arguments.depth)
-    print("gathering faces, then training: some minutes", flush=True)
+    print("collecting faces, then training; this takes minutes", flush=True)
     faces = train(source, arguments.data, arguments.out, recipe, arguments.faces)
     print(f"{arguments.out}: {faces} faces, {arguments.out.stat().st_size:,} bytes")
     print(NOTE)
@@ -121,15 +134,17 @@ def _compare(arguments: argparse.Namespace) -> None:
 def _print(figures: dict[str, Any]) -> None:
     low, high = figures["time_interval_95"]
     print(f"{figures['file']} against {figures['reference']}, {figures['faces']} faces")
-    for name, what in (("points_68", "68 points"), ("points_5", "the 5 that align")):
+    for name, what in (("points_68", "68 points"), ("points_5", "5 points of the alignment")):
         error = figures[name]
         print(
-            f"{what}: {error['mean_percent']:.2f} % of the distance between the eyes off, "
+            f"{what}: mean error {error['mean_percent']:.2f} % of the distance between the eyes, "
             f"95 % of faces below {error['p95_percent']:.2f} %"
         )
     print(f"on disk: {figures['bytes']:,} of {figures['reference_bytes']:,} bytes")
     print(f"in memory: {figures['resident_mb']} of {figures['reference_resident_mb']} MB")
-    print(f"for a face: {figures['time']:.2f} ({low:.2f}-{high:.2f}) times as long")
+    print(
+        f"time of a face: {figures['time']:.2f} ({low:.2f}-{high:.2f}) times that of the reference"
+    )
 
 
 def _source(arguments: argparse.Namespace) -> Path:
@@ -150,7 +165,7 @@ def _refuse_existing(arguments: argparse.Namespace) -> None:
     from edge_fer.errors import ModelError
 
     if arguments.out.exists() and not arguments.force:
-        raise ModelError(f"{arguments.out}: is there already; --force replaces it")
+        raise ModelError(f"{arguments.out}: exists already; --force replaces it")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,8 +1,8 @@
-"""Landmark files: shorter ones of the first cascades, and how far two of them differ.
+"""Shorten landmark files to their first cascades, and compare two files.
 
 Errors are distances between the points of two predictors in the same box, in percent of the
-distance between the eye centres (IPD). The other predictor is no ground truth, only the one that
-everybody uses.
+distance between the eye centres (IPD). The reference is no ground truth, only the predictor that
+is in common use.
 """
 
 import dataclasses
@@ -34,10 +34,10 @@ MIN_FACE_PX = SMALLEST_PX // 2
 """Smallest face that is compared on."""
 
 PICTURE_PX = 1280
-"""Larger pictures are shrunk to that side, since the detector's time grows with the pixels."""
+"""Longest side in px: larger pictures are shrunk, since detection time grows with the pixels."""
 
 WRONG_PERCENT = 20.0
-"""Of the IPD, on the drawn face: the first of the stock file's cascades alone is 9 % off."""
+"""Error in % of the IPD on the drawn face; the stock file's first cascade alone has 9 %."""
 
 _RESIDENT = """
 import sys
@@ -52,7 +52,7 @@ print(rss_mb() - before)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Shrunk:
-    """What became of a landmark file."""
+    """A landmark file that was shortened."""
 
     cascades: int
     of: int
@@ -79,13 +79,13 @@ def shrink(source: Path, out: Path, cascades: int) -> Shrunk:
 
 
 def refuse_same(source: Path, out: Path) -> None:
-    """Raise ModelError where ``out`` would replace what it is made of."""
+    """Raise ModelError if ``out`` would replace its own source."""
     if out.exists() and source.exists() and out.samefile(source):
-        raise ModelError(f"{out}: is the file to be read; must be another one")
+        raise ModelError(f"{out}: is the source file; must be another one")
 
 
 def compare(path: Path, reference: Path, sources: Iterable[Path]) -> dict[str, Any]:
-    """What `python -m training.landmarks compare` prints: ``path`` against ``reference``.
+    """Return the figures that `training.landmarks compare` prints, ``path`` against ``reference``.
 
     Raises:
         ModelError: a landmark file is missing or damaged.
@@ -120,7 +120,7 @@ def compare(path: Path, reference: Path, sources: Iterable[Path]) -> dict[str, A
 
 
 def faces_of(sources: Iterable[Path]) -> Iterator[tuple[Luma, Box]]:
-    """Every face that dlib's detector finds in clips, pictures or folders of pictures.
+    """Yield every face that dlib's detector finds in clips, pictures or folders of pictures.
 
     Each with the picture (H, W) that its box is in.
     """
@@ -136,7 +136,7 @@ def faces_of(sources: Iterable[Path]) -> Iterator[tuple[Luma, Box]]:
 
 
 def percent_of_ipd(points: Points, reference: Points) -> tuple[float, float]:
-    """Mean distance of the 68 points (68, 2) and of the five that align, in percent of the IPD."""
+    """Return the mean error of the 68 points and of the alignment's five, in % of the IPD."""
     five, wanted = five_points(points), five_points(reference)
     unit = max(float(np.hypot(*(wanted[1] - wanted[0]))), 1e-9) / 100
     distances = [np.hypot(*(points - reference).T), np.hypot(*(five - wanted).T)]
@@ -144,7 +144,7 @@ def percent_of_ipd(points: Points, reference: Points) -> tuple[float, float]:
 
 
 def resident_mb(path: Path) -> float:
-    """What loading a landmark file adds to a process, in 10⁶ bytes; 0 where /proc does not tell."""
+    """Return the memory that loading a landmark file adds, in 10⁶ bytes; 0 without /proc."""
     done = subprocess.run(
         [sys.executable, "-c", _RESIDENT, str(path)], capture_output=True, text=True, check=True
     )
@@ -152,7 +152,7 @@ def resident_mb(path: Path) -> float:
 
 
 def drawn_face() -> tuple[Luma, Box]:
-    """A face of ellipses (200, 200) and where the detector sees it: it stands in for a picture."""
+    """Return a face drawn with ellipses (200, 200) and its box."""
     side = 200
     rows, columns = np.mgrid[:side, :side] / side
     luma = np.full((side, side), 90, np.uint8)
@@ -173,10 +173,10 @@ def drawn_face() -> tuple[Luma, Box]:
 
 
 def _difference_on_drawing(draft: Landmarker, source: Landmarker) -> float:
-    """In percent of the IPD.
+    """Return the difference in percent of the IPD.
 
     Raises:
-        ModelError: it is so large that the draft cannot be right.
+        ModelError: the difference is so large that the draft must be wrong.
     """
     luma, box = drawn_face()
     difference, _ = percent_of_ipd(draft.locate(luma, box), source.locate(luma, box))
@@ -188,7 +188,7 @@ def _difference_on_drawing(draft: Landmarker, source: Landmarker) -> float:
 def _measure(
     sides: tuple[Landmarker, Landmarker], luma: Luma, box: Box, order: tuple[int, int]
 ) -> tuple[float, float, NDArray[np.float64]]:
-    """Both errors and the seconds (2,), each side called once: on a frame it has not seen yet."""
+    """Return both errors and the seconds (2,); each side is called once, on a new frame."""
     points: list[Points] = [np.empty(0, np.float32)] * 2
 
     def locate(side: int) -> None:

@@ -1,4 +1,4 @@
-"""The file of a dlib shape_predictor: where its cascades lie, and a shorter file of the first.
+"""Read the file of a dlib shape_predictor and write a shorter one of its first cascades.
 
 A predictor is a mean shape and a row of cascades, each a forest of regression trees that moves
 the shape a little further (Kazemi and Sullivan 2014); so the first of them are a predictor too,
@@ -36,7 +36,7 @@ _HEAD = re.compile(re.escape(bytes([1, 1])) + _SHAPE, re.DOTALL)
 _COUNT = re.compile(_INTEGER, re.DOTALL)
 
 _MOST = 1 << 20
-"""Of anything in a list: more is no predictor."""
+"""Most items in a list of a predictor."""
 
 Span = tuple[int, int]
 
@@ -56,7 +56,7 @@ class Cascades:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recipe:
-    """How large a predictor is to be; each leaf of its trees moves all 68 points."""
+    """The size of a predictor; each leaf of its trees moves all 68 points."""
 
     cascades: int = 10
     trees: int = 300
@@ -69,7 +69,7 @@ class LandmarkFile:
     """A dlib file of 68 landmarks, read from disk as it is needed: it is large.
 
     Raises:
-        ModelError: it cannot be read, is cut short, or is something else.
+        ModelError: it cannot be read, is truncated, or has another format.
     """
 
     def __init__(self, path: Path) -> None:
@@ -86,7 +86,7 @@ class LandmarkFile:
         """Write a predictor of the first ``count`` cascades to ``out``.
 
         Raises:
-            ModelError: it has not as many.
+            ModelError: the file has fewer.
             OSError: ``out`` cannot be written.
         """
         if not 1 <= count <= len(self.cascades):
@@ -161,7 +161,7 @@ def _repeated(item: bytes, times: int) -> "re.Pattern[bytes]":
 
 @contextmanager
 def whole_file(out: Path) -> Iterator[Path]:
-    """A path to write to, whose file gets the name ``out`` when the ``with`` block ends well.
+    """Yield a path whose file is renamed to ``out`` when the ``with`` block succeeds.
 
     Otherwise ``out`` stays as it was, and nothing else is left in its folder.
 
@@ -180,5 +180,5 @@ def whole_file(out: Path) -> Iterator[Path]:
 
 
 def plain_reason(error: OSError | ValueError) -> str:
-    """Why a file could not be used, in a few words."""
+    """Return the reason in a few words."""
     return ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()

@@ -1,7 +1,7 @@
-"""Faces to train a compact landmark predictor on, labelled by the stock one.
+"""Train a compact landmark predictor on faces that the stock one labelled.
 
-The pictures are FER-2013's training faces or whatever the user has; nobody marks points by hand.
-So the compact predictor learns what the stock one says, its mistakes too.
+The pictures are FER-2013's training faces or the user's own; no points are marked by hand. So the
+compact predictor also learns the stock one's mistakes.
 """
 
 import dataclasses
@@ -109,7 +109,7 @@ def train(source: Path, data: Path, out: Path, recipe: Recipe, most: int) -> int
 
 
 def _close_ups(data: Path, random: np.random.Generator) -> Iterator[tuple[Luma, Box]]:
-    """Faces of FER-2013's training split that the detector finds, in a drawn order.
+    """Yield the faces of FER-2013's training split that the detector finds, in random order.
 
     The pictures are enlarged and get a border, since they are smaller and closer than it expects.
     """
@@ -122,7 +122,7 @@ def _close_ups(data: Path, random: np.random.Generator) -> Iterator[tuple[Luma, 
 
 
 def _cut(luma: Luma, box: Box) -> tuple[Luma, Box]:
-    """The face and a margin, not too large, and its box in there."""
+    """Return the face with a margin, at most `LARGEST_PX` wide, and its box in there."""
     margin = round(MARGIN * box.width)
     left, top = max(0, box.left - margin), max(0, box.top - margin)
     part = luma[top : box.top + box.height + margin, left : box.left + box.width + margin]
@@ -144,7 +144,7 @@ def _filmed(luma: Luma, random: np.random.Generator) -> Luma:
 
 
 def _moved(box: Box, random: np.random.Generator) -> Box:
-    """A box that the detector might have given instead."""
+    """Return a box that the detector might have given instead."""
     side = box.width * float(np.exp(random.uniform(-SCALE, SCALE)))
     across, down = random.uniform(-SHIFT, SHIFT, 2) * box.width + (box.width - side) / 2
     return Box(box.left + round(across), box.top + round(down), round(side), round(side))

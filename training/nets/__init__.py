@@ -1,4 +1,4 @@
-"""The networks, by the name a recipe calls them."""
+"""Make the networks by their names in recipes."""
 
 import inspect
 from collections.abc import Callable
@@ -23,7 +23,7 @@ NETS: Final[dict[str, Callable[..., Classifier]]] = {
 
 
 def new_net(recipe: Recipe) -> Classifier:
-    """The recipe's network with random weights, which its seed decides.
+    """Return the recipe's network with random weights from its seed.
 
     Raises:
         ConfigError: there is no such network, or it has no such option; one line.

@@ -1,7 +1,7 @@
-"""Building blocks the networks share.
+"""Provide the building blocks of the networks.
 
 All of them are chosen for INT8 in onnxruntime: ReLU behind the sum (so that it fuses),
-max-pool ahead of the depthwise convolution (torch trains a strided one slowly on a CPU),
+max-pool before the depthwise convolution (torch trains a strided one slowly on a CPU),
 no norm between depthwise and pointwise (Chollet 2017, arXiv 1610.02357, section 4.7).
 """
 
@@ -10,7 +10,7 @@ from torch import nn
 
 
 def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Dense convolution, batch norm, ReLU."""
+    """Return dense convolution, batch norm and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
@@ -19,7 +19,7 @@ def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Seque
 
 
 def separable_bn(inputs: int, outputs: int) -> list[nn.Module]:
-    """Depthwise 3x3, pointwise 1x1, batch norm: a list of three layers."""
+    """Return three layers: depthwise 3x3, pointwise 1x1, batch norm."""
     return [
         nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False),
         nn.Conv2d(inputs, outputs, 1, bias=False),
@@ -69,7 +69,7 @@ class SeparableBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, inputs, H, W) to (N, outputs, H', W'); H' is H / 2 with ``pool``, else H."""
+        """Map (N, inputs, H, W) to (N, outputs, H', W'); H' is H / 2 with ``pool``, else H."""
         x = self.pool(x)
         result: torch.Tensor = self.relu(self.body(x) + self.skip(x))
         return result
@@ -93,7 +93,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(width, labels + self.AUXILIARY)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, 1, S, S) to (N, labels + 8) logits."""
+        """Return (N, labels + 8) logits of (N, 1, S, S)."""
         pooled = self.pool(self.features(x)).flatten(1)
         logits: torch.Tensor = self.head(self.dropout(pooled))
         return logits

@@ -1,7 +1,7 @@
 """Xception for small chips (after Chollet 2017, arXiv 1610.02357): entry, middle, exit flow.
 
 The entry flow halves the picture once in the stem and twice by pooling; the middle flow
-repeats blocks of three separable convolutions; ReLU stands behind each sum, not ahead of it.
+repeats blocks of three separable convolutions; ReLU stands after each sum, not before it.
 """
 
 from collections.abc import Sequence
