@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_fer.emotion.card import FORMAT, Card, Framing, sha256_of
+from edge_fer.emotion.card import FORMAT, Card, sha256_of
 from edge_fer.emotion.labels import FER2013_LABELS
 from edge_fer.evaluation.cards import golden_vectors, write_card
 from edge_fer.evaluation.dataset import FERPLUS_EMOTIONS, load
@@ -100,7 +100,6 @@ def finish(
         sha256=sha256_of(model),
         labels=list(LABELS[recipe.labels]),
         input=msgspec.structs.replace(SPEC, sizes=list(recipe.sizes)),
-        framing=Framing(),
         parameters=cost[0],
         macs=cost[1],
         bytes=model.stat().st_size,

@@ -65,7 +65,9 @@ def _hold_to_options(record: Path, options: Fit, count: int) -> None:
         raise ConfigError(f"fit.batch = {options.batch}: must be at most {count}, the pictures")
     text = msgspec.json.format(msgspec.json.encode(options), indent=1)
     if record.exists() and record.read_bytes() != text:
-        raise ConfigError(f"{record.parent}: was started with other options; delete it to start again")
+        raise ConfigError(
+            f"{record.parent}: was started with other options; delete it to start again"
+        )
     record.write_bytes(text)
 
 

@@ -107,7 +107,7 @@ def play(ours: Processes, naive: Processes, camera: Camera, frames: int | None =
 
 
 def pool(runs: Sequence[Run]) -> Comparison:
-    """Return the figures over all frames of ``runs``; a long stream counts more than a short one."""
+    """Return the figures over all frames of ``runs``; a longer stream counts more."""
     seconds = np.concatenate([run.seconds for run in runs])
     totals, slow = seconds.sum(axis=0), np.percentile(seconds, 95, axis=0)
     tally = _Tally()

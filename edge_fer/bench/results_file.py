@@ -88,7 +88,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def compare(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Return the ratios of ``new`` to ``old`` by stage and figure, and notes on other differences."""
+    """Return ratios of ``new`` to ``old`` by stage and figure, and notes on other differences."""
     stages = [name for name in new["stages"] if name in old["stages"]]
     rows = {name: _row(old["stages"][name], new["stages"][name]) for name in stages}
     figures = {name: _ratio(_at(old, name), _at(new, name)) for name in FIGURES}

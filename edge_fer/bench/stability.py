@@ -120,7 +120,8 @@ def _throttling(use: MachineUse) -> Iterator[str]:
 def _spread(use: MachineUse) -> Iterator[str]:
     if use.wall_to_cpu is not None and use.wall_to_cpu > WALL_TO_CPU:
         yield (
-            f"frames took {use.wall_to_cpu:.2f} times their CPU time, at most {WALL_TO_CPU} is steady"
+            f"frames took {use.wall_to_cpu:.2f} times their CPU time, at most {WALL_TO_CPU} is "
+            "steady"
         )
     if use.drift is not None and not 1 / DRIFT <= use.drift <= DRIFT:
         yield (

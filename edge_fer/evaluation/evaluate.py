@@ -129,7 +129,7 @@ def _figures(
 def _restricted(
     probabilities: NDArray[np.float32], present: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    """Return (N, names) with the labels outside ``present`` at 0 and each row scaled to sum to 1."""
+    """Return (N, names) with labels outside ``present`` at 0 and each row scaled to sum to 1."""
     kept = np.zeros_like(probabilities)
     kept[:, present] = probabilities[:, present]
     totals = kept.sum(axis=1, keepdims=True)

@@ -66,7 +66,7 @@ def reliability(
 
 
 def ece(probabilities: NDArray[np.float32], labels: NDArray[np.uint8], *, bins: int = 15) -> float:
-    """Return the top label's expected calibration error over `reliability`'s bins (Guo et al. 2017)."""
+    """Return the top label's expected calibration error over `reliability`'s bins (Guo 2017)."""
     columns = reliability(probabilities, labels, bins=bins).values()
     filled = [row for row in zip(*columns, strict=True) if row[0]]
     gaps = [n * abs(accuracy - confidence) for n, confidence, accuracy in filled]

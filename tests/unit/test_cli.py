@@ -207,7 +207,7 @@ def test_check_says_where_a_frame_is_too_large_for_scan_s(capsys, carphone):  # 
 
 def test_explain_gives_every_frame_a_line_that_names_the_setting(
     capsys,
-    carphone,
+    carphone,  # noqa: F811
     landmarks,
     model,
 ):

@@ -39,6 +39,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number of cascades; default %(default)s",
     )
     shrink.set_defaults(action=_shrink)
+    _add_train(actions)
+    compare = actions.add_parser("compare", help="compare a file with the stock one")
+    compare.add_argument("file", type=Path, metavar="FILE")
+    compare.add_argument("media", type=Path, nargs="+", metavar="CLIP|FOLDER")
+    compare.add_argument(
+        "--with", type=Path, dest="source", metavar="FILE", help="another reference"
+    )
+    add_json(compare)
+    compare.set_defaults(action=_compare)
+
+
+def _add_train(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     train = actions.add_parser("train", help="train a compact predictor; takes minutes")
     _add_out(train)
     train.add_argument(
@@ -63,14 +75,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"{MEANING[name]}; default %(default)s",
         )
     train.set_defaults(action=_train)
-    compare = actions.add_parser("compare", help="compare a file with the stock one")
-    compare.add_argument("file", type=Path, metavar="FILE")
-    compare.add_argument("media", type=Path, nargs="+", metavar="CLIP|FOLDER")
-    compare.add_argument(
-        "--with", type=Path, dest="source", metavar="FILE", help="another reference"
-    )
-    add_json(compare)
-    compare.set_defaults(action=_compare)
 
 
 def run(arguments: argparse.Namespace) -> int:
