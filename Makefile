@@ -226,12 +226,16 @@ $(ASYNCAPI): | venv
 	@$(ACTIVE) npm install --silent --no-audit --no-fund --ignore-scripts --prefix .cache/asyncapi @asyncapi/parser@3.6.3
 
 .PHONY: lock sbom audit
-lock: ## renew requirements/lock.txt from setup.cfg
+lock: ## write requirements/lock.txt from setup.cfg: versions and hashes for all its Pythons
+	@$(PREPARE) --venv $(VENV_SUPPLY) --extras supply
+	@$(VENV_SUPPLY)/bin/uv pip compile setup.cfg --quiet --universal --generate-hashes \
+		--upgrade --python-version 3.10 --custom-compile-command 'make lock' --no-annotate \
+		--no-emit-index-url --no-emit-find-links --output-file requirements/lock.txt
 sbom: ## list all parts of a release in dist/*.cdx.json (CycloneDX)
 audit: ## ask the advisory service about every locked version
-lock sbom audit:
+sbom audit:
 	@$(PREPARE) --venv $(VENV_SUPPLY) --extras supply
-	@$(VENV_SUPPLY)/bin/python -m tools.supply $@
+	@$(VENV_SUPPLY)/bin/python packaging/supply.py $@
 
 .PHONY: wheel
 wheel: venv ## build dist/*.whl

@@ -5,7 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from tests.integration.arm64.compare import LEAST, SCORES, STEPS, TOLERANCE, compare, compare_steps, holds
+from tests.integration.arm64.compare import (
+    LEAST,
+    SCORES,
+    STEPS,
+    TOLERANCE,
+    compare,
+    compare_steps,
+    holds,
+)
 from tests.integration.arm64.side import Played
 
 EVENT = {
