@@ -20,7 +20,7 @@ from tests.support.long_runs import Record
 from tests.integration.systemd.environment import Rig
 from tests.integration.systemd.finding import Finding, failures, rows
 from tests.integration.systemd.life import fail, hang, reload, start, stop
-from tests.integration.systemd.machine import CLIP, booted
+from tests.integration.systemd.machine import CLIP, booted, debian  # noqa: F401
 from tests.integration.systemd.sandbox import fence
 from tests.support.chroot import needs_root
 

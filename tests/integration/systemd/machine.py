@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from release import run
 
 HERE = Path(__file__).resolve().parents[3]
@@ -63,6 +65,17 @@ def build(folder: Path) -> Path:
         shutil.rmtree(root / old, ignore_errors=True)
     run(["make", "install", f"DESTDIR={root}", f"PYTHON={PYTHON}"], cwd=HERE)
     return root
+
+
+@pytest.fixture(scope="session")
+def debian() -> Path:
+    """Return a Debian 12 with this checkout installed by `make install`."""
+    if not PYTHON.exists():
+        pytest.skip(f"{PYTHON} is not here; the service runs with it in a Debian 12")
+    for program in ("debootstrap", "systemd-nspawn"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed; make systemd installs it")
+    return build(HERE / ".cache" / "systemd")
 
 
 class Machine:
