@@ -220,7 +220,7 @@ metrics: ## have a real node_exporter and Prometheus read what the daemon writes
 
 .PHONY: asyncapi
 asyncapi: $(ASYNCAPI) ## check docs/reference/asyncapi.json with the parser of AsyncAPI
-	@cd .cache/asyncapi && $(ACTIVE) node $(CURDIR)/tools/asyncapi/validate.mjs $(CURDIR)/docs/reference/asyncapi.json
+	@cd .cache/asyncapi && $(ACTIVE) node $(CURDIR)/packaging/validate_asyncapi.mjs $(CURDIR)/docs/reference/asyncapi.json
 
 $(ASYNCAPI): | venv
 	@$(ACTIVE) npm install --silent --no-audit --no-fund --ignore-scripts --prefix .cache/asyncapi @asyncapi/parser@3.6.3
