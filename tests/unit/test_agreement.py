@@ -11,8 +11,8 @@ from tiny_model import write_tiny_model
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import softmax
 from research.agreement import FLOOR, compare, draw, kept, render, scores, table, too_different
-from tools.emulation import CPUS, HERE, Emulator
-from tools.progress import StepError
+from research.emulation import CPUS, HERE, Emulator
+from research.progress import StepError
 
 ROOT = Path(__file__).parents[2]
 RECORD = json.loads((ROOT / "docs/background/agreement.json").read_text())

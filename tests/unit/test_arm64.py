@@ -5,8 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from tools.arm64.compare import LEAST, SCORES, STEPS, TOLERANCE, compare, compare_steps, holds
-from tools.arm64.side import Played
+from tests.integration.arm64.compare import (
+    LEAST,
+    SCORES,
+    STEPS,
+    TOLERANCE,
+    compare,
+    compare_steps,
+    holds,
+)
+from tests.integration.arm64.side import Played
 
 EVENT = {
     "phase": "begin",

@@ -34,7 +34,7 @@ def document() -> Any:
 def parse(path: Path) -> "subprocess.CompletedProcess[str]":
     if shutil.which("node") is None or not (PARSER / "node_modules").is_dir():
         pytest.skip("AsyncAPI's parser is not there; `make asyncapi` brings it")
-    command = ["node", str(ROOT / "tools/asyncapi/validate.mjs"), str(path)]
+    command = ["node", str(ROOT / "packaging/validate_asyncapi.mjs"), str(path)]
     return subprocess.run(command, cwd=PARSER, capture_output=True, text=True)
 
 

@@ -7,9 +7,9 @@ import pytest
 from browser import chromium, site, visit, web_broker, websocket
 from talk import DEADLINE_S, EVENT, SIZE, listening, publisher, until
 
-from tools.release import ReleaseError
-from tools.release.broker import documented
-from tools.release.webview import Chromium, Node
+from release import ReleaseError
+from tests.integration.debian.broker import documented
+from tests.integration.debian.webview import Chromium, Node
 
 A_MOMENT_MS = 2000
 """To wait for what will not come."""

@@ -14,11 +14,11 @@ from packaging.requirements import Requirement
 import edge_fer
 from edge_fer.cli import COMMANDS
 from edge_fer.emotion.card import find_model
-from tools.release import TARGETS
-from tools.release.deb import SCRIPTS
-from tools.release.environment import HOME, _forget
-from tools.release.manual import COMPLETIONS, write_manual
-from tools.release.python import _settle
+from release import TARGETS
+from release.deb import SCRIPTS
+from release.environment import HOME, _forget
+from release.manual import COMPLETIONS, write_manual
+from release.python import _settle
 
 ROOT = Path(__file__).parents[2]
 

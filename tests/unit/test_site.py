@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.site.__main__ import build, pages
+from docsite.__main__ import build, pages
 
 LOADED = re.compile(r"<(?:script|img|iframe|source)[^>]* src=\"([^\"]+)\"|<link [^>]*>")
 

@@ -29,7 +29,7 @@ from edge_fer.config.broker_url import parse_brokers
 from edge_fer.config.load import load
 from edge_fer.config.options import OPTIONS
 from tools import ports
-from tools.site.__main__ import ROOT, pages
+from docsite.__main__ import ROOT, pages
 
 PROGRAM = re.compile(
     r"(sudo |env |[A-Z_]+=\S+ |/opt/edge-fer/bin/)*"

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-
-from tools.supply import LOCK, SupplyError, locked, tool, without_doubles
+from supply import LOCK, locked, without_doubles
 
 ROOT = Path(__file__).parents[2]
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
@@ -66,8 +65,3 @@ def test_every_version_is_asked_about_also_those_of_other_pythons():
     assert [["a==1", "b==1"], ["a==2"], ["a==3"]] == groups
     asked = [line for group in without_doubles(locked()) for line in group]
     assert sorted(line.partition(";")[0].strip() for line in locked()) == sorted(asked)
-
-
-def test_a_missing_tool_is_named():
-    with pytest.raises(SupplyError, match="no-such-tool is not installed here"):
-        tool("no-such-tool")

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tools.daemon import ROOT
-from tools.emulation import unpack
+from research.emulation import unpack
 from tools.ports import free_port
-from tools.progress import Progress, StepError
+from research.progress import Progress, StepError
 
 SUITE = "bookworm"
 CACHE = ROOT / ".cache" / "metrics"
