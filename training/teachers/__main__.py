@@ -1,0 +1,134 @@
+"""Fine-tune a teacher out of fold and keep its scores.
+
+``python -m training.teachers NAME --fold K`` trains one fold, without ``--fold`` all that are
+missing; NAME is faceres or dlib. Runs lie in ``$EDGE_FER_RUNS``, by default runs/; a fold goes
+on where it stopped. ``--share`` takes a part of the pictures, to try it out, and keeps the
+scores among the runs. On a GPU, where there is one, the recipe is longer.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+
+import msgspec
+import numpy as np
+import torch
+
+from edge_fer.emotion.tensor import to_tensor
+from edge_fer.errors import ConfigError
+from edge_fer.measure.dataset import load
+from training.aligned import write_aligned
+from training.command import answer
+from training.data import SPEC, Split, data_path, to_split
+from training.teachers import folds, wild
+from training.teachers.job import (
+    GPU_RECIPES, RECIPES, SCORES, Options, Wild, Work, device_of, run_fold, write_scores,
+)  # fmt: skip
+from training.teachers.nets import NETS, new_teacher
+from training.teachers.weights import runs
+
+
+def read_work(share: float, *, aligned: bool) -> Work:
+    """Both splits, the folds, and the wild faces where `wild` has cut them."""
+    data = load(data_path(), "train")
+    fold = torch.from_numpy(folds.folds_of(data.ids, data.images).astype(np.int64))
+    train, public = to_split(data), to_split(load(data_path(), "public"))
+    if aligned:
+        path = runs() / "aligned.npz"
+        cut = np.load(path) if path.exists() else write_aligned(path)
+        train = dataclasses.replace(train, aligned=torch.from_numpy(to_tensor(cut["train"], SPEC)))
+    if share < 1:
+        some = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
+        some = some[: round(share * len(train))].sort().values
+        train, fold = _part(train, some), fold[some]
+        public = _part(public, torch.arange(round(share * len(public))))
+    return Work(train, fold, public, lambda: _read_wild(share))
+
+
+def _part(split: Split, some: torch.Tensor) -> Split:
+    aligned = None if split.aligned is None else split.aligned[some]
+    return Split(split.chips[some], split.labels[some], split.votes[some], aligned=aligned)
+
+
+def _read_wild(share: float) -> Wild | None:
+    path = runs() / wild.FILE
+    if not path.exists():
+        print(f"{path}: no such file; no scores for faces of photographs")
+        return None
+    with np.load(path) as arrays:
+        count = round(share * len(arrays["label"]))
+        chips, labels = arrays["chips"][:count], arrays["label"][:count].astype(np.int64)
+    fold = torch.arange(count) % folds.COUNT
+    return Wild(torch.from_numpy(to_tensor(chips, SPEC)), torch.from_numpy(labels), fold)
+
+
+def main() -> int:
+    """Run from the command line and return the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", choices=sorted(NETS))
+    parser.add_argument("--fold", type=int, choices=range(folds.COUNT))
+    parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="of the recipe")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    return answer(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    name, device = arguments.name, device_of(arguments.device)
+    recipe = (RECIPES if device.type == "cpu" else GPU_RECIPES)[name]
+    options = changed(recipe, arguments.set)
+    place = SCORES if arguments.share == 1 else runs() / "teachers" / "tried"
+    work = read_work(arguments.share, aligned=options.aligned > 0)
+    for fold in range(folds.COUNT) if arguments.fold is None else [arguments.fold]:
+        out = place / f"{name}-{fold}.npz"
+        if out.exists():
+            continue
+        folder = runs() / "teachers" / f"{'' if place is SCORES else 'tried-'}{name}-fold{fold}"
+        scores = run_fold(new_teacher(name), work, fold, options, folder, device=device)
+        write_scores(scores, out)
+        print(out.name, json.dumps(told(scores, work)), flush=True)
+
+
+def changed(recipe: Options, settings: list[str]) -> Options:
+    """The recipe with some values of its own.
+
+    Raises:
+        ConfigError: a setting is not one of the recipe's.
+    """
+    values = msgspec.to_builtins(recipe)
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        try:
+            values[key] = json.loads(value)
+        except ValueError as error:
+            raise ConfigError(f"{setting}: must be KEY=VALUE with a JSON value") from error
+    try:
+        return msgspec.convert(values, Options)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"--set: {error}") from error
+
+
+def told(scores: dict[str, np.ndarray], work: Work) -> dict[str, float]:  # type: ignore[type-arg]
+    """How often the scores have the label on top; for votes, against the most of them."""
+    held = torch.from_numpy(scores["index"].astype(np.int64))
+    result = {}
+    for name, labels, votes in (
+        ("heldout", work.train.labels[held], work.train.votes[held]),
+        ("public", work.public.labels, work.public.votes),
+    ):
+        said = torch.from_numpy(scores[name].astype(np.float32))
+        clear = votes.max(1).values > 0.5
+        top = said[:, 7:].argmax(1) == votes.argmax(1)
+        result[name] = float((said[:, :7].argmax(1) == labels).float().mean())
+        result[f"{name}_majority"] = float(top[clear].float().mean())
+    return {key: round(value, 4) for key, value in result.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""The networks by name, with a head over FER-2013's seven labels and FER+'s eight."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from edge_fer.errors import ConfigError
+from training.data import SPEC
+from training.teachers.dlib_net import DlibNet
+from training.teachers.faceres import FaceRes, read_arrays
+from training.teachers.weights import fetch
+
+OUTPUTS = 7 + 8
+
+
+class Teacher(nn.Module):
+    """A trunk that gives ``width`` features, and one linear layer for both heads."""
+
+    def __init__(self, trunk: nn.Module, width: int, *, dropout: float = 0.2) -> None:
+        super().__init__()
+        self.trunk, self.dropout = trunk, nn.Dropout(dropout)
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, OUTPUTS)
+        nn.init.normal_(self.head.weight, std=0.01)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, chips: torch.Tensor) -> torch.Tensor:
+        """Logits (N, 7 + 8) of chips (N, 1, S, S) as `training.data` scales them."""
+        logits: torch.Tensor = self.head(self.dropout(self.norm(self.trunk(chips))))
+        return logits
+
+
+def _faceres() -> Teacher:
+    graph, content = fetch("faceres")
+    trunk = FaceRes(read_arrays(graph, content), mean=SPEC.mean, std=SPEC.std)
+    return Teacher(trunk, trunk.width)
+
+
+def _dlib() -> Teacher:
+    [content] = fetch("dlib")
+    trunk = DlibNet(content, mean=SPEC.mean, std=SPEC.std)
+    return Teacher(trunk, trunk.width)
+
+
+NETS: dict[str, Callable[[], Teacher]] = {"faceres": _faceres, "dlib": _dlib}
+
+
+def new_teacher(name: str) -> Teacher:
+    """The network ``name`` with the published weights and new heads.
+
+    Raises:
+        ConfigError: there is no such network.
+        DataError: its weights cannot be fetched.
+    """
+    if name not in NETS:
+        raise ConfigError(f"teacher = {name}: must be one of {', '.join(NETS)}")
+    return NETS[name]()

