@@ -7,7 +7,6 @@ scores among the runs. On a GPU, where there is one, the recipe is longer.
 """
 
 import argparse
-import dataclasses
 import json
 import sys
 
@@ -15,52 +14,21 @@ import msgspec
 import numpy as np
 import torch
 
-from edge_fer.emotion.tensor import to_tensor
 from edge_fer.errors import ConfigError
-from edge_fer.measure.dataset import load
-from training.aligned import write_aligned
 from training.command import answer
-from training.data import SPEC, Split, data_path, to_split
-from training.teachers import folds, wild
+from training.teachers import folds
 from training.teachers.job import (
-    GPU_RECIPES, RECIPES, SCORES, Options, Wild, Work, device_of, run_fold, write_scores,
+    GPU_RECIPES,
+    RECIPES,
+    SCORES,
+    Options,
+    device_of,
+    run_fold,
+    write_scores,
 )  # fmt: skip
 from training.teachers.nets import NETS, new_teacher
 from training.teachers.weights import runs
-
-
-def read_work(share: float, *, aligned: bool) -> Work:
-    """Both splits, the folds, and the wild faces where `wild` has cut them."""
-    data = load(data_path(), "train")
-    fold = torch.from_numpy(folds.folds_of(data.ids, data.images).astype(np.int64))
-    train, public = to_split(data), to_split(load(data_path(), "public"))
-    if aligned:
-        path = runs() / "aligned.npz"
-        cut = np.load(path) if path.exists() else write_aligned(path)
-        train = dataclasses.replace(train, aligned=torch.from_numpy(to_tensor(cut["train"], SPEC)))
-    if share < 1:
-        some = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
-        some = some[: round(share * len(train))].sort().values
-        train, fold = _part(train, some), fold[some]
-        public = _part(public, torch.arange(round(share * len(public))))
-    return Work(train, fold, public, lambda: _read_wild(share))
-
-
-def _part(split: Split, some: torch.Tensor) -> Split:
-    aligned = None if split.aligned is None else split.aligned[some]
-    return Split(split.chips[some], split.labels[some], split.votes[some], aligned=aligned)
-
-
-def _read_wild(share: float) -> Wild | None:
-    path = runs() / wild.FILE
-    if not path.exists():
-        print(f"{path}: no such file; no scores for faces of photographs")
-        return None
-    with np.load(path) as arrays:
-        count = round(share * len(arrays["label"]))
-        chips, labels = arrays["chips"][:count], arrays["label"][:count].astype(np.int64)
-    fold = torch.arange(count) % folds.COUNT
-    return Wild(torch.from_numpy(to_tensor(chips, SPEC)), torch.from_numpy(labels), fold)
+from training.teachers.work import Work, read_work
 
 
 def main() -> int:

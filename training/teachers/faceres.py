@@ -65,7 +65,9 @@ class FaceRes(nn.Module):
     def _take(self, arrays: Arrays) -> None:
         kernel = arrays["conv1/convolution/merged_input"].sum(2, keepdims=True)
         _fill(self.first, kernel.transpose(3, 2, 0, 1), arrays["conv1_bn/batchnorm_1/sub"])
-        for number, (depth, point) in enumerate(zip(self.depthwise, self.pointwise, strict=True), 1):
+        for number, (depth, point) in enumerate(
+            zip(self.depthwise, self.pointwise, strict=True), 1
+        ):
             scale = arrays[f"conv_dw_{number}_bn/batchnorm_1/mul"]
             kernel = arrays[f"conv_dw_{number}/depthwise_kernel"].transpose(2, 3, 0, 1)
             shift = arrays[f"conv_dw_{number}_bn/batchnorm_1/sub"]
@@ -79,8 +81,8 @@ class FaceRes(nn.Module):
         # One channel is of either order in memory; the rest takes the one that it gets here.
         maps = maps.contiguous(memory_format=torch.channels_last)
         for depth, point in zip(self.depthwise, self.pointwise, strict=True):
-            maps = F.relu6(depth(maps if depth.padding[0] else _pad(maps)), inplace=True)
-            maps = F.relu6(point(maps), inplace=True)
+            maps = F.relu6(depth(maps if depth.padding[0] else _pad(maps)))
+            maps = F.relu6(point(maps))
         return maps.mean((2, 3))
 
 

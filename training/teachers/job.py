@@ -8,11 +8,10 @@ into the training split), for PublicTest (``public``) and for the faces of `wild
 
 import contextlib
 import copy
-import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,9 @@ from torch.nn import functional as F
 
 from edge_fer.errors import ConfigError
 from training.augment import augment
-from training.data import Split, resize
+from training.data import resize
 from training.recipe import Struct
+from training.teachers.work import Work
 
 SCORES = Path(__file__).parent / "scores"
 
@@ -65,26 +65,6 @@ GPU_RECIPES = {
     "dlib": Options(sizes=(80,) * 15, batch=256, rate=5e-4),
 }
 """Where an epoch costs seconds."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False, slots=True)
-class Wild:
-    """Faces of photographs: chips (M, 1, 64, 64) as the networks take them, labels or -1."""
-
-    chips: torch.Tensor
-    labels: torch.Tensor
-    fold: torch.Tensor
-
-
-@dataclasses.dataclass(frozen=True, eq=False, slots=True)
-class Work:
-    """What a fold learns from and is asked about."""
-
-    train: Split
-    folds: torch.Tensor
-    public: Split
-    wild: Callable[[], Wild | None] = lambda: None
-    """Reads them when they are needed; they may still be cut when a fold begins."""
 
 
 def device_of(name: str = "auto") -> torch.device:
