@@ -1,12 +1,12 @@
 #!/bin/sh
-# All folds of both teachers and their soft labels, one command on one GPU:
+# Train all folds of both teachers on one GPU and write their soft labels:
 #   training/gpu_job.sh [SHARE]
-# SHARE, by default 1, takes a part of the pictures, to try the whole way on a CPU in minutes.
-# Needs torch, numpy, opencv, msgspec and dlib; FER-2013 in $EDGE_FER_DATA; in $EDGE_FER_RUNS what
-# was made before: weights/ (training.teachers.weights), aligned.npz (training.aligned) and, for
-# the faces of photographs, wild.npz (training.teachers.wild).
-# What it leaves: scores in training/teachers/scores/ and soft labels in training/soft/; tried on
-# a part, both in $EDGE_FER_RUNS/teachers/tried/.
+# SHARE (default: 1) uses a part of the pictures, for a trial on a CPU within minutes.
+# Needs torch, numpy, opencv, msgspec and dlib; FER-2013 in $EDGE_FER_DATA; and in $EDGE_FER_RUNS:
+# weights/ (training.teachers.weights), aligned.npz (training.aligned) and, for the faces of
+# photographs, wild.npz (training.teachers.wild).
+# Writes scores to training/teachers/scores/ and soft labels to training/soft/; in a trial, both
+# to $EDGE_FER_RUNS/teachers/tried/.
 set -eu
 cd "$(dirname "$0")/.."
 share=${1:-1}

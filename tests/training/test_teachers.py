@@ -1,4 +1,4 @@
-"""Teachers learn from other folds only, go on where they stopped, and leave scores that merge."""
+"""Teachers train on other folds only, resume after an interruption, and their scores merge."""
 
 import hashlib
 import io
@@ -263,7 +263,7 @@ def test_a_fold_goes_on_where_it_stopped(tmp_path, monkeypatch):
         train(tmp_path / "two")
     np.testing.assert_allclose(at_once, train(tmp_path / "two"), atol=1e-2)
     assert [1, 2] == kept
-    with pytest.raises(ConfigError, match="begun with other options"):
+    with pytest.raises(ConfigError, match="started with other options"):
         run_fold(tiny_net(), work(), 0, changed(QUICK, ["rate=0.5"]), tmp_path / "two", device=CPU)
 
 
@@ -351,8 +351,8 @@ def test_soft_labels_of_a_whole_toy_data_set(scored, monkeypatch, capsys):
     monkeypatch.setattr(soften, "FOLDER", place)
     monkeypatch.setenv("EDGE_FER_RUNS", str(place))
     np.savez(place / "wild.npz", picture=np.arange(9, dtype=np.uint16))
-    told = ["merge", "toy", "a", "b", "--scores", str(place), "--out", str(place)]
-    monkeypatch.setattr("sys.argv", told)
+    command = ["merge", "toy", "a", "b", "--scores", str(place), "--out", str(place)]
+    monkeypatch.setattr("sys.argv", command)
     assert 0 == merge.main()
     soft = soften.read_soft("toy", len(given.train))
     assert (soft[:, :7].argmax(1) == given.train.labels).float().mean() > 0.9

@@ -1,6 +1,6 @@
-"""Teachers that have seen faces before: fine-tuned out of fold, kept as scores, never as weights.
+"""Fine-tune published face networks out of fold and keep their scores as soft labels.
 
-`weights` fetches what others have published, `faceres` and `dlib_net` make networks of it,
-`folds` says who learns from what, `wild` cuts the faces of photographs, `job` trains one fold,
-`merge` turns the folds' scores into soft labels.
+`weights` downloads the published weights, `faceres` and `dlib_net` load them into torch, `folds`
+assigns the training pictures to folds, `wild` cuts the faces of photographs, `job` trains one
+fold, and `merge` turns the scores of all folds into soft labels. No weights are committed.
 """

