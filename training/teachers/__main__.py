@@ -82,7 +82,7 @@ def changed(recipe: Options, settings: list[str]) -> Options:
         raise ConfigError(f"--set: {error}") from error
 
 
-def accuracies(scores: dict[str, np.ndarray], work: Work) -> dict[str, float]:  # type: ignore[type-arg]
+def accuracies(scores: dict[str, np.ndarray], work: Work) -> dict[str, float]:
     """Return the accuracy by FER-2013's labels and by the FER+ majority vote."""
     held = torch.from_numpy(scores["index"].astype(np.int64))
     result = {}

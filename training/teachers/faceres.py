@@ -80,8 +80,8 @@ class FaceRes(nn.Module):
         maps = F.relu6(self.first(_pad(chips * self.std + self.mean)))
         # A single channel has no memory order; this sets the order of all later layers.
         maps = maps.contiguous(memory_format=torch.channels_last)
-        for depth, point in zip(self.depthwise, self.pointwise, strict=True):
-            maps = F.relu6(depth(maps if depth.padding[0] else _pad(maps)))
+        for stride, depth, point in zip(STRIDES, self.depthwise, self.pointwise, strict=True):
+            maps = F.relu6(depth(maps if stride == 1 else _pad(maps)))
             maps = F.relu6(point(maps))
         return maps.mean((2, 3))
 

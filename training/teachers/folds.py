@@ -37,7 +37,7 @@ def groups_of(images: NDArray[np.uint8]) -> NDArray[np.int64]:
 def _normalized(images: NDArray[np.uint8]) -> torch.Tensor:
     flat = torch.from_numpy(images.reshape(len(images), -1).astype(np.float32))
     flat -= flat.mean(1, keepdim=True)
-    return flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    return flat / flat.square().sum(1, keepdim=True).sqrt().clamp(min=1e-6)
 
 
 def _root(parent: NDArray[np.int64], number: int) -> int:
