@@ -110,7 +110,7 @@ def compare(scores: torch.Tensor, data: Dataset, prior: Sequence[float]) -> list
     return sorted(rows, key=lambda row: row.rank, reverse=True)
 
 
-def accuracy_and_recall(said: np.ndarray, labels: np.ndarray) -> tuple[float, float]:  # type: ignore[type-arg]
+def accuracy_and_recall(said: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Return accuracy and macro recall of the predicted labels ``said`` (N,)."""
     right = said == labels
     recalls = [right[labels == label].mean() for label in np.unique(labels)]
