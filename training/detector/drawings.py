@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from edge_fer.types import Luma
-from training.detector.geometry import Array
+from training.detector.geometry import Array, floats
 
 Draw = np.random.Generator
 Size = tuple[int, int]
@@ -17,7 +17,7 @@ def drawing(size: Size, draw: Draw) -> Luma:
     """Return a picture (H, W) of one kind, or of two blended."""
     picture = _kind(size, draw)
     if draw.random() < 0.5:
-        picture += (_kind(size, draw) - 128) * draw.uniform(0.2, 0.8)
+        picture = floats(picture + (_kind(size, draw) - 128.0) * draw.uniform(0.2, 0.8))
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
@@ -29,7 +29,7 @@ def flat(size: Size, draw: Draw) -> Array:
     """One level, or a gradient."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
     slope = draw.uniform(-100, 100, 2) * (draw.random() < 0.7) / max(size)
-    return np.float32(draw.uniform(0, 255) + slope[0] * y + slope[1] * x)
+    return floats(draw.uniform(0, 255) + slope[0] * y + slope[1] * x)
 
 
 def noise(size: Size, draw: Draw) -> Array:
@@ -41,7 +41,7 @@ def noise(size: Size, draw: Draw) -> Array:
         layer = draw.standard_normal(cells).astype(np.float32)
         total += cv2.resize(layer, size[::-1], interpolation=cv2.INTER_CUBIC) / fall**octave
     total *= draw.uniform(10, 70) / max(float(total.std()), 1e-3)
-    return np.float32(total + draw.uniform(60, 200))
+    return floats(total + draw.uniform(60, 200))
 
 
 def stripes(size: Size, draw: Draw) -> Array:
@@ -53,7 +53,7 @@ def stripes(size: Size, draw: Draw) -> Array:
     wave = np.sin(2 * np.pi * (along + draw.uniform(0, 10) * np.sin(across / period)) / period)
     if draw.random() < 0.5:
         wave *= np.sin(2 * np.pi * across / (period * draw.uniform(0.5, 3)))
-    return np.float32(128 + draw.uniform(20, 120) * np.tanh(wave * draw.uniform(0.5, 20)))
+    return floats(128 + draw.uniform(20, 120) * np.tanh(wave * draw.uniform(0.5, 20)))
 
 
 def shapes(size: Size, draw: Draw) -> Array:
@@ -100,10 +100,12 @@ def windows(size: Size, draw: Draw) -> Array:
     rows, columns = draw.integers(2, 10, 2)
     panes = draw.integers(0, 256, (rows, columns)).astype(np.float32)
     picture = cv2.resize(panes, size[::-1], interpolation=cv2.INTER_NEAREST)
-    y, x = (np.linspace(0, count, side) % 1 for count, side in zip((rows, columns), size, strict=True))
+    y, x = (
+        np.linspace(0, count, side) % 1 for count, side in zip((rows, columns), size, strict=True)
+    )
     margin = draw.uniform(0.05, 0.25)
     inside = ((y > margin) & (y < 1 - margin))[:, None] & ((x > margin) & (x < 1 - margin))[None]
-    return np.where(inside, picture, np.float32(draw.uniform(0, 255))).astype(np.float32)
+    return np.where(inside, picture, floats(draw.uniform(0, 255))).astype(np.float32)
 
 
 KINDS: Final[tuple[Callable[[Size, Draw], Array], ...]] = (

@@ -1,11 +1,11 @@
 """The network as ONNX: uint8 luma in, one row of values a cell out; fp32 and INT8."""
 
 import copy
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import onnx
 import torch
 from onnxruntime.quantization import (
@@ -45,11 +45,13 @@ def export(net: FaceNet, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     folded = copy.deepcopy(net).cpu().float().eval()
     axes = {INPUT: {2: "height", 3: "width"}, OUTPUT: {1: "cells"}}
-    torch.onnx.export(
-        _Exported(folded).eval(), (torch.zeros(1, 1, 64, 96, dtype=torch.uint8),), str(path),
-        input_names=[INPUT], output_names=[OUTPUT], dynamic_axes=axes, opset_version=OPSET,
-        dynamo=False,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the other exporter needs more packages
+        torch.onnx.export(
+            _Exported(folded).eval(), (torch.zeros(1, 1, 64, 96, dtype=torch.uint8),), str(path),
+            input_names=[INPUT], output_names=[OUTPUT], dynamic_axes=axes, opset_version=OPSET,
+            dynamo=False,
+        )  # fmt: skip
     cap_versions(path)
     return path
 
@@ -86,11 +88,3 @@ def quantize(fp32: Path, int8: Path, pictures: Iterable[Luma]) -> Path:
     prepared.unlink()
     cap_versions(int8)
     return int8
-
-
-def sample(picture: Luma, size: tuple[int, int]) -> Luma:
-    """Cut or pad a picture to ``size`` (H, W), for calibration."""
-    height, width = size
-    rows = np.arange(height) % picture.shape[0]
-    columns = np.arange(width) % picture.shape[1]
-    return np.ascontiguousarray(picture[np.ix_(rows, columns)])

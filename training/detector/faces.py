@@ -35,9 +35,7 @@ class Portrait:
         return int(draw.choice(np.flatnonzero(self.face & (self.box[:, 2] >= LEAST_PX))))
 
 
-def portraits(
-    pictures: Sequence[Luma], table: Table
-) -> tuple[list[Portrait], list[Portrait]]:
+def portraits(pictures: Sequence[Luma], table: Table) -> tuple[list[Portrait], list[Portrait]]:
     """Return the pictures with a face to train and to validate on."""
     order = np.argsort(table["picture"], kind="stable")
     numbers = table["picture"][order]
@@ -49,7 +47,7 @@ def portraits(
         face = table["kind"][rows] == FACE
         if (face & (table["box"][rows, 2] >= LEAST_PX)).any():
             one = Portrait(
-                luma, *(table[name][rows] for name in ("box", "points", "landmarks")), face
+                luma, table["box"][rows], table["points"][rows], table["landmarks"][rows], face
             )
             sides[int(held[number])].append(one)
     return sides

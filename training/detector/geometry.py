@@ -5,11 +5,25 @@ the first pixel reaches from 0 to 1.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float32]
+from edge_fer.types import Luma
+
+Array = NDArray[np.floating[Any]]
+
+
+def floats(values: ArrayLike) -> NDArray[np.float32]:
+    """Return float32 numbers."""
+    return np.asarray(values, np.float32)
+
+
+def pixels(values: ArrayLike) -> Luma:
+    """Return uint8 luma."""
+    return np.asarray(values, np.uint8)
+
 
 FLIPPED = (1, 0, 2, 4, 3)
 """Order of eyes, nose tip and mouth corners in a mirrored picture."""
@@ -31,7 +45,7 @@ def overlaps(boxes: Array, others: Array) -> Array:
         high = np.minimum(boxes[:, None, axis] + half, others[None, :, axis] + half_other)
         shared *= np.maximum(high - low, 0)
     union = boxes[:, None, 2] ** 2 + others[None, :, 2] ** 2 - shared
-    return np.asarray(shared / np.maximum(union, 1e-6), np.float32)
+    return floats(shared / np.maximum(union, 1e-6))
 
 
 def clusters(boxes: Array, order: Sequence[int], overlap: float) -> list[list[int]]:
@@ -53,4 +67,4 @@ def clusters(boxes: Array, order: Sequence[int], overlap: float) -> list[list[in
 
 def moved(points: Array, matrix: Array) -> Array:
     """Apply an affine map (2, 3) to points (..., 2)."""
-    return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], np.float32)
+    return floats(points @ matrix[:, :2].T + matrix[:, 2])

@@ -15,7 +15,7 @@ from edge_fer.types import Luma
 from training.detector.degrade import degrade
 from training.detector.drawings import drawing
 from training.detector.faces import Portrait
-from training.detector.geometry import Array
+from training.detector.geometry import Array, floats
 from training.detector.paste import Pasted, head, mapped, placed, whole, window
 
 Draw = np.random.Generator
@@ -67,7 +67,7 @@ class Mosaics:
 
     def __init__(
         self, portraits: Sequence[Sequence[Portrait]], shares: Sequence[float],
-        backgrounds: Sequence[Luma], options: Options = Options(),  # noqa: B008  frozen
+        backgrounds: Sequence[Luma], options: Options = Options(),
     ) -> None:  # fmt: skip
         self._portraits = [one for one in portraits if one]
         kept = [share for one, share in zip(portraits, shares, strict=True) if one]
@@ -95,9 +95,7 @@ class Mosaics:
 
     def _finished(self, canvas: Luma, pasted: Sequence[Pasted], draw: Draw) -> Scene:
         boxes = np.concatenate([one.boxes for one in pasted] or [np.zeros((0, 3), np.float32)])
-        points = np.concatenate(
-            [one.points for one in pasted] or [np.zeros((0, 5, 2), np.float32)]
-        )
+        points = np.concatenate([one.points for one in pasted] or [np.zeros((0, 5, 2), np.float32)])
         face = np.concatenate([one.face for one in pasted] or [np.zeros(0, np.float32)])
         shown = within(boxes, (canvas.shape[0], canvas.shape[1]))
         face = np.where((shown < INSIDE) | (boxes[:, 2] < SMALLEST), 0, face)
@@ -105,7 +103,7 @@ class Mosaics:
         smallest = float(boxes[kept & (face > 0), 2].min(initial=max(canvas.shape)))
         if self.options.degraded:
             canvas = degrade(canvas, smallest, draw)
-        return Scene(canvas, boxes[kept], points[kept], np.float32(face[kept]))
+        return Scene(canvas, boxes[kept], points[kept], floats(face[kept]))
 
     def _portrait(self, draw: Draw, side: float) -> Portrait:
         """Draw a picture; a source of few pixels is not enlarged much."""
@@ -135,8 +133,9 @@ class Mosaics:
         picture = self._backgrounds[int(draw.integers(len(self._backgrounds)))]
         least = max(size[0] / picture.shape[0], size[1] / picture.shape[1])
         scale = max(least, float(np.exp(draw.uniform(np.log(0.35), np.log(1.6)))))
-        high, wide = (min(round(side / scale), most) for side, most in zip(size, picture.shape,
-                                                                           strict=True))  # fmt: skip
+        high, wide = (
+            min(round(side / scale), most) for side, most in zip(size, picture.shape, strict=True)
+        )
         top = int(draw.integers(0, picture.shape[0] - high + 1))
         left = int(draw.integers(0, picture.shape[1] - wide + 1))
         part = picture[top : top + high, left : left + wide]
@@ -155,16 +154,9 @@ class Mosaics:
         centre = reach + draw.uniform(-1, 1, 2) * spread
         matrix = mapped(one.box[number], side, centre, self._angle(draw), draw,
                         flip=draw.random() < 0.5)  # fmt: skip
-        margin = max(one.luma.shape) if draw.random() < 0.7 else 0
-        wide = cv2.copyMakeBorder(one.luma, *(margin,) * 4, cv2.BORDER_REPLICATE)
-        shifted = dataclasses.replace(
-            one, luma=np.asarray(wide, np.uint8), points=one.points + np.float32(margin),
-            box=one.box + np.float32([margin, margin, 0]),
-            landmarks=one.landmarks + np.float32(margin),
-        )  # fmt: skip
-        matrix[:, 2] -= matrix[:, :2] @ np.float32([margin, margin])
-        mask = np.full(shifted.luma.shape, 255, np.uint8)
-        return placed(shifted, number, matrix, mask, self.options.covered, draw)
+        mask = np.full(one.luma.shape, 255, np.uint8)
+        pasted = placed(one, number, matrix, mask, self.options.covered, draw)
+        return dataclasses.replace(pasted, fill=bool(draw.random() < 0.7))
 
     def _single(
         self, size: tuple[int, int], others: Sequence[Pasted], draw: Draw, *, crowd: bool

@@ -32,7 +32,7 @@ class Shape:
     """Channels at a quarter of the resolution."""
     width: int = 64
     """Channels from an eighth on."""
-    depths: tuple[int, int, int, int] = (1, 3, 3, 2)
+    depths: tuple[int, int, int, int] = (1, 3, 4, 3)
     """Residual blocks at a quarter, eighth, sixteenth and thirty-second of the resolution."""
     neck: int = 48
     """Channels of the feature pyramid and the heads."""
@@ -40,7 +40,9 @@ class Shape:
     """Separable convolutions in front of each level's outputs."""
 
 
-def convolution(inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+def convolution(
+    inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1
+) -> nn.Conv2d:
     """Return a convolution without bias, padded to keep the size."""
     return nn.Conv2d(inputs, outputs, size, stride, size // 2, groups=groups, bias=False)
 
@@ -48,13 +50,13 @@ def convolution(inputs: int, outputs: int, size: int, stride: int = 1, groups: i
 class Separable(nn.Module):
     """Depthwise 3x3, then pointwise; the input is added where the shape allows it."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1, *, residual: bool = True) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
         self.depthwise = convolution(inputs, inputs, 3, stride, inputs)
         self.norm1 = nn.BatchNorm2d(inputs)
         self.pointwise = convolution(inputs, outputs, 1)
         self.norm2 = nn.BatchNorm2d(outputs)
-        self.residual = residual and inputs == outputs and stride == 1
+        self.residual = inputs == outputs and stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
@@ -65,7 +67,7 @@ class Separable(nn.Module):
 class FaceNet(nn.Module):
     """Luma (N, 1, H, W), sides multiples of 32, to one map (N, `VALUES`, h, w) for each level."""
 
-    def __init__(self, shape: Shape = Shape()) -> None:  # noqa: B008  frozen
+    def __init__(self, shape: Shape = Shape()) -> None:
         super().__init__()
         self.shape = shape
         self.stem = nn.Sequential(

@@ -9,7 +9,7 @@ import numpy as np
 from edge_fer.types import Luma
 from training.detector.covers import cover
 from training.detector.faces import Portrait
-from training.detector.geometry import FLIPPED, Array, moved
+from training.detector.geometry import FLIPPED, Array, floats, moved
 
 Draw = np.random.Generator
 
@@ -35,9 +35,13 @@ class Pasted:
     """(n, 5, 2)"""
     face: Array
     """(n,) 1 a face, 0 a region to ignore."""
+    fill: bool = False
+    """The picture's border is repeated to the end of the canvas."""
 
     def zone(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
         """Return left, top, right and bottom of the changed part of a canvas (H, W)."""
+        if self.fill:
+            return 0, 0, size[1], size[0]
         ys, xs = np.flatnonzero(self.mask.any(1)), np.flatnonzero(self.mask.any(0))
         corners = np.array(
             [(x, y) for x in (xs[0], xs[-1] + 1) for y in (ys[0], ys[-1] + 1)], np.float32
@@ -62,11 +66,14 @@ class Pasted:
             mask = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.uint8)
         matrix[:, 2] -= (left, top)
         matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5  # OpenCV counts from pixel centres
-        size = (right - left, bottom - top)
+        target = (right - left, bottom - top)
         flags = cv2.INTER_LINEAR
-        drawn = cv2.warpAffine(luma, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        share = cv2.warpAffine(mask, matrix, size, flags=flags).astype(np.float32) / 255
+        drawn = cv2.warpAffine(luma, matrix, target, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         part = canvas[top:bottom, left:right]
+        if self.fill:
+            part[:] = drawn
+            return
+        share = cv2.warpAffine(mask, matrix, target, flags=flags).astype(np.float32) / 255
         part[:] = np.round(part + share * (drawn.astype(np.float32) - part)).astype(np.uint8)
 
 
@@ -103,8 +110,8 @@ def placed(
     kept = shown > 0.15
     kept[number] = True
     return Pasted(
-        luma, mask, matrix, np.float32(boxes[kept]), np.float32(points[kept]),
-        np.float32(face[kept]),
+        luma, mask, matrix, floats(boxes[kept]), floats(points[kept]),
+        floats(face[kept]),
     )  # fmt: skip
 
 

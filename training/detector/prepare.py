@@ -51,7 +51,7 @@ def teaching(
                 say(f"{source}: {done} of {len(pictures)}, {time.monotonic() - started:.0f} s")
 
         table = teach(pictures, yunet, sides=sides, sure=sure, jobs=jobs, tick=tick)
-        np.savez_compressed(cache, **table)
+        np.savez_compressed(cache, **table)  # type: ignore[arg-type]
         step = max(1, len(pictures) // (SHEET[0] * SHEET[1]))
         cv2.imwrite(str(runs / f"teaching-{source}.png"), sheet(pictures, table, step))
         faces = table["kind"] == FACE

@@ -19,7 +19,7 @@ from edge_fer.types import Box, Luma
 from edge_fer.vision.align import five_points
 from edge_fer.vision.detect import HogDetector, Landmarker
 from edge_fer.vision.yunet import SHIFT, SIDE
-from training.detector.geometry import FLIPPED, Array, clusters, overlaps
+from training.detector.geometry import FLIPPED, Array, clusters, floats, overlaps, pixels
 
 SIDES: Final = (112, 192, 320)
 """Longest side of the picture, border included, in each of YuNet's passes."""
@@ -69,21 +69,22 @@ class Teachers:
     def votes(self, luma: Luma, sides: Sequence[int] = SIDES) -> tuple[list[Vote], list[Vote]]:
         """YuNet's votes of all passes, and HOG's, on a picture (H, W)."""
         margin = round(BORDER * max(luma.shape))
-        wide = cv2.copyMakeBorder(luma, *(margin,) * 4, cv2.BORDER_REPLICATE)
+        wide = pixels(cv2.copyMakeBorder(luma, *(margin,) * 4, cv2.BORDER_REPLICATE))
         yunet = [vote for side in sides for vote in self._passes(wide, side, margin)]
         scale = 240 / max(wide.shape)
         size = [round(length * scale) for length in wide.shape[::-1]]
-        found = self._hog.find(cv2.resize(wide, size, interpolation=_method(scale)), HOG_LEAST)
+        part = pixels(cv2.resize(wide, size, interpolation=_method(scale)))
+        found = self._hog.find(part, HOG_LEAST)
         hog = []
         for one in found:
             side = (one.box.width + one.box.height) / 2
             centre = (one.box.left + one.box.width / 2, one.box.top + one.box.height / 2)
             box = np.array([*centre, side], np.float32) / scale
-            hog.append(Vote(box - np.float32([margin, margin, 0]), None, one.score))
+            hog.append(Vote(box - floats([margin, margin, 0]), None, one.score))
         return yunet, hog
 
     def landmarks(self, luma: Luma, box: Array) -> Array:
-        """dlib's 68 landmarks (68, 2) of the face in ``box`` (3,)."""
+        """Return the 68 landmarks (68, 2) that dlib locates in ``box`` (3,)."""
         x, y, side = (float(value) for value in box)
         whole = Box(round(x - side / 2), round(y - side / 2), round(side), round(side))
         return np.asarray(self._landmarks.locate(luma, whole), np.float32)
@@ -91,7 +92,7 @@ class Teachers:
     def _passes(self, wide: Luma, side: int, margin: int) -> Iterator[Vote]:
         scale = side / max(wide.shape)
         size = [round(length * scale) for length in wide.shape[::-1]]
-        part = cv2.resize(wide, size, interpolation=_method(scale))
+        part = pixels(cv2.resize(wide, size, interpolation=_method(scale)))
         for mirrored in (False, True):
             shown = np.ascontiguousarray(part[:, ::-1]) if mirrored else part
             for row in self._rows(shown):
@@ -104,7 +105,7 @@ class Teachers:
                 centre_y = y + height / 2 + SHIFT[1] * height
                 box = np.array([centre_x, centre_y, SIDE * height], np.float32) / scale
                 yield Vote(
-                    box - np.float32([margin, margin, 0]),
+                    box - floats([margin, margin, 0]),
                     np.asarray(points / scale - margin, np.float32), float(row[14]),
                 )  # fmt: skip
 
@@ -112,7 +113,7 @@ class Teachers:
         missing = [-length % 32 for length in luma.shape]
         padded = cv2.copyMakeBorder(luma, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE)
         self._yunet.setInputSize(padded.shape[::-1])
-        rows = self._yunet.detect(cv2.cvtColor(padded, cv2.COLOR_GRAY2BGR))[1]
+        rows: Any = self._yunet.detect(cv2.cvtColor(padded, cv2.COLOR_GRAY2BGR))[1]
         return [] if rows is None else rows
 
 
@@ -136,7 +137,7 @@ def agree(
         weights = np.array([yunet[number].score for number in group])
         points = np.array([yunet[number].points for number in group])
         box = np.average(boxes[group], axis=0, weights=weights)
-        by_hog = overlaps(np.float32(box[None]), others).max(initial=0.0) >= SAME
+        by_hog = overlaps(floats(box[None]), others).max(initial=0.0) >= SAME
         votes, mean = len(group), float(weights.mean())
         face = (mean >= sure and 2 * votes >= passes) or (by_hog and votes >= 2)
         found.append({
@@ -169,7 +170,7 @@ def _one(task: tuple[int, Luma, str, tuple[int, ...], float]) -> list[dict[str, 
     teachers = _teachers[yunet]
     found = agree(*teachers.votes(luma, sides), 2 * len(sides), sure)
     for one in found:
-        one["landmarks"] = teachers.landmarks(luma, np.float32(one["box"]))
+        one["landmarks"] = teachers.landmarks(luma, floats(one["box"]))
         one["picture"] = number
     return found
 
