@@ -39,7 +39,8 @@ def noise(size: Size, draw: Draw) -> Array:
     for octave in range(int(draw.integers(1, 7))):
         cells = [max(1, side >> octave) for side in size]
         layer = draw.standard_normal(cells).astype(np.float32)
-        total += cv2.resize(layer, size[::-1], interpolation=cv2.INTER_CUBIC) / fall**octave
+        large = floats(cv2.resize(layer, size[::-1], interpolation=cv2.INTER_CUBIC))
+        total += large / fall**octave
     total *= draw.uniform(10, 70) / max(float(total.std()), 1e-3)
     return floats(total + draw.uniform(60, 200))
 
