@@ -25,11 +25,8 @@ from training.detector.measure import scene_sets
 from training.detector.mosaic import Mosaics, Options
 from training.detector.net import Shape
 from training.detector.pictures import SOURCES, data_folder, read_pictures, runs_folder
-from training.detector.prepare import teaching
+from training.detector.prepare import SHARES, teaching
 from training.detector.weights import load_weights, save_weights
-
-SHARES = (0.65, 0.35)
-"""How often a face is drawn from each of `SOURCES`."""
 
 SCENES = 100
 """Of each set that every epoch is measured on."""

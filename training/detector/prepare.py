@@ -20,6 +20,9 @@ PASSES: Final[dict[str, tuple[tuple[int, ...], float]]] = {
 """Source to sides of YuNet's passes and the confidence that makes a face: nearly every FER-2013
 picture is one, and the replicated border around it costs confidence."""
 
+SHARES: Final = (0.65, 0.35)
+"""How often a face is drawn from each of the sources."""
+
 SHEET: Final = (6, 8)
 """Rows and columns of a contact sheet."""
 
