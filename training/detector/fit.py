@@ -33,7 +33,7 @@ SIZES = ((64, 64), (96, 96), (128, 128), (96, 160), (160, 192), (192, 160), (224
 class Plan:
     """How long and how fast it learns."""
 
-    epochs: int = 160
+    epochs: int = 100
     steps: int = 250
     """Batches of an epoch."""
     pixels: int = 480_000

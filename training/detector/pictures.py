@@ -18,7 +18,7 @@ BLOCK: Final = 100
 SOURCES: Final = ("inthewild", "fer2013")
 """Names of the data files."""
 
-STRONG, OTHERS = 2, 8
+STRONG, OTHERS = 3, 12
 """Of FER-2013's Training split, one in so many pictures is read: of anger, disgust, fear and
 surprise, which the photographs lack, and of the other labels."""
 

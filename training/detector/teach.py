@@ -36,6 +36,9 @@ SURE: Final = 0.75
 HOG_LEAST: Final = -0.2
 """HOG's score from which it counts as a vote."""
 
+HOG_SIDE: Final = 0.75
+"""Longest side of what HOG is shown, in terms of YuNet's largest; HOG doubles it."""
+
 SAME: Final = 0.4
 """IoU of two boxes of one face."""
 
@@ -71,7 +74,7 @@ class Teachers:
         margin = round(BORDER * max(luma.shape))
         wide = pixels(cv2.copyMakeBorder(luma, *(margin,) * 4, cv2.BORDER_REPLICATE))
         yunet = [vote for side in sides for vote in self._passes(wide, side, margin)]
-        scale = 240 / max(wide.shape)
+        scale = HOG_SIDE * max(sides) / max(wide.shape)
         size = [round(length * scale) for length in wide.shape[::-1]]
         part = pixels(cv2.resize(wide, size, interpolation=_method(scale)))
         found = self._hog.find(part, HOG_LEAST)
