@@ -15,7 +15,7 @@ import numpy as np
 
 from edge_fer.errors import DataError
 from edge_fer.types import Luma
-from edge_fer.vision.detect import HogDetector
+from edge_fer.vision.dlib_hog import HogDetector
 from training.detector.pictures import packed, unpacked
 
 PACKAGES: Final = (

@@ -20,12 +20,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edge_fer.bench.models import ratio
+from edge_fer.config.settings import Vision
 from edge_fer.emotion.card import sha256_of
-from edge_fer.measure.speed import ratio
-from edge_fer.settings import Vision
 from edge_fer.types import Luma
-from edge_fer.vision.detect import HogDetector
 from edge_fer.vision.detector import Detector, find_whole
+from edge_fer.vision.dlib_hog import HogDetector
 from edge_fer.vision.yunet import YuNetDetector
 from training.command import answer
 from training.detector.drawings import drawing
