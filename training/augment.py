@@ -1,6 +1,6 @@
 """Random changes of a batch of chips: what a camera, a detector and a face do to a picture.
 
-Works on float tensors (N, 1, S, S) in the network's own units (`edge_fer.emotion.tensor`).
+Works on float tensors (N, 1, S, S) in the network's own units (`edge_fer.emotion.session`).
 """
 
 import math
