@@ -8,10 +8,10 @@ import re
 import shlex
 from pathlib import Path
 
+from docsite.__main__ import ROOT
 from markdown_it import MarkdownIt
 
 from edge_fer.cli import COMMANDS, build_parser
-from docsite.__main__ import ROOT
 
 MARK = re.compile(r"<!-- (run by|not run here): (.+?) -->\s*$")
 MAKEFILE = (ROOT / "Makefile").read_text()

@@ -5,9 +5,9 @@ import json
 
 import pytest
 from browser import chromium, site, visit, web_broker, websocket
+from release import ReleaseError
 from talk import DEADLINE_S, EVENT, SIZE, listening, publisher, until
 
-from release import ReleaseError
 from tests.integration.debian.broker import documented
 from tests.integration.debian.webview import Chromium, Node
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-
-import edge_fer
-from edge_fer.cli import COMMANDS
-from edge_fer.emotion.card import find_model
 from release import TARGETS
 from release.deb import SCRIPTS
 from release.environment import HOME, _forget
 from release.manual import COMPLETIONS, write_manual
 from release.python import _settle
+
+import edge_fer
+from edge_fer.cli import COMMANDS
+from edge_fer.emotion.card import find_model
 
 ROOT = Path(__file__).parents[2]
 

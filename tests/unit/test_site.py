@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from docsite.__main__ import build, pages
 
 LOADED = re.compile(r"<(?:script|img|iframe|source)[^>]* src=\"([^\"]+)\"|<link [^>]*>")

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import Mosquitto, _mosquitto
+from docsite.__main__ import ROOT, pages
 from faces import carphone  # noqa: F401  a fixture
 from snippets import TARGETS, Block, read, unfit, unfit_in_line
 from talk import DEADLINE_S, publisher, until
@@ -29,7 +30,6 @@ from edge_fer.config.broker_url import parse_brokers
 from edge_fer.config.load import load
 from edge_fer.config.options import OPTIONS
 from tools import ports
-from docsite.__main__ import ROOT, pages
 
 PROGRAM = re.compile(
     r"(sudo |env |[A-Z_]+=\S+ |/opt/edge-fer/bin/)*"

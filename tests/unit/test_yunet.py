@@ -81,7 +81,9 @@ def test_yunet_without_its_file_is_a_mistake(tmp_path):
 )
 def test_a_file_that_nobody_would_read_is_a_mistake(tmp_path, name, value):
     (line,) = mistakes(tmp_path, "", [f"vision.{name}={value}"])
-    assert f"--set: vision.{name} = '{value}': must be empty unless vision.detector is 'yunet'" == line
+    assert (
+        f"--set: vision.{name} = '{value}': must be empty unless vision.detector is 'yunet'" == line
+    )
 
 
 def test_a_sha256_has_64_digits(tmp_path):

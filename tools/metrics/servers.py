@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tools.daemon import ROOT
 from research.emulation import unpack
-from tools.ports import free_port
 from research.progress import Progress, StepError
+from tools.daemon import ROOT
+from tools.ports import free_port
 
 SUITE = "bookworm"
 CACHE = ROOT / ".cache" / "metrics"

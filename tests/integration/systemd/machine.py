@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from release import run
 
 HERE = Path(__file__).resolve().parents[3]
