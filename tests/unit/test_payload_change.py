@@ -166,52 +166,77 @@ def test_a_newer_schema_without_a_known_field_is_skipped_counted_and_warned_of_o
     assert 2 == subscription.unreadable
 
 
-def test_the_steps_of_the_how_to_renew_the_schemas_and_the_pages(tmp_path: Path) -> None:
-    """Follow the steps in a copy: the type, what fills it in, the generators."""
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Follow the how-to in a copy of the tree: the type, what fills it in, the generators."""
+    tree = tmp_path_factory.mktemp("changed")
     for name in ("edge_fer", "docs"):
         ignored = shutil.ignore_patterns("__pycache__", "images", "*.onnx")
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+        shutil.copytree(ROOT / name, tree / name, ignore=ignored)
     _insert(
-        tmp_path / "edge_fer/mqtt/schema.py",
+        tree / "edge_fer/mqtt/schema.py",
         "    confidence: Confidence\n    scores:",
         '    smoothed: Annotated[bool, described("True if smoothing is on.")] = True\n',
     )
     _insert(
-        tmp_path / "edge_fer/mqtt/publisher.py",
+        tree / "edge_fer/mqtt/publisher.py",
         "        confidence=round(event.confidence, 4),\n        scores=",
         "        smoothed=len(event.scores) > 1,\n",
     )
-    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    for command in (["docs/generate_mqtt.py"], ["-m", "docs.generate_asyncapi"]):
-        subprocess.run([sys.executable, *command], cwd=tmp_path, env=environ, check=True)
-    reference = tmp_path / "docs/reference"
-    event = re.search(
-        r"<!-- example: event -->.*?<!-- end -->", _text(reference / "topics.md"), re.S
-    )
+    _python(tree, "docs/generate_mqtt.py")
+    _python(tree, "-m", "docs.generate_asyncapi")
+    return tree
+
+
+def test_the_how_to_renews_the_schemas_and_the_pages(changed: Path) -> None:
+    reference = changed / "docs/reference"
+    page = _text(reference / "topics.md")
+    event = re.search(r"<!-- example: event -->.*?<!-- end -->", page, re.DOTALL)
     assert event is not None
     assert '"smoothed": true' in event[0]
-    shipped = json.loads(_text(tmp_path / "edge_fer/mqtt/schema.json"))["$defs"]["EventPayload"]
+    shipped = json.loads(_text(changed / "edge_fer/mqtt/schema.json"))["$defs"]["EventPayload"]
     assert "smoothed" in shipped["properties"]
     assert "smoothed" not in shipped["required"]
     leaves = json.loads(_text(reference / "leaves.json"))
     meaning = {"type": "boolean", "meaning": "True if smoothing is on."}
     assert meaning == leaves["topics"]["event"]["fields"]["smoothed"]
     assert "smoothed" in _text(reference / "asyncapi.json")
-    code = (
-        "import json, sys; import msgspec; from edge_fer.client import Event; "
-        "print(msgspec.json.decode(sys.stdin.read(), type=Event).smoothed)"
-    )
-    old = json.dumps(FIRST[Event])
-    told = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
+
+
+DECODE = (
+    "import sys, msgspec; from edge_fer.client import Event; "
+    "print(msgspec.json.decode(sys.stdin.read(), type=Event).smoothed)"
+)
+ENCODE = (
+    "from edge_fer.mqtt import schema; {change}"
+    "from edge_fer.mqtt.publisher import event_message; "
+    "from edge_fer.mqtt.messages import Identity; from edge_fer.types import Box, Event, Phase; "
+    "event = Event('t1', Phase.BEGIN, 'happy', None, 0.9, {{'happy': 0.9}}, Box(1, 2, 3, 4), 0); "
+    "me = Identity('edge-fer', 'porch', 'cam0', '9f3a61c2', '1.2.3', 'small', 'ab' * 32); "
+    "print(event_message(me, event, (640, 480), 1).payload.decode())"
+)
+
+
+def test_the_changed_tree_reads_old_messages_and_this_one_reads_new_ones(changed: Path) -> None:
+    assert "True\n" == _python(changed, "-c", DECODE, stdin=json.dumps(FIRST[Event]))
+    for change, schema in (("", 1), ("schema.SCHEMA = 2; ", 2)):
+        text = _python(changed, "-c", ENCODE.format(change=change))
+        assert json.loads(text)["smoothed"] is False
+        event = msgspec.json.decode(text, type=Event)
+        assert (schema, 1, "happy") == (event.schema, event.seq, event.emotion)
+
+
+def _python(tree: Path, *arguments: str, stdin: str = "") -> str:
+    environ = {**os.environ, "PYTHONPATH": str(tree)}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=tree,
         env=environ,
-        input=old,
+        input=stdin,
         text=True,
         check=True,
-        capture_output=True,
-    )
-    assert "True\n" == told.stdout
+        stdout=subprocess.PIPE,
+    ).stdout
 
 
 def _text(path: Path) -> str:
