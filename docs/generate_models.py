@@ -10,8 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_fer.emotion.card import TRUTHS, Card, read_card
-from edge_fer.emotion.labels import LABELS
+from edge_fer.emotion.card import LABELS, TRUTHS, Card, read_card
 
 FOLDER = Path(__file__).parents[1] / "models"
 PAGE = FOLDER / "README.md"

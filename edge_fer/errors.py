@@ -1,33 +1,33 @@
-"""Every error a user can cause or meet, each with the exit code it ends in.
+"""Every error that is reported to the user, each with its exit code.
 
-    EdgeFerError                70  something of ours broke (EX_SOFTWARE)
+    EdgeFerError                70  internal error (EX_SOFTWARE)
     ├── ConfigError             78  a setting is wrong (EX_CONFIG)
-    │   └── ModelError          78  model, card or landmark file does not fit
+    │   └── ModelError          78  model, card or landmark file is unusable
     ├── DataError               65  a data set or report cannot be read (EX_DATAERR)
-    ├── CameraError             74  no frames to be had (EX_IOERR)
+    ├── CameraError             74  no frames (EX_IOERR)
     ├── BrokerError             69  no broker answers (EX_UNAVAILABLE)
-    └── UnsteadyError           75  the machine was too busy to be measured (EX_TEMPFAIL)
+    └── UnsteadyError           75  machine too busy to measure (EX_TEMPFAIL)
 
 The codes are those of BSD's sysexits.h; the unit file names 78 in
-RestartPreventExitStatus, so that systemd does not loop on a typo.
-A message is one lower-case line that names file, key and value and says what would be right.
+RestartPreventExitStatus, so that systemd does not restart on a wrong setting.
+A message is one lower-case line that names file, key and value and states the allowed value.
 """
 
 from typing import Final
 
 LONGEST_LINE: Final = 500
-"""Characters of a message; where a file's content has made it longer, the middle is left out."""
+"""Longest message in characters; the middle of a longer one is left out."""
 
 
 def printable(text: str) -> str:
-    """Return the text fit for one line of a terminal, odd characters as escapes."""
+    """Return the text for one line of a terminal, with other characters as escapes."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 class EdgeFerError(Exception):
-    """Base of all errors that end in one line on stderr instead of a traceback.
+    """Base of all errors that are printed as one line on stderr instead of a traceback.
 
-    Whatever is quoted from a file or a library stays on that line.
+    Text quoted from a file or a library stays on that line.
     """
 
     exit_code = 70
@@ -37,7 +37,7 @@ class EdgeFerError(Exception):
 
 
 class ConfigError(EdgeFerError):
-    """A setting is wrong; the text has a line for each mistake."""
+    """A setting is wrong; the text has one line per mistake."""
 
     exit_code = 78
 
@@ -46,7 +46,7 @@ class ConfigError(EdgeFerError):
 
 
 class ModelError(ConfigError):
-    """A model, its card or the landmark file is missing, damaged or does not fit."""
+    """A model, its card or the landmark file is missing, damaged or does not match."""
 
 
 class DataError(EdgeFerError):
@@ -56,19 +56,19 @@ class DataError(EdgeFerError):
 
 
 class CameraError(EdgeFerError):
-    """A camera could not be opened, or stopped giving frames."""
+    """A camera could not be opened, or returns no more frames."""
 
     exit_code = 74
 
 
 class BrokerError(EdgeFerError):
-    """No broker could be reached where one was needed."""
+    """No broker could be reached."""
 
     exit_code = 69
 
 
 class UnsteadyError(EdgeFerError):
-    """Figures were measured on a machine that did something else, or slowed down, meanwhile."""
+    """The machine was busy or slowed down during a measurement."""
 
     exit_code = 75
 

@@ -1,9 +1,10 @@
-"""One frame to one report: find, follow, locate, align, judge, classify, smooth.
+"""From one frame to one report: track, scan, locate landmarks, align, rate, classify, smooth.
 
-No input or output, no thread, no clock but the stopwatch: time comes in with the frame.
-`run`, `explain`, `bench` and the tests all call `Pipeline.process`; there is no second copy.
+No input or output, no thread, and no clock but the stopwatch: time is part of the frame. The
+daemon, the library, `explain`, `bench` and the tests all call `Pipeline.process`.
 """
 
+import copy
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,32 +28,35 @@ from edge_fer.types import (
     Scores,
     Verdict,
 )
-from edge_fer.vision.align import Aligner
-from edge_fer.vision.quality import assess, refuse
-from edge_fer.vision.search import Search
-from edge_fer.vision.track import Track
+from edge_fer.vision.landmarks import Aligner
+from edge_fer.vision.quality import assess, reject
+from edge_fer.vision.search import Search, Track
 
 STAGES = ("follow", "scan", "landmarks", "align", "quality", "classify", "smooth")
-"""Keys of Report.seconds, in the order of the flow."""
+"""Keys of `Report.seconds`, in the order of processing."""
 
 
-class Locates(Protocol):
-    """Finds landmarks."""
+NewSearch = Callable[[tuple[int, ...]], Search]
+"""Makes the search for frames of a shape (H, W)."""
+
+
+class LandmarkLocator(Protocol):
+    """Locates landmarks, as `Landmarker` does."""
 
     def locate(self, luma: Luma, box: Box) -> Points:
-        """(68, 2) of the face in the box."""
+        """Return the landmarks (68, 2) float32 of the face in the box."""
 
 
-class Classifies(Protocol):
-    """Scores chips."""
+class CropClassifier(Protocol):
+    """Scores aligned face crops, as `Classifier` does."""
 
     def classify(self, chips: Sequence[Luma]) -> list[Scores]:
-        """One mapping a chip."""
+        """Return the scores of each crop."""
 
 
 @dataclasses.dataclass(slots=True)
-class _Look:
-    """What is seen of one track in one frame."""
+class Look:
+    """Everything read from one face in one frame."""
 
     track: Track
     landmarks: Points
@@ -63,31 +67,34 @@ class _Look:
 
 
 class Pipeline:
-    """Everything between the camera and the broker.
+    """Everything between the camera and the publisher.
 
-    ``search`` makes the way of looking for faces in frames of a shape (H, W).
+    ``search`` makes the face search for frames of a shape (H, W).
     """
 
     def __init__(
         self,
         options: settings.Settings,
-        search: Callable[[tuple[int, ...]], Search],
-        landmarker: Locates,
+        search: NewSearch,
+        landmarker: LandmarkLocator,
         aligner: Aligner,
-        classifier: Classifies,
+        classifier: CropClassifier,
     ) -> None:
         self._options = options
         self._new_search, self._landmarker = search, landmarker
         self._aligner, self._classifier = aligner, classifier
+        self._reset()
+
+    def _reset(self) -> None:
         self._search: Search | None = None
-        self._smoother = Smoother(options.smoothing)
+        self._smoother = Smoother(self._options.smoothing)
         self._shape: tuple[int, ...] = ()
         self._time = 0.0
 
     def process(self, frame: Frame) -> Report:
-        """Look at one frame. Never raises for what is in the picture."""
+        """Process one frame; never raise for its content."""
         watch = _Stopwatch()
-        fault = _fault_of(frame)
+        fault = _frame_fault(frame.luma)
         if fault is not None:
             return _report(frame, (), (), self._present(), watch, fault)
         events, search = self._restart(frame)
@@ -95,11 +102,11 @@ class Pipeline:
             search.follow(frame.luma, frame.time)
         with watch.stage("scan"):
             refused = search.scan(frame.luma, frame.time, frame.small)
-        looks = self._look(frame, search, watch)
+        looks = self._look(frame.luma, search, watch)
         with watch.stage("smooth"):
             verdicts = []
-            # First, so that who leaves is not made uncertain in the same breath.
-            for track in search.tracker.ended(frame.time):
+            # First, so that an ending track does not become uncertain in the same frame.
+            for track in search.tracker.pop_ended(frame.time):
                 events += _events(track, self._smoother.end(track.name), frame.stamp)
             for track in search.tracker.tracks:
                 judgement = self._judge(track, looks.get(track), frame.time)
@@ -108,8 +115,26 @@ class Pipeline:
                 events += _events(track, judgement, frame.stamp)
         return _report(frame, (*verdicts, *refused), events, self._present(), watch)
 
+    def read(self, luma: Luma) -> tuple[list[Look], list[Verdict]]:
+        """Read every face of one picture (H, W) uint8, without tracking and smoothing.
+
+        Return the looks at the readable and unreadable faces, and verdicts on rejected boxes.
+        Tracks and emotions of the stream stay as they are.
+        """
+        search = self._new_search(luma.shape)
+        rejected = search.scan(luma, 0.0)
+        looks = self._look(luma, search, _Stopwatch())
+        return list(looks.values()), rejected
+
+    def copy(self, search: NewSearch | None = None) -> "Pipeline":
+        """Return a pipeline of the same parts without tracks, with another search if given."""
+        other = copy.copy(self)
+        other._new_search = search or self._new_search
+        other._reset()
+        return other
+
     def finish(self, stamp: float) -> list[Event]:
-        """End every track: the stream is over, paused or of another size."""
+        """End every track, because the stream is over, paused or of another size."""
         search, self._search, self._shape = self._search, None, ()
         return [
             event
@@ -118,7 +143,7 @@ class Pipeline:
         ]
 
     def _restart(self, frame: Frame) -> tuple[list[Event], Search]:
-        """A frame of another size, or of an earlier time, begins a new stream."""
+        """Begin a new stream for a frame of another size or of an earlier time."""
         events: list[Event] = []
         before, self._time = self._time, frame.time
         if self._search is None or self._shape != frame.luma.shape or frame.time < before:
@@ -127,10 +152,9 @@ class Pipeline:
             self._search = self._new_search(self._shape)
         return events, self._search
 
-    def _look(self, frame: Frame, search: Search, watch: "_Stopwatch") -> dict[Track, _Look]:
-        """Look at the tracks whose face was found in this frame."""
-        luma = frame.luma
-        tracks = search.tracker.sighted()
+    def _look(self, luma: Luma, search: Search, watch: "_Stopwatch") -> dict[Track, Look]:
+        """Read the tracks whose face was found in this frame."""
+        tracks = search.tracker.take_updated()
         with watch.stage("landmarks"):
             landmarks = [self._landmarker.locate(luma, track.box) for track in tracks]
         with watch.stage("align"):
@@ -139,8 +163,8 @@ class Pipeline:
             looks = []
             for track, points, chip in zip(tracks, landmarks, chips, strict=True):
                 quality = assess(points, chip, self._aligner.points)
-                why = refuse(quality, self._options.quality)
-                looks.append(_Look(track, points, chip, quality, why))
+                why = reject(quality, self._options.quality)
+                looks.append(Look(track, points, chip, quality, why))
         with watch.stage("classify"):
             readable = [look for look in looks if look.unreadable is None]
             rows = self._classifier.classify([look.chip for look in readable])
@@ -148,17 +172,17 @@ class Pipeline:
                 look.scores = scores
         return {look.track: look for look in looks}
 
-    def _judge(self, track: Track, look: _Look | None, time: float) -> Judgement | None:
+    def _judge(self, track: Track, look: Look | None, time: float) -> Judgement | None:
         if look is None or look.scores is None:
-            return self._smoother.rest(track.name, time)
+            return self._smoother.skip(track.name, time)
         judgement = self._smoother.update(track.name, look.scores, time)
-        track.keen = judgement.outcome is Outcome.HELD
+        track.changing = judgement.outcome is Outcome.HELD
         return judgement
 
     def _verdict(
-        self, track: Track, look: _Look | None, judgement: Judgement | None, time: float
+        self, track: Track, look: Look | None, judgement: Judgement | None, time: float
     ) -> Verdict | None:
-        """What became of a followed face; None where it is gone and only its track is left."""
+        """Return the verdict on a tracked face; None if only its track is left."""
         read = look is not None and look.scores is not None
         outcome: Outcome | None
         if judgement is not None and (read or judgement.phase is not None):
@@ -166,7 +190,7 @@ class Pipeline:
         elif look is not None:
             outcome = look.unreadable
         else:
-            outcome = track.idle(time, self._options.tracking.coast_s)
+            outcome = track.unread_outcome(time, self._options.tracking.coast_s)
         if outcome is None:
             return None
         return Verdict(
@@ -183,14 +207,14 @@ class Pipeline:
     def _present(self) -> list[Presence]:
         present = []
         for track in self._search.tracker.tracks if self._search else ():
-            now = self._smoother.now(track.name)
-            if now is not None and now.emotion is not None:
-                present.append(Presence(track.name, now.emotion, now.confidence, track.box))
+            current = self._smoother.current(track.name)
+            if current is not None and current.emotion is not None:
+                present.append(Presence(track.name, current.emotion, current.confidence, track.box))
         return present
 
 
-def _fault_of(frame: Frame) -> str | None:
-    luma = frame.luma
+def _frame_fault(luma: Luma) -> str | None:
+    """Return why a frame cannot be processed, or None."""
     if luma.dtype != np.uint8 or luma.ndim != 2 or min(luma.shape) < 16:
         return f"frame is {luma.dtype} {luma.shape}, must be uint8 (height, width), 16 px or more"
     return None
@@ -237,7 +261,7 @@ def _report(
 
 
 class _Stopwatch:
-    """Wall and CPU time by stage."""
+    """Measures wall and CPU time by stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Reading /proc and /sys: what is not there, or whose driver does not answer, is None."""
+"""Read /proc and /sys; a missing file, or one whose driver fails, reads as None."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def text(file: Path) -> str | None:
-    """The content without the white space around it."""
+    """Return the content without surrounding white space."""
     try:
         return file.read_text(errors="replace").strip()
     except OSError:
@@ -14,13 +14,13 @@ def text(file: Path) -> str | None:
 
 
 def number(file: Path) -> int | None:
-    """A whole number; None where the content is something else."""
+    """Return the content as an integer; None if it is not one."""
     content = text(file)
     return int(content) if content and re.fullmatch(r"-?\d+", content) else None
 
 
 def temperatures(root: Path = Path("/")) -> dict[str, float]:
-    """Degrees Celsius by thermal zone."""
+    """Return degrees Celsius by thermal zone."""
     celsius: dict[str, float] = {}
     for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
         value = number(zone / "temp")
@@ -30,7 +30,7 @@ def temperatures(root: Path = Path("/")) -> dict[str, float]:
 
 
 def processors(celsius: Mapping[str, float]) -> float | None:
-    """Of the processor's hottest zone; of all zones where none is called after it."""
+    """Return the temperature of the processor's hottest zone; of all zones if none has its name."""
     own = [
         value
         for name, value in celsius.items()
@@ -40,5 +40,5 @@ def processors(celsius: Mapping[str, float]) -> float | None:
 
 
 def first_line(file: Path) -> str | None:
-    """The first line; None of an empty file."""
+    """Return the first line; None for an empty file."""
     return next(iter((text(file) or "").splitlines()), None)

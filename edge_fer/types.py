@@ -1,7 +1,7 @@
-"""The values that travel from the camera to the broker; all frozen, in the order of the flow.
+"""The values that pass from the camera to the publisher; all frozen, in processing order.
 
 Times are seconds. `time` runs monotonically within a stream and decides durations;
-`stamp` is wall-clock time (Unix seconds, UTC) and only labels what is published.
+`stamp` is wall-clock time (Unix seconds, UTC) and is only published.
 Pixels are those of the frame, origin top left, x right, y down.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Luma = NDArray[np.uint8]
-"""(height, width) uint8: the only kind of picture in the daemon."""
+"""(height, width) uint8: the only kind of picture in the pipeline."""
 
 Points = NDArray[np.float32]
 """(n, 2) float32, x and y in pixels."""
@@ -25,19 +25,19 @@ class Frame:
 
     luma: Luma
     number: int
-    """Counts from 0 within a stream."""
+    """Index in the stream, from 0."""
     time: float
-    """Seconds on the stream's own clock: the position in a file, monotonic time otherwise."""
+    """Seconds on the stream's clock: the position in a file, else monotonic time."""
     stamp: float
-    """Unix seconds; for a file the stream time, so that a replay is repeatable."""
+    """Unix seconds; for a file the stream time, so that every replay is the same."""
     small: Luma | None = None
-    """The same picture scaled down, from a camera that does so by itself; what looks for new
-    faces takes it where it is large enough."""
+    """The same picture scaled down by the camera; scans for new faces use it if it is large
+    enough."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Box:
-    """A face rectangle; it may reach beyond the frame."""
+    """A face rectangle in px of the frame; it may reach beyond the frame."""
 
     left: int
     top: int
@@ -46,17 +46,17 @@ class Box:
 
     @property
     def area(self) -> int:
-        """In square pixels."""
+        """Return the area in square pixels."""
         return self.width * self.height
 
     def overlap(self, other: "Box") -> int:
-        """Area of the intersection in square pixels."""
+        """Return the area of the intersection in square pixels."""
         width = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
         height = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
         return max(0, width) * max(0, height)
 
     def iou(self, other: "Box") -> float:
-        """Intersection over union, 0-1."""
+        """Return the intersection over union, 0-1."""
         shared = self.overlap(other)
         union = self.area + other.area - shared
         return shared / union if union else 0.0
@@ -72,18 +72,18 @@ class Detection:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Quality:
-    """How well a face can be read, from its landmarks and its chip."""
+    """How readable a face is, from its landmarks and its aligned crop."""
 
     ipd_px: float
-    """Distance of the eye centres (IPD) in px of the frame."""
+    """Distance of the eye centres (interpupillary distance) in px of the frame."""
     roll_deg: float
-    """Of the eye line against the horizontal, -180 to 180; positive is clockwise in the picture."""
+    """Angle of the eye line in degrees, -180 to 180; positive is clockwise in the picture."""
     turn: float
-    """To one side: 0 frontal, 1 profile; unsigned."""
+    """Rotation to one side: 0 frontal, 1 profile; unsigned."""
     sharpness: float
-    """Of the chip: 0 flat or out of focus; what is sharp is 0.6 to 1, what is noisy more."""
+    """Sharpness of the crop: 0 flat or out of focus, 0.6 to 1 sharp, more if noisy."""
     cover: float
-    """How much weaker edges are at the weakest of eyes and mouth: 0 all alike, 1 one is hidden."""
+    """Lack of edges at the weakest of eyes and mouth: 0 all equal, 1 one is hidden."""
 
 
 Scores = Mapping[str, float]
@@ -91,7 +91,7 @@ Scores = Mapping[str, float]
 
 
 class Outcome(enum.Enum):
-    """What became of a face in a frame; the value is a text that names the deciding setting."""
+    """The result for a face in a frame; the value is a text that names the deciding setting."""
 
     TOO_SMALL = "box is smaller than vision.min_face_px"
     OFF_FRAME = "less of the box is inside the frame than vision.min_visible"
@@ -112,7 +112,7 @@ class Outcome(enum.Enum):
 
 
 class Phase(enum.Enum):
-    """Where in a track's life an event stands."""
+    """The position of an event in its track."""
 
     BEGIN = "begin"
     CHANGE = "change"
@@ -121,45 +121,45 @@ class Phase(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Event:
-    """Something worth telling about one track; `delivery` turns it into a message."""
+    """A begin, change or end of one track's emotion; `mqtt/messages.py` makes a message of it."""
 
     track: str
-    """Random, short-lived; says nothing about who it is."""
+    """Random name of the track; it does not identify the person."""
     phase: Phase
     emotion: str
     """A label, or "uncertain"."""
     previous: str | None
-    """The emotion before; None in the first event of a track."""
+    """The previous emotion; None in the first event of a track."""
     confidence: float
     """Smoothed probability of the strongest label, 0-1."""
     scores: Scores
-    """Smoothed."""
+    """Smoothed scores."""
     box: Box
     stamp: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Verdict:
-    """What became of one face in one frame. Every face gets exactly one."""
+    """The result for one face in one frame. Every face gets exactly one."""
 
     outcome: Outcome
     box: Box
     track: str | None = None
     scores: Scores | None = None
-    """Of this frame alone."""
+    """Scores from this frame alone."""
     smooth: Scores | None = None
     """The track's EMA."""
     emotion: str | None = None
     """The track's published emotion after this frame."""
     landmarks: Points | None = None
-    """(68, 2), where the face was looked at."""
+    """(68, 2) float32 in px of the frame, if the face was read."""
     quality: Quality | None = None
-    """Where the face was looked at."""
+    """Set if the face was read."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Presence:
-    """One face that is being followed now, for the retained state."""
+    """One face that is tracked now, for the retained state."""
 
     track: str
     emotion: str
@@ -169,7 +169,7 @@ class Presence:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
-    """All that `Pipeline.process` says about one frame."""
+    """The result of `Pipeline.process` for one frame."""
 
     number: int
     time: float
@@ -181,8 +181,8 @@ class Report:
     present: Sequence[Presence]
     """Tracks whose emotion has been published and that have not ended."""
     seconds: Mapping[str, float]
-    """Stage name to the wall time it took."""
+    """Stage name to wall time."""
     fault: str | None = None
-    """Why the frame was not looked at; None where it was."""
+    """Why the frame was not processed; None if it was."""
     cpu_seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    """Stage name to the CPU time of all threads in it."""
+    """Stage name to CPU time of all threads."""

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from edge_fer.emotion.card import Card, read_card
 from edge_fer.emotion.classify import softmax
-from edge_fer.emotion.tensor import to_tensor
+from edge_fer.emotion.session import to_tensor
 from edge_fer.errors import DataError, EdgeFerError
 from edge_fer.evaluation.dataset import load
 from edge_fer.vision.pixels import resize_square

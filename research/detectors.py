@@ -23,12 +23,12 @@ from edge_fer.config.settings import Camera, Vision
 from edge_fer.emotion.card import sha256_of
 from edge_fer.errors import EdgeFerError
 from edge_fer.types import Box, Luma
-from edge_fer.vision.detector import Detector, find_whole
+from edge_fer.vision.detector import Detector
 from edge_fer.vision.dlib_hog import HogDetector
 from edge_fer.vision.landmarks import Landmarker
 from edge_fer.vision.pixels import rescale
+from edge_fer.vision.scan import find_whole, scaled_box
 from edge_fer.vision.search import NEAR
-from edge_fer.vision.tiles import scaled_box
 from edge_fer.vision.yunet import YuNetDetector
 from tools.pages import fill, media_clips, table
 from training.landmarks.compare import percent_of_ipd

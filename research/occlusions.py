@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.types import Luma, Points
-from edge_fer.vision.align import five_points
+from edge_fer.vision.landmarks import five_points
 from edge_fer.vision.pixels import resize_square
 from training.evaluation.corruptions import move
 

@@ -27,12 +27,12 @@ from edge_fer.errors import EdgeFerError
 from edge_fer.evaluation.chips import BORDER, SIDE
 from edge_fer.evaluation.dataset import Dataset, by_majority, load
 from edge_fer.types import Luma, Outcome, Points, Quality
-from edge_fer.vision.align import Aligner
-from edge_fer.vision.detector import Detector, find_whole
+from edge_fer.vision.detector import Detector
 from edge_fer.vision.dlib_hog import HogDetector
-from edge_fer.vision.landmarks import Landmarker
+from edge_fer.vision.landmarks import Aligner, Landmarker
 from edge_fer.vision.pixels import resize_square
-from edge_fer.vision.quality import assess, refuse
+from edge_fer.vision.quality import assess, reject
+from edge_fer.vision.scan import find_whole
 from edge_fer.vision.yunet import YuNetDetector
 from research.occlusions import KINDS
 from tools.pages import fill, media_clips, table
@@ -133,7 +133,7 @@ def search(data: Dataset, detector: Detector) -> Found:
         for scores in classifier.classify(chips[start : start + 256])
     ]
     faces = [
-        Face(kind, quality, refuse(quality, OPTIONS.quality), label == said)
+        Face(kind, quality, reject(quality, OPTIONS.quality), label == said)
         for (kind, quality, label), said in zip(told, best, strict=True)
     ]
     return Found(faces, crops)
@@ -245,7 +245,7 @@ def _ranges(seen: Sequence[Quality]) -> Iterator[str]:
         places = 0 if name in ("ipd_px", "roll_deg") else 2
         quantiles = np.percentile(values, (0, 50, 100)) if seen else ()
         yield " / ".join(f"{value:.{places}f}" for value in quantiles) or "-"
-    why = [refuse(quality, OPTIONS.quality) for quality in seen]
+    why = [reject(quality, OPTIONS.quality) for quality in seen]
     yield ", ".join(f"{why.count(one)} `{one.name}`" for one in REFUSALS if one in why) or "none"
 
 

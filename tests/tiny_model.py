@@ -12,8 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_fer.emotion.card import FORMAT, Card, Input, sha256_of
-from edge_fer.emotion.labels import FER2013_LABELS
+from edge_fer.emotion.card import FER2013_LABELS, FORMAT, Card, Input, sha256_of
 
 
 def write_tiny_model(

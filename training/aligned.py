@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edge_fer.emotion.tensor import to_tensor
+from edge_fer.emotion.session import to_tensor
 from edge_fer.evaluation.chips import How, StillAligner
 from edge_fer.evaluation.dataset import load
 from training.command import answer

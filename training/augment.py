@@ -1,6 +1,6 @@
 """Augment a batch of chips at random, with the effects of camera, detector and face.
 
-Works on float tensors (N, 1, S, S) in the network's own units (`edge_fer.emotion.tensor`).
+Works on float tensors (N, 1, S, S) in the network's own units (`edge_fer.emotion.session`).
 """
 
 import math

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from edge_fer.emotion.card import Input
-from edge_fer.emotion.tensor import to_tensor
+from edge_fer.emotion.session import to_tensor
 from edge_fer.errors import DataError
 from edge_fer.evaluation.dataset import Dataset, load
 

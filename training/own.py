@@ -14,7 +14,7 @@ import msgspec
 import torch
 from torch import nn
 
-from edge_fer.emotion.labels import FER2013_LABELS, OWN_LABEL, fault_of, plain
+from edge_fer.emotion.card import FER2013_LABELS, OWN_LABEL, canonical_label, label_error
 from edge_fer.errors import ConfigError
 from edge_fer.evaluation.chips import Kind
 from edge_fer.evaluation.dataset import FERPLUS_COLUMNS
@@ -166,8 +166,8 @@ def read_order(arguments: argparse.Namespace) -> Order:
     name, out = given["name"], given.pop("out")
     if not OWN_LABEL.fullmatch(name):
         raise ConfigError(f"name = {name}: must be 1 to 32 of a-z, 0-9, _ and -")
-    labels = tuple(plain(label) for label in given.pop("own_labels").split(",") if label)
-    fault = fault_of(labels, labels)
+    labels = tuple(canonical_label(label) for label in given.pop("own_labels").split(",") if label)
+    fault = label_error(labels, labels)
     if fault is not None:
         raise ConfigError(f"--own-labels: {fault}")
     del given["threads"]

@@ -8,9 +8,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from edge_fer.emotion.card import FORMAT, Card, sha256_of
+from edge_fer.emotion.card import FORMAT, LABELS, Card, sha256_of
 from edge_fer.emotion.classify import Classifier
-from edge_fer.emotion.labels import LABELS
 from edge_fer.evaluation.cards import golden_vectors, write_card
 from edge_fer.evaluation.chips import Kind
 from edge_fer.evaluation.dataset import Dataset

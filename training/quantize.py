@@ -24,7 +24,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from edge_fer.emotion.tensor import to_tensor
+from edge_fer.emotion.session import to_tensor
 from edge_fer.evaluation.dataset import Dataset
 from edge_fer.vision.pixels import resize_square
 from training.data import SPEC

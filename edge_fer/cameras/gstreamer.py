@@ -1,8 +1,8 @@
-"""GStreamer pipelines, and with one of them the CSI cameras of a Jetson, through OpenCV.
+"""GStreamer pipelines and the CSI cameras of a Jetson, through OpenCV.
 
-`gst:PIPELINE` is what gst-launch-1.0 takes, up to `! appsink`; `csi:N` is the N-th CSI camera.
-Frames should come as GRAY8, which is the luma as it is; BGR is converted. OpenCV's wheels are
-built without GStreamer, those of Debian and JetPack with it.
+`gst:PIPELINE` takes a pipeline as gst-launch-1.0 does, with `! appsink` at its end; `csi:N` is
+the N-th CSI camera. Frames should be GRAY8, which is the luma itself; BGR is converted. OpenCV's
+wheels are built without GStreamer, the packages of Debian and JetPack with it.
 """
 
 import time
@@ -16,7 +16,7 @@ import numpy as np
 from edge_fer.cameras import Camera, Reading, without_password
 from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.errors import ConfigError
-from edge_fer.opencv import quiet
+from edge_fer.opencv import silence_opencv
 from edge_fer.types import Luma
 
 CSI = (
@@ -24,11 +24,11 @@ CSI = (
     "height={height},framerate={rate} ! nvvidconv ! video/x-raw,format=GRAY8 ! "
     "appsink drop=true max-buffers=1 sync=false"
 )
-"""drop and max-buffers make a frame that was not fetched in time give way to the next."""
+"""With drop and max-buffers, a newer frame replaces one that was not read in time."""
 
 
 class Capture(Protocol):
-    """What is used of cv2.VideoCapture."""
+    """The methods used of cv2.VideoCapture."""
 
     def isOpened(self) -> bool: ...  # noqa: N802, D102
     def read(self) -> tuple[bool, Any]: ...  # noqa: D102
@@ -40,8 +40,11 @@ def _has_gstreamer() -> bool:
 
 
 class GstCamera(Camera):
-    """One pipeline, as the address after "gst:", or that of the CSI camera N after "csi:"."""
+    """Reads one pipeline, the address after "gst:"."""
 
+    scheme = "gst"
+    example = "gst:v4l2src ! videoconvert ! appsink"
+    help = "a GStreamer pipeline that ends with an appsink"
     live = True
 
     def __init__(
@@ -54,13 +57,13 @@ class GstCamera(Camera):
     ) -> None:
         super().__init__(settings.source)
         self._settings = settings
-        self.pipeline = _pipeline(settings, address)
+        self.pipeline = self._pipeline(settings, address)
         self._new_capture = capture
         self._has_gstreamer = has_gstreamer
         self._capture: Capture | None = None
 
     def _open(self) -> None:
-        quiet()
+        silence_opencv()
         if not self._has_gstreamer():
             raise self.error(
                 f"OpenCV {cv2.__version__} is built without GStreamer; pip uninstall "
@@ -100,29 +103,42 @@ class GstCamera(Camera):
             raise self.error(
                 "gives neither GRAY8 nor BGR; end it with video/x-raw,format=GRAY8 ! appsink"
             )
-        # OpenCV's buffer is used again for the next frame.
+        # OpenCV reuses its buffer for the next frame.
         return np.array(picture, np.uint8)
 
+    def _pipeline(self, settings: CameraSettings, address: str) -> str:
+        """Return the pipeline for a source.
 
-def _pipeline(settings: CameraSettings, address: str) -> str:
-    """GStreamer's words for a source.
-
-    Raises:
-        ConfigError: no pipeline that ends with an appsink, no number of a camera.
-    """
-    if settings.source.startswith("gst:"):
-        if not address.rpartition("!")[2].split()[:1] == ["appsink"]:
+        Raises:
+            ConfigError: it does not end with an appsink.
+        """
+        if address.rpartition("!")[2].split()[:1] != ["appsink"]:
             raise ConfigError(
                 f"camera.source = {without_password(settings.source)!r}: must be "
-                "gst:PIPELINE ! appsink, best with video/x-raw,format=GRAY8 ahead of it"
+                "gst:PIPELINE ! appsink, best with video/x-raw,format=GRAY8 before it"
             )
         return address.strip()
-    if not address.isdecimal() or len(address) > 4:
-        raise ConfigError(f"camera.source = {settings.source!r}: must be csi:N")
-    rate = Fraction(settings.fps).limit_denominator(1001)
-    return CSI.format(
-        number=int(address),
-        width=settings.width,
-        height=settings.height,
-        rate=f"{rate.numerator}/{rate.denominator}",
-    )
+
+
+class CsiCamera(GstCamera):
+    """Reads the CSI camera N of a Jetson, by a pipeline of its own."""
+
+    scheme = "csi"
+    example = "csi:0"
+    help = "the first CSI camera of a Jetson"
+
+    def _pipeline(self, settings: CameraSettings, address: str) -> str:
+        """Return the pipeline for a camera's number.
+
+        Raises:
+            ConfigError: the address is not a number.
+        """
+        if not address.isdecimal() or len(address) > 4:
+            raise ConfigError(f"camera.source = {settings.source!r}: must be csi:N")
+        rate = Fraction(settings.fps).limit_denominator(1001)
+        return CSI.format(
+            number=int(address),
+            width=settings.width,
+            height=settings.height,
+            rate=f"{rate.numerator}/{rate.denominator}",
+        )

@@ -1,9 +1,9 @@
-"""Raspberry Pi cameras through picamera2: the Y plane of YUV420 streams, as the ISP made it.
+"""Raspberry Pi cameras through picamera2: the Y plane of YUV420 streams, as made by the ISP.
 
-`main` has the size of the settings; the ISP scales a large one down to a second stream, `lores`,
-for nothing, and new faces are looked for there. picamera2 is imported when the camera is
-entered and nowhere else. The luma is copied and the request goes back at once: a request that
-is kept starves the camera of buffers.
+`main` has the size of the settings. For a large one the ISP also delivers a second, smaller
+stream, `lores`, at no cost, and new faces are searched for in it. picamera2 is imported when the
+camera is entered. The luma is copied and the request returned at once, since the camera has few
+buffers.
 """
 
 import concurrent.futures
@@ -12,16 +12,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edge_fer.cameras import Camera, Reading
-from edge_fer.cameras.luma import luma_of_plane
+from edge_fer.cameras import Camera, Reading, luma_of_plane
 from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.errors import ConfigError
 
 LORES_FROM_PX = 1280
-"""Width of `main` from which there is a `lores` of half its size: of less it saves nothing."""
+"""Width of `main` from which a `lores` of half its size saves time."""
 
 PLANES = ("YUV420", "YVU420", "NV12", "NV21")
-"""Formats whose buffer begins with the plane of the Y samples."""
+"""Formats whose buffer begins with the Y plane."""
 
 
 def _import_picamera2() -> Any:
@@ -29,8 +28,11 @@ def _import_picamera2() -> Any:
 
 
 class PiCamera(Camera):
-    """The camera that picamera2 counts as N."""
+    """Reads the camera with picamera2's number N."""
 
+    scheme = "picamera2"
+    example = "picamera2:0"
+    help = "the first Raspberry Pi camera"
     live = True
 
     def __init__(
@@ -48,12 +50,12 @@ class PiCamera(Camera):
         self._module = module
         self._camera: Any = None
         self._streams: dict[str, tuple[tuple[int, int], int]] = {}
-        """Name to size and bytes from row to row."""
+        """Name to size and bytes per row."""
 
     def _open(self) -> None:
         try:
             picamera2 = self._module()
-        # ValueError is what a wheel built for another numpy gives.
+        # A wheel that was built for another numpy raises ValueError.
         except (ImportError, ValueError) as error:
             raise self.error(
                 f"picamera2 cannot be imported ({_one_line(error)}); apt install "
@@ -62,7 +64,7 @@ class PiCamera(Camera):
         try:
             self._camera = picamera2.Picamera2(self._index)
             self._start(self._camera)
-        # picamera2 raises IndexError for a camera that is not there and RuntimeError for others.
+        # picamera2 raises IndexError for a missing camera and RuntimeError for other faults.
         except (LookupError, RuntimeError, OSError, ValueError) as error:
             raise self.error(
                 f"cannot be opened ({_one_line(error)}); is the ribbon seated, "
@@ -72,17 +74,17 @@ class PiCamera(Camera):
     def _start(self, camera: Any) -> None:
         width, height = self._settings.width, self._settings.height
         frame_us = round(1_000_000 / self._settings.fps)
-        # Only a sensor's rate can be set; picamera2 refuses a control that a camera has not.
+        # Only a sensor's rate can be set; picamera2 rejects a control that the camera lacks.
         paced = "FrameDurationLimits" in camera.camera_controls
         halved = {"size": (width // 2, height // 2), "format": "YUV420"}
-        # The preview configuration has full-range luma (sYCC), as files and training have;
-        # the video configuration would squeeze it into 16-235.
+        # The preview configuration has full-range luma (sYCC), like files and training data;
+        # the video configuration has 16-235.
         config = camera.create_preview_configuration(
             main={"size": (width, height), "format": "YUV420"},
             lores=halved if width >= LORES_FROM_PX else None,
             controls={"FrameDurationLimits": (frame_us, frame_us)} if paced else {},
             buffer_count=4,
-            # A queued frame is older than the one that comes next.
+            # A queued frame is older than the next one.
             queue=False,
         )
         camera.configure(config)
@@ -94,7 +96,7 @@ class PiCamera(Camera):
         camera.start()
 
     def _agreed(self, stream: Mapping[str, Any]) -> tuple[tuple[int, int], int]:
-        """What libcamera made of what a stream was asked for."""
+        """Return size and bytes per row that libcamera chose for a stream."""
         if stream["format"] not in PLANES:
             raise self.error(
                 f"gives {stream['format']}, must be one of {', '.join(PLANES)}; "
@@ -107,7 +109,7 @@ class PiCamera(Camera):
         if camera is None:
             return
         try:
-            # A capture that has timed out is still queued, and stop() would wait behind it.
+            # A capture that timed out is still queued, and stop() would wait for it.
             camera.cancel_all_and_flush()
             camera.stop()
         finally:
@@ -122,8 +124,8 @@ class PiCamera(Camera):
                 f"no frame for {self._settings.timeout_s:g} s; is the ribbon seated?"
             ) from None
         try:
-            # Not the metadata's SensorTimestamp: some pipelines leave it out, and its clock
-            # goes on while the board sleeps.
+            # Not the metadata's SensorTimestamp: some pipelines omit it, and its clock runs
+            # while the board is suspended.
             now, stamp = time.monotonic(), time.time()
             planes = [
                 luma_of_plane(request.make_buffer(name), size, stride=stride)

@@ -1,11 +1,11 @@
 """Network cameras by RTSP, through OpenCV's FFmpeg.
 
-A stream goes on while a frame is looked at, so a thread takes every frame off it, and `_read`
-gets the first one that arrives after it was called: what waits in between is never looked at,
-nor what came while the stream was being opened, which FFmpeg keeps. Nothing waits for ever:
-opening and reading end after `camera.timeout_s`.
+The stream continues while a frame is processed, so a thread takes every frame off it, and `_read`
+returns the first one that arrives after the call. Frames in between are dropped, as are those
+that FFmpeg buffered while the stream was being opened. Opening and reading end after
+`camera.timeout_s`.
 
-FFmpeg's options are OpenCV's: TCP, unless OPENCV_FFMPEG_CAPTURE_OPTIONS says otherwise.
+FFmpeg's options are OpenCV's defaults (TCP), unless OPENCV_FFMPEG_CAPTURE_OPTIONS is set.
 """
 
 import contextlib
@@ -23,19 +23,19 @@ import numpy as np
 from edge_fer.cameras import Camera, Reading, without_password
 from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.errors import ConfigError
-from edge_fer.opencv import quiet
+from edge_fer.opencv import silence_opencv
 
 PACED = 3
-"""So many frames in a row that had to be waited for have been caught up with."""
+"""Frames in a row that had to be waited for, after which the backlog is used up."""
 
 MOST_FPS = 240
-"""Some cameras tell their clock's ticks as their rate."""
+"""Highest plausible rate; some cameras report the ticks of their clock instead."""
 
 _log = logging.getLogger("edge_fer.cameras")
 
 
 class Capture(Protocol):
-    """What is used of cv2.VideoCapture."""
+    """The methods used of cv2.VideoCapture."""
 
     def isOpened(self) -> bool: ...  # noqa: N802, D102
     def get(self, propId: int) -> float: ...  # noqa: N803, D102
@@ -45,8 +45,11 @@ class Capture(Protocol):
 
 
 class RtspCamera(Camera):
-    """One stream, as its address after "rtsp:"."""
+    """Reads one stream; its address is the whole source."""
 
+    scheme = "rtsp"
+    example = "rtsp://HOST/PATH"
+    help = "a network camera by RTSP"
     live = True
 
     def __init__(
@@ -58,11 +61,10 @@ class RtspCamera(Camera):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(settings.source)
-        self._scheme, _, _ = settings.source.partition(":")
         if not _has_host(settings.source):
             raise ConfigError(
                 f"camera.source = {without_password(settings.source)!r}: must be "
-                f"{self._scheme}://[USER:PASSWORD@]HOST[:PORT]/PATH"
+                f"{self.scheme}://[USER:PASSWORD@]HOST[:PORT]/PATH"
             )
         self._settings = settings
         self._new_capture = capture
@@ -70,7 +72,7 @@ class RtspCamera(Camera):
         self._drain: _Drain | None = None
 
     def _open(self) -> None:
-        quiet()
+        silence_opencv()
         before = self._clock()
         limit_ms = round(1000 * self._settings.timeout_s)
         limits = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC)
@@ -94,7 +96,7 @@ class RtspCamera(Camera):
 
     def _close(self) -> None:
         if self._drain is not None:
-            # A read that hangs ends by itself, and the thread then closes the stream.
+            # A read that hangs ends by its own timeout, and the thread then closes the stream.
             self._drain.stop(self._settings.timeout_s)
         self._drain = None
 
@@ -108,10 +110,18 @@ class RtspCamera(Camera):
         return Reading(np.ascontiguousarray(luma, np.uint8), now, stamp)
 
 
-class _Drain:
-    """Takes frames off a stream as they come; decodes to a picture only what was asked for.
+class RtspsCamera(RtspCamera):
+    """Reads one stream over TLS."""
 
-    ``period_s`` lies between two frames; up to ``backlog`` of them may wait already.
+    scheme = "rtsps"
+    example = "rtsps://HOST/PATH"
+    help = "a network camera by RTSP over TLS"
+
+
+class _Drain:
+    """Takes every frame off a stream, and decodes only those that were requested.
+
+    ``period_s`` is the time between two frames; up to ``backlog`` of them may be buffered already.
     """
 
     def __init__(
@@ -125,14 +135,14 @@ class _Drain:
         self._thread.start()
 
     def next(self, seconds: float) -> Any:
-        """The next picture (H, W, 3) in BGR; None at the stream's end or after that long."""
+        """Return the next picture (H, W, 3) in BGR; None at the end or after ``seconds``."""
         self._wanted.set()
         with contextlib.suppress(queue.Empty):
             return self._pictures.get(timeout=seconds)
         return None
 
     def stop(self, seconds: float) -> None:
-        """Close the stream; wait that long at most."""
+        """Close the stream; wait at most ``seconds``."""
         self._stopped.set()
         self._thread.join(seconds)
 
@@ -147,11 +157,11 @@ class _Drain:
         self._pictures.put(None)
 
     def _catch_up(self) -> None:
-        """Leave out what came before now: it comes without a wait."""
+        """Drop buffered frames: they arrive without a wait."""
         paced = 0
         for _ in range(self._backlog):
             before = self._clock()
-            # At a stream's end `_run` is told the same.
+            # At a stream's end, the next grab in `_run` fails too.
             if paced == PACED or self._stopped.is_set() or not self._capture.grab():
                 return
             paced = paced + 1 if self._clock() - before > self._period_s / 2 else 0
@@ -159,7 +169,7 @@ class _Drain:
 
 def _has_host(source: str) -> bool:
     try:
-        # A port that is no number is told when it is asked for.
+        # urlsplit checks the port only when it is read.
         parts = urlsplit(source)
         return bool(parts.hostname) and parts.port != 0
     except ValueError:

@@ -1,14 +1,14 @@
 """USB and other Video4Linux cameras, through OpenCV.
 
-Luma is taken out of the camera's own format (YUYV, GREY, NV12, YU12, UYVY) or decoded straight
-out of MJPG; nothing is ever converted to BGR. A raw format is taken where it comes at the size
-and rate that are asked for, MJPG where the cable is too slow for that. One buffer is asked for,
-so that a frame is at most as old as the processing of the one before.
+Luma is copied from the camera's own format (YUYV, GREY, NV12, YU12, UYVY) or decoded directly
+from MJPG; nothing is converted to BGR. A raw format is chosen if the camera has it at the
+requested size and rate, MJPG if the cable is too slow for that. One buffer is requested, so a
+frame is at most as old as the processing time of the one before.
 
-No read waits for ever: OpenCV waits in select() for OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT seconds,
-which is set to `camera.timeout_s` rounded up unless the user has set it. OpenCV looks at it
-once in a process. After an unplugged camera it fails at once, so reads are tried again until
-`camera.timeout_s` is over; the longest wait for the error is twice that.
+Every read ends: OpenCV waits in select() for OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT seconds, which is
+set to `camera.timeout_s` rounded up unless the user has set it. OpenCV reads the variable once
+per process. After unplugging, a read fails at once and is repeated until `camera.timeout_s` is
+over; the error comes after twice that at the latest.
 """
 
 import logging
@@ -22,15 +22,14 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from edge_fer.cameras import Camera, Reading
-from edge_fer.cameras.luma import luma_of_plane
+from edge_fer.cameras import Camera, Reading, luma_of_plane
 from edge_fer.config.settings import Camera as CameraSettings
 from edge_fer.errors import ConfigError
-from edge_fer.opencv import quiet
+from edge_fer.opencv import silence_opencv
 from edge_fer.types import Luma
 
 WANTED = ("YUYV", "GREY", "NV12", "YU12", "UYVY", "MJPG")
-"""Formats in the order they are asked for; MJPG is last because it costs decoding."""
+"""Formats in the order of preference; MJPG is last because it has to be decoded."""
 
 _LAYOUT = {
     "YUYV": (0, 2, 2),
@@ -39,23 +38,23 @@ _LAYOUT = {
     "NV12": (0, 1, 3),
     "YU12": (0, 1, 3),
 }
-"""Format to first byte and step of the Y samples in a row, and rows of the whole buffer in
+"""Format to first byte and step of the Y samples in a row, and to the rows of the whole buffer in
 halves of the picture's height."""
 
 _RETRY_S = 0.02
 
 _RATE_SLACK = 0.9
-"""A rate counts as given from this share of it on: 14.985 frames a second are 15."""
+"""Share of the requested rate that is enough: 14.985 frames per second count as 15."""
 
 _log = logging.getLogger("edge_fer.cameras")
 
 
 _Mode = tuple[str, tuple[int, int], float]
-"""Format, width and height, frames a second."""
+"""Format, width and height, frames per second."""
 
 
 class Capture(Protocol):
-    """What is used of cv2.VideoCapture."""
+    """The methods used of cv2.VideoCapture."""
 
     def isOpened(self) -> bool: ...  # noqa: N802, D102
     def set(self, propId: int, value: float) -> bool: ...  # noqa: N803, D102
@@ -65,8 +64,11 @@ class Capture(Protocol):
 
 
 class V4l2Camera(Camera):
-    """One device, as "/dev/videoN", any other path to it, or N."""
+    """Reads one device: "/dev/videoN", another path to it, or N."""
 
+    scheme = "v4l2"
+    example = "v4l2:/dev/video0"
+    help = "a USB or other Video4Linux camera"
     live = True
 
     def __init__(
@@ -92,17 +94,17 @@ class V4l2Camera(Camera):
         self._format = ""
         self._size = (0, 0)
         self.failed_reads = 0
-        """Reads that gave no whole frame, since the camera object was made."""
+        """Reads without a complete frame, since the object was created."""
 
     def _open(self) -> None:
-        quiet()
+        silence_opencv()
         os.environ.setdefault(
             "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(math.ceil(self._settings.timeout_s))
         )
         self._capture = capture = self._new_capture(self._device, cv2.CAP_V4L2)
         if not capture.isOpened():
             raise self.error("cannot be opened; is it plugged in, is another process using it?")
-        self._format, self._size, rate = self._agree(capture)
+        self._format, self._size, rate = self._negotiate(capture)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
         asked = (self._settings.width, self._settings.height)
@@ -116,8 +118,8 @@ class V4l2Camera(Camera):
             rate,
         )
 
-    def _agree(self, capture: Capture) -> _Mode:
-        """The first format in which the device gives the size and rate asked for, or the best."""
+    def _negotiate(self, capture: Capture) -> _Mode:
+        """Set and return the first format with the requested size and rate, or the best one."""
         asked = (self._settings.width, self._settings.height)
         usable: list[_Mode] = []
         for wanted in WANTED:
@@ -128,21 +130,21 @@ class V4l2Camera(Camera):
                 return given
         if not usable:
             raise self.error(f"gives {given[0] or 'no format'}; must be one of {', '.join(WANTED)}")
-        # The size goes first: frames can be left out, pixels cannot be made up.
+        # Size first: surplus frames can be dropped, missing pixels cannot be added.
         best = max(usable, key=lambda mode: (mode[1] == asked, mode[2]))
         return self._ask(capture, best[0])
 
     def _is_fast(self, rate: float) -> bool:
-        # Some drivers do not tell their rate.
+        # Some drivers do not report their rate.
         return rate <= 0 or rate >= _RATE_SLACK * self._settings.fps
 
     def _ask(self, capture: Capture, wanted: str) -> _Mode:
-        """Ask for a format at the size and rate of the settings; what the device makes of it."""
+        """Request a format at the size and rate of the settings; return what the device chose."""
         capture.set(cv2.CAP_PROP_FOURCC, int.from_bytes(wanted.encode(), "little"))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._settings.width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._settings.height)
         capture.set(cv2.CAP_PROP_FPS, self._settings.fps)
-        # OpenCV says yes to everything and falls back to something else, so the answer is read.
+        # OpenCV accepts every value and falls back silently, so the result is read back.
         code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
         size = (
             int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
@@ -174,9 +176,9 @@ class V4l2Camera(Camera):
             self._sleep(_RETRY_S)
 
     def _luma(self, raw: Any) -> Luma | None:
-        """Return the luma of a raw buffer, or None where USB has lost a part of it.
+        """Return the luma of a raw buffer, or None if a part was lost on USB.
 
-        OpenCV 4.11 to 5.0 give the bytes of a frame as one row, older versions shape them.
+        OpenCV 4.11 to 5.0 return the bytes of a frame as one row, older versions as rows.
         """
         data = np.asarray(raw, np.uint8).reshape(-1)
         if self._format == "MJPG":
@@ -184,7 +186,7 @@ class V4l2Camera(Camera):
         width, height = self._size
         first, step, halves = _LAYOUT[self._format]
         rows = height * halves // 2
-        # A buffer that is no whole number of rows is padded at its end, not in its rows.
+        # A buffer that is not a whole number of rows is padded at its end, not in its rows.
         stride = width * step if data.size % rows else data.size // rows
         if stride < width * step or data.size < stride * rows:
             return None
@@ -192,7 +194,7 @@ class V4l2Camera(Camera):
 
 
 def _decode(data: np.ndarray[Any, np.dtype[np.uint8]]) -> Luma | None:
-    """Decode a JPEG to luma; libjpeg then leaves the colour planes alone."""
+    """Decode a JPEG to luma; libjpeg then skips the colour planes."""
     try:
         luma = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
     except cv2.error:

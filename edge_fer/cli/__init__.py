@@ -14,6 +14,7 @@ from edge_fer.errors import EdgeFerError
 
 COMMANDS = (
     "run",
+    "read",
     "setup",
     "check",
     "config",

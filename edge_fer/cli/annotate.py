@@ -31,8 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         EdgeFerError: a setting, the model or one of the two files cannot be used.
     """
+    from edge_fer.build import build_classifier, build_pipeline
     from edge_fer.cameras import open_camera
-    from edge_fer.daemon.build import build_classifier, build_pipeline
     from edge_fer.demo.annotate import annotate
     from edge_fer.errors import ConfigError
 

@@ -9,9 +9,21 @@ if TYPE_CHECKING:
     from edge_fer.config.settings import Settings
 
 
+class _CameraHelp(str):
+    """Help for --camera; the kinds of cameras are listed only when it is printed.
+
+    Listing them imports OpenCV, which building the parser must not.
+    """
+
+    def __mod__(self, values: object) -> str:
+        from edge_fer.cameras import examples
+
+        return f"{self}: {', '.join(examples().values())}"
+
+
 def add_camera(parser: argparse.ArgumentParser) -> None:
     """Add --camera."""
-    parser.add_argument("--camera", metavar="SPEC", help="as camera.source: file:PATH, v4l2:…")
+    parser.add_argument("--camera", metavar="SPEC", help=_CameraHelp("as camera.source"))
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

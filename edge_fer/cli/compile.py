@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from edge_fer.bench.models import compile_and_compare
     from edge_fer.emotion.card import find_model
-    from edge_fer.emotion.compiled import cache_folder
+    from edge_fer.emotion.session import cache_folder
 
     model = read_settings(arguments).model
     figures = compile_and_compare(

@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigError: the settings in effect were requested and contain mistakes.
     """
+    from edge_fer.cameras import describe_kinds
     from edge_fer.config.render import render, schema
     from edge_fer.mqtt.data_inventory import inventory
 
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.leaves:
         print_json(inventory(read_settings(arguments).privacy.mode if given else None))
     elif arguments.effective or given:
-        print(render(read_settings(arguments)), end="")
+        print(render(read_settings(arguments), cameras=describe_kinds()), end="")
     else:
-        print(render(), end="")
+        print(render(cameras=describe_kinds()), end="")
     return 0

@@ -35,9 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         EdgeFerError: a setting, the model or the camera cannot be used.
     """
+    from edge_fer.build import build_classifier, build_pipeline
     from edge_fer.cameras import open_camera
     from edge_fer.config.load import require_acknowledged
-    from edge_fer.daemon.build import build_classifier, build_pipeline
 
     settings = read_settings(arguments)
     require_acknowledged(settings)

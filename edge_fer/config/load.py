@@ -237,6 +237,15 @@ def load_as(
         *read_environment(environ, options),
         *read_overrides(overrides, options),
     ]
+    return combine(found)
+
+
+def combine(found: Sequence[Found]) -> Settings:
+    """Return the settings of assignments over the defaults; later ones win.
+
+    Raises:
+        ConfigError: with one line per mistake.
+    """
     mistakes = [item.text for item in found if isinstance(item, Mistake)]
     chosen: dict[str, Assignment] = {}
     for item in found:

@@ -8,9 +8,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from edge_fer.build import build_classifier, build_pipeline
 from edge_fer.cameras import open_camera
 from edge_fer.config.settings import Settings
-from edge_fer.daemon.build import build_classifier, build_pipeline
 from edge_fer.errors import ConfigError, DataError
 from edge_fer.types import Event, Phase, Report
 

@@ -1,1 +1,1 @@
-"""Chip to verdict: the model card, the network and smoothing over time."""
+"""From an aligned face crop to a steady emotion: model card, network, smoothing."""

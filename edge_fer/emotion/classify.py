@@ -1,4 +1,4 @@
-"""Chips to scores: the network with its card, at one of the sizes it takes."""
+"""Classify aligned face crops: the network with its card, at one of its input sizes."""
 
 import copy
 import logging
@@ -9,28 +9,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.emotion.card import Card, read_card
-from edge_fer.emotion.compiled import check_copy, engine_folder, find_copy
-from edge_fer.emotion.session import Session, built_in
-from edge_fer.emotion.tensor import drawn_chip, to_tensor
+from edge_fer.emotion.session import (
+    Session,
+    available_providers,
+    check_copy,
+    drawn_chip,
+    engine_folder,
+    find_copy,
+    to_tensor,
+)
 from edge_fer.errors import ModelError
 from edge_fer.types import Luma, Scores
 
 log = logging.getLogger(__name__)
 
 GOLDEN_TOLERANCE = 0.1
-"""Largest change of a golden score: INT8 kernels round differently from one CPU to another."""
+"""Largest deviation of a golden score; INT8 kernels round differently on different CPUs."""
 
 
 class Classifier:
-    """A model file with its card, ready to run.
+    """A loaded model file with its card.
 
-    ``size`` is the side of the chips in px, 0 for the card's default. ``provider`` is what
-    `model.provider` says; one that is not in this onnxruntime, cannot be started or computes
-    wrongly is logged, and the CPU used. ``cache`` is where its engines and a compiled copy may
-    lie; a copy that is damaged or computes wrongly is logged and left alone.
+    ``size`` is the side of the crops in px, 0 for the card's default. ``provider`` is the value
+    of model.provider; if it is not in this onnxruntime, cannot be started or computes wrongly,
+    a warning is logged and the CPU is used. ``cache`` is the folder of its engines and its
+    compiled copy; a copy that is damaged or computes wrongly is logged and not used.
 
     Raises:
-        ModelError: model or card is missing, damaged, or one does not fit the other; one line.
+        ModelError: model or card is missing or damaged, or they do not match.
     """
 
     def __init__(
@@ -45,51 +51,51 @@ class Classifier:
         self.path = path
         self.card: Card = read_card(path)
         self.size = self.card.input.sizes[0]
-        """Side of the chips in px."""
+        """Side of the crops in px."""
         if not self._accelerate(provider, threads, cache):
             self._open(threads, cache)
         if size:
-            self.size = self._tried(size)
+            self.size = self._checked_size(size)
 
     @property
     def compiled(self) -> bool:
-        """A compiled copy is run, not the model file itself."""
+        """True if a compiled copy runs instead of the model file itself."""
         return self._session.file != self.path
 
     @property
     def provider(self) -> str:
-        """What runs the network: "cpu", "cuda" or "tensorrt"."""
+        """The execution provider in use: "cpu", "cuda" or "tensorrt"."""
         return self._session.provider
 
-    def at(self, size: int) -> "Classifier":
-        """The same network for chips of another of the card's sizes.
+    def with_size(self, size: int) -> "Classifier":
+        """Return the same network for crops of another size of the card, in px.
 
         Raises:
             ModelError: the card does not list that size, or the graph cannot be run with it.
         """
         other = copy.copy(self)
-        other.size = self._tried(size)
+        other.size = self._checked_size(size)
         return other
 
     def classify(self, chips: Sequence[Luma]) -> list[Scores]:
-        """Scores of each chip (S, S) uint8, calibrated by the card's temperature."""
+        """Return the scores of each crop (S, S) uint8, calibrated by the card's temperature."""
         if not chips:
             return []
         rows = self.probabilities(np.stack(chips))
         return [dict(zip(self.card.labels, map(float, row), strict=True)) for row in rows]
 
     def probabilities(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Chips (N, S, S) uint8 to calibrated probabilities (N, labels)."""
+        """Return calibrated probabilities (N, labels) of crops (N, S, S) uint8."""
         return softmax(self.logits(chips) / np.float32(self.card.temperature))
 
     def logits(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Chips (N, S, S) uint8 to the network's raw outputs (N, labels)."""
+        """Return the network's logits (N, labels) for crops (N, S, S) uint8."""
         raw = self._session.run(to_tensor(chips, self.card.input))
         return np.log(np.maximum(raw, 1e-12)) if self.card.output == "probabilities" else raw
 
     def _accelerate(self, wanted: str, threads: int, cache: Path | None) -> bool:
-        """Have something faster than the CPU run the model file; False where there is nothing."""
-        built = built_in()
+        """Load the model on a provider faster than the CPU; return False if there is none."""
+        built = available_providers()
         if wanted not in (*built, "auto"):
             log.warning(
                 "model.provider = %s: this onnxruntime is built for %s alone; the cpu is used, "
@@ -124,7 +130,7 @@ class Classifier:
     def _load(
         self, file: Path, threads: int, provider: str = "cpu", engines: Path | None = None
     ) -> None:
-        """Open the file and hold the golden vectors against it, which are for the default size."""
+        """Open the file and check it with the golden vectors, which have the default size."""
         self._session = Session(
             file, self.card, threads=threads, provider=provider, engines=engines
         )
@@ -139,7 +145,7 @@ class Classifier:
                     "computes the model wrongly"
                 )
 
-    def _tried(self, size: int) -> int:
+    def _checked_size(self, size: int) -> int:
         sizes = self.card.input.sizes
         if size not in sizes:
             near = min(sizes, key=lambda own: abs(own - size))
@@ -152,7 +158,7 @@ class Classifier:
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Along the last axis, without overflow."""
+    """Return the softmax along the last axis, without overflow."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     result: NDArray[np.float32] = shifted / shifted.sum(axis=-1, keepdims=True)
     return result

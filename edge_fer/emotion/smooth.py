@@ -1,26 +1,26 @@
-"""Scores over time to one steady emotion per track: EMA, hysteresis, abstention.
+"""Turn scores over time into one steady emotion per track: EMA, hysteresis, abstention.
 
-The EMA is by half-life in seconds, so that behaviour does not change with the frame rate.
+The EMA is defined by a half-life in seconds, so the result does not depend on the frame rate.
 """
 
 import dataclasses
 
 from edge_fer.config import settings
-from edge_fer.emotion.labels import UNCERTAIN
+from edge_fer.emotion.card import UNCERTAIN
 from edge_fer.types import Outcome, Phase, Scores
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the smoother says of one track now."""
+    """The smoothed state of one track in one frame."""
 
     outcome: Outcome
     smooth: Scores
     emotion: str | None
-    """As published; None ahead of the first event."""
+    """As published; None before the first event."""
     previous: str | None = None
     phase: Phase | None = None
-    """Set when this is an event."""
+    """Set if this is an event."""
 
     @property
     def confidence(self) -> float:
@@ -31,7 +31,7 @@ class Judgement:
 
 @dataclasses.dataclass(slots=True)
 class _State:
-    """Of one track."""
+    """State of one track."""
 
     smooth: dict[str, float]
     started: float
@@ -49,7 +49,7 @@ class Smoother:
         self._states: dict[str, _State] = {}
 
     def update(self, track: str, scores: Scores, time: float) -> Judgement:
-        """Take in one frame's scores and judge the track."""
+        """Add one frame's scores and return the new state of the track."""
         state = self._states.get(track)
         if state is None:
             state = self._states[track] = _State(dict(scores), time, time)
@@ -62,26 +62,29 @@ class Smoother:
             return Judgement(Outcome.PUBLISHED, dict(state.smooth), label, None, Phase.BEGIN)
         return self._change(state, label, time)
 
-    def rest(self, track: str, time: float) -> Judgement | None:
-        """Judge the track without new scores; None ahead of its first event."""
-        now, state = self.now(track), self._states.get(track)
-        if now is None or state is None or now.emotion == UNCERTAIN:
-            return now
+    def skip(self, track: str, time: float) -> Judgement | None:
+        """Return the state of a track without new scores; None before its first event.
+
+        After smoothing.stale_s without scores the emotion becomes uncertain.
+        """
+        current, state = self.current(track), self._states.get(track)
+        if current is None or state is None or current.emotion == UNCERTAIN:
+            return current
         if time - state.updated <= self._options.stale_s:
-            return now
+            return current
         state.emotion, state.candidate = UNCERTAIN, None
         smooth = dict(state.smooth)
-        return Judgement(Outcome.STALE, smooth, UNCERTAIN, now.emotion, Phase.CHANGE)
+        return Judgement(Outcome.STALE, smooth, UNCERTAIN, current.emotion, Phase.CHANGE)
 
-    def now(self, track: str) -> Judgement | None:
-        """The published emotion of the track, without taking anything in."""
+    def current(self, track: str) -> Judgement | None:
+        """Return the state of a track unchanged; None before its first event."""
         state = self._states.get(track)
         if state is None or state.emotion is None:
             return None
         return Judgement(Outcome.UNCHANGED, dict(state.smooth), state.emotion)
 
     def end(self, track: str) -> Judgement | None:
-        """Forget the track; the closing event, or None where it never had a first one."""
+        """Forget the track and return its closing event; None if it never had a first one."""
         state = self._states.pop(track, None)
         if state is None or state.emotion is None:
             return None
@@ -95,7 +98,7 @@ class Smoother:
         state.updated = time
 
     def _pick(self, state: _State) -> str:
-        """The strongest label, if it is strong enough; the present one may be a bit weaker."""
+        """Return the strongest label if it reaches `enter`, else the present one above `leave`."""
         label = max(state.smooth, key=state.smooth.__getitem__)
         present = state.emotion
         if state.smooth[label] >= self._options.enter:

@@ -9,11 +9,17 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from edge_fer.emotion.card import FORMAT, Card, Golden, Input, sha256_of
+from edge_fer.emotion.card import (
+    FORMAT,
+    Card,
+    Golden,
+    Input,
+    canonical_label,
+    label_error,
+    sha256_of,
+)
 from edge_fer.emotion.classify import Classifier
-from edge_fer.emotion.labels import fault_of, plain
-from edge_fer.emotion.session import input_shape
-from edge_fer.emotion.tensor import drawn_chip
+from edge_fer.emotion.session import drawn_chip, input_shape
 from edge_fer.errors import ModelError
 
 PATTERNS = ((3, 5, 0), (1, 0, 1), (7, 2, 3))
@@ -57,8 +63,11 @@ def draft_card(
     Raises:
         ModelError: graph, labels and numbers do not fit each other; the folder is as it was.
     """
-    labels, own_labels = [plain(name) for name in labels], [plain(name) for name in own_labels]
-    fault = fault_of(labels, own_labels)
+    labels, own_labels = (
+        [canonical_label(name) for name in labels],
+        [canonical_label(name) for name in own_labels],
+    )
+    fault = label_error(labels, own_labels)
     if fault is not None:
         raise ModelError(f"labels: {fault}")
     card = Card(

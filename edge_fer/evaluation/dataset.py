@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.emotion.labels import FER2013_LABELS, LABELS
+from edge_fer.emotion.card import FER2013_LABELS, LABELS
 from edge_fer.errors import DataError
 from edge_fer.evaluation.chips import Cut
 from edge_fer.evaluation.layouts import WHOLE, Item, splits_of

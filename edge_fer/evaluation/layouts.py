@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_fer.emotion.labels import plain
+from edge_fer.emotion.card import canonical_label
 from edge_fer.errors import DataError
 from edge_fer.types import Box
 
@@ -92,7 +92,7 @@ def _class_items(root: Path, names: Sequence[str]) -> list[Item]:
     for folder in sorted(_shown(root)):
         if not folder.is_dir():
             continue
-        label = plain(folder.name)
+        label = canonical_label(folder.name)
         if label not in names:
             raise DataError(
                 f"{folder}: folder name must be one of {', '.join(names)}, or be declared as a "

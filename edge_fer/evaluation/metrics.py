@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.emotion.labels import LABELS
+from edge_fer.emotion.card import LABELS
 
 
 def confusion(

@@ -5,18 +5,17 @@ import math
 import os
 from collections.abc import Callable, Iterator
 
+from edge_fer.build import build_classifier
 from edge_fer.cameras import open_camera, without_password
 from edge_fer.config.broker_url import parse_broker, read_password, tls_context
 from edge_fer.config.load import require_acknowledged
 from edge_fer.config.settings import Settings, Vision
-from edge_fer.daemon.build import build_classifier
 from edge_fer.errors import EdgeFerError
 from edge_fer.mqtt.connection import probe
 from edge_fer.setup.install import CREDENTIAL
 from edge_fer.vision.detector import build_detector
 from edge_fer.vision.landmarks import Landmarker
-from edge_fer.vision.scan import round_s
-from edge_fer.vision.tiles import plan_tiles
+from edge_fer.vision.scan import plan_tiles, round_s
 
 FACE_M = 0.15
 """Side of the box around an adult face, from brows to chin, in metres."""

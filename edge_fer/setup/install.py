@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from edge_fer.cameras import describe_kinds
 from edge_fer.config.load import SYSTEM_FILE, load
 from edge_fer.config.render import render
 from edge_fer.config.settings import Settings
@@ -42,7 +43,7 @@ def write_config(path: Path, settings: Settings) -> Path | None:
         kept = path.with_name(f"{path.name}.old") if path.exists() else None
         if kept:
             shutil.copy2(path, kept)
-        _replace(path, render(settings), 0o644)
+        _replace(path, render(settings, cameras=describe_kinds()), 0o644)
     except OSError as error:
         raise _unwritable(path, error) from error
     return kept

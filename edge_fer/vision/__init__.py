@@ -1,1 +1,1 @@
-"""Frame to chips: find faces, follow them, find their landmarks, cut them out upright."""
+"""From a frame to aligned face crops: detect faces, track them, locate landmarks, align."""

@@ -1,47 +1,39 @@
-"""What a detector is, and how to have one look at a whole picture.
+"""The detector contract, and the detector that vision.detector names.
 
-The detector that vision.detector names; a library is imported only where it is used.
+A detector's library is imported only where that detector is used.
 """
 
 from typing import Protocol
 
 from edge_fer.config.settings import Vision
-from edge_fer.types import Box, Detection, Luma
-from edge_fer.vision.tiles import Tile
+from edge_fer.types import Detection, Luma
 
 
 class Detector(Protocol):
-    """Finds faces in a picture of any size; knows nothing of frames and time."""
+    """Finds faces in a picture of any size; keeps no state between pictures."""
 
     smallest_px: int
-    """Side of the smallest face it finds; the picture is scaled to suit."""
+    """Side of the smallest face it finds; the caller scales the picture to suit."""
 
     zoom: float
-    """Size at which a followed face is shown to it, in terms of the smallest: the more, the surer
-    it is found when it has shrunk, and the dearer."""
+    """Scale at which a tracked face is presented, relative to `smallest_px`.
+
+    A larger value finds a shrunken face more reliably and costs more.
+    """
 
     def find(self, luma: Luma, threshold: float) -> list[Detection]:
-        """Boxes in px of the picture (H, W) with scores above ``threshold``, best first.
+        """Return boxes in px of the picture (H, W) with scores above ``threshold``, best first.
 
-        Scores are on one scale for all detectors: above 0 is a face.
+        All detectors share one scale of scores: above 0 is a face.
         """
 
 
-def find_whole(
-    detector: Detector, luma: Luma, *, min_face_px: int, threshold: float
-) -> list[Detection]:
-    """All faces of ``min_face_px`` or more in a picture (H, W) at once, in its px, best first."""
-    height, width = luma.shape
-    tile = Tile(Box(0, 0, width, height), detector.smallest_px / min_face_px, min_face_px)
-    found = detector.find(tile.cut(luma), threshold)
-    return [Detection(tile.to_frame(one.box), one.score) for one in found]
-
-
 def build_detector(vision: Vision) -> Detector:
-    """The detector, ready to run.
+    """Return the detector of ``vision``, loaded.
 
     Raises:
-        ModelError: YuNet's file is missing, damaged, another one than vision.detector_sha256 says.
+        ModelError: YuNet's file is missing or damaged, or its sha256 is not
+            vision.detector_sha256.
     """
     if vision.detector == "yunet":
         from edge_fer.vision.yunet import YuNetDetector

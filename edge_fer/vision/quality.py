@@ -1,7 +1,7 @@
-"""How well a face can be read: a figure for each thing that makes it hard, and a verdict.
+"""Measure how readable a face is, and reject a face beyond a limit of the section [quality].
 
-A face that is too hard keeps its track and gets an outcome; it does not become a wrong emotion.
-What the figures can and cannot tell, and how the limits were chosen: docs/background/quality.md.
+A rejected face keeps its track and gets an `Outcome`, but no emotion.
+docs/background/quality.md explains the measures and how the limits were chosen.
 """
 
 import math
@@ -15,22 +15,23 @@ from edge_fer.types import Luma, Outcome, Points, Quality
 from edge_fer.vision.pixels import resize_square
 
 SIDE = 48
-"""Larger chips are judged at this side in px, so that enlarging a small face is not blur."""
+"""Side in px at which larger crops are measured, so that an enlarged small face is not blur."""
 
 EYE, MOUTH = (0.31, 0.19), (0.56, 0.28)
-"""Half the width and height of the parts looked at, in terms of the distance of the eyes."""
+"""Half the width and height of the measured areas, relative to the interpupillary distance."""
 
 MOUTH_GAIN = 1.27
-"""Edges are stronger around eyes than around mouths by this factor; medians of FER-2013."""
+"""Factor by which edges are stronger around eyes than around mouths; medians of FER-2013."""
 
 FLOOR = 1.0
-"""Grey levels a pixel: a slope below it is the rounding of a flat picture."""
+"""Grey levels per pixel; a slope below it comes from rounding in a flat picture."""
 
 
 def assess(landmarks: Points, chip: Luma, framing: Sequence[tuple[float, float]]) -> Quality:
-    """Figures of a face with ``landmarks`` (68, 2) px of the frame and its upright ``chip``.
+    """Return the quality of a face with ``landmarks`` (68, 2) px of the frame.
 
-    ``framing`` is where the chip (S, S) has its eyes, nose tip and mouth corners, as fractions.
+    ``chip`` (S, S) uint8 is its aligned crop. ``framing`` holds the places of eyes, nose tip and
+    mouth corners in the crop, as fractions of its side.
     """
     points = landmarks.astype(np.float64)
     left, right = points[36:42].sum(0) / 6, points[42:48].sum(0) / 6
@@ -49,8 +50,8 @@ def assess(landmarks: Points, chip: Luma, framing: Sequence[tuple[float, float]]
     )
 
 
-def refuse(quality: Quality, options: settings.Quality) -> Outcome | None:
-    """Why the face is too hard to read, the plainest reason first; None where it is not."""
+def reject(quality: Quality, options: settings.Quality) -> Outcome | None:
+    """Return why the face is too hard to read, the plainest reason first, or None."""
     if quality.ipd_px < options.min_ipd_px:
         return Outcome.TINY
     if abs(quality.roll_deg) > options.max_roll_deg:
@@ -65,14 +66,14 @@ def refuse(quality: Quality, options: settings.Quality) -> Outcome | None:
 
 
 def _turn(along: NDArray[np.float64]) -> float:
-    """How far the nose tip is from the middle of jaw and eyes, from places (68,) on their line."""
+    """Return the offset of the nose tip from the middle, from places (68,) on the eye line."""
     nose = float(along[30])
     jaw = _off_middle(float(along[0:4].sum()) / 4, nose, float(along[13:17].sum()) / 4)
     return abs(jaw + _off_middle(float(along[36]), nose, float(along[45]))) / 2
 
 
 def _off_middle(left: float, place: float, right: float) -> float:
-    """0 in the middle of both, 1 or -1 at one of them or beyond."""
+    """Return 0 in the middle of both, 1 or -1 at one of them or beyond."""
     before, after = place - left, right - place
     return (after - before) / max(abs(before) + abs(after), 1e-6)
 
@@ -80,13 +81,14 @@ def _off_middle(left: float, place: float, right: float) -> float:
 def _sharpness(
     picture: NDArray[np.float32], across: NDArray[np.float32], down: NDArray[np.float32]
 ) -> float:
-    """Curvature to slope, both as root mean squares: neither contrast nor brightness counts.
+    """Return curvature relative to slope, both as root mean squares.
 
-    The Laplacian grows with the square of a detail's fineness, the slope with fineness itself.
+    Neither contrast nor brightness affects it. The Laplacian grows with the square of a detail's
+    fineness, the slope with the fineness itself.
     """
     inner = picture[1:-1, 1:-1]
     around = picture[:-2, 1:-1] + picture[2:, 1:-1] + picture[1:-1, :-2] + picture[1:-1, 2:]
-    edge = max(1, picture.shape[0] // 12)  # what lies there is background as often as face
+    edge = max(1, picture.shape[0] // 12)  # often background
     curves, *slopes = (
         np.ascontiguousarray(one[edge:-edge, edge:-edge])
         for one in (4 * inner - around, across, down)
@@ -96,10 +98,10 @@ def _sharpness(
 
 
 def _cover(slopes: NDArray[np.float32], side: int, framing: Sequence[tuple[float, float]]) -> float:
-    """How much weaker the edges are at the weakest of eyes and mouth than at the strongest.
+    """Return how much weaker the edges are at the weakest of eyes and mouth than at the strongest.
 
-    Lids, brows and lips run across an upright face, so that downward ``slopes`` show them best,
-    and light from one side least.
+    Lids, brows and lips run across an upright face, so downward ``slopes`` show them best, and
+    light from one side least.
     """
     left, right, _, one, other = framing
     ipd = math.hypot(right[0] - left[0], right[1] - left[1]) * side
@@ -118,7 +120,7 @@ def _cover(slopes: NDArray[np.float32], side: int, framing: Sequence[tuple[float
 def _mean(
     slopes: NDArray[np.float32], centre: tuple[float, float], reach: tuple[float, float]
 ) -> float:
-    """Of the slopes within ``reach`` px of ``centre``; they begin one px inside the chip."""
+    """Return the mean slope within ``reach`` px of ``centre``; they start one px inside the crop."""
     (left, right), (top, bottom) = (
         (max(0, round(middle - half) - 1), max(1, round(middle + half) - 1))
         for middle, half in zip(centre, reach, strict=True)

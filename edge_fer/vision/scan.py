@@ -1,51 +1,217 @@
-"""Looking for new faces: tile after tile, where something moves often, elsewhere seldom."""
+"""Search for new faces tile by tile: often where something moves, rarely elsewhere.
 
+A scan of the whole frame would make that frame many times as expensive as the others, so it is
+split. For each octave of face sizes the frame is scaled so that the smallest face has just the
+size the detector needs; where the result is still large, it is cut into overlapping tiles.
+"""
+
+import dataclasses
 import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_fer.config.settings import Vision
 from edge_fer.types import Box, Detection, Luma
-from edge_fer.vision.detector import Detector, find_whole
-from edge_fer.vision.motion import Cells, Motion
-from edge_fer.vision.tiles import Tile, plan_tiles
+from edge_fer.vision.detector import Detector
+from edge_fer.vision.pixels import rescale, shrink
+
+COLUMNS = 80
+"""Most motion cells in a row; a cell has at least 8 px, so that the noise of pixels averages
+out."""
+
+LEVELS = 12
+"""Difference of a cell's mean luma from its last value at which the cell has changed."""
+
+CUT_SHARE, CUT_LIKENESS = 0.5, 0.7
+"""A cut changes more than this share of all cells and leaves less correlation than this; a change
+of light or a panning camera leaves more."""
+
+TILE_PX = 180_000
+"""Most scaled pixels of a tile: a third of what 640x480 px have at the default min_face_px."""
+
+OVERLAP = 1.1
+"""Overlap of tiles in units of the octave's largest face: a face at a seam lies wholly in one."""
+
+MOST_ROWS = 100
+"""Enough for the largest frame and the smallest face that the settings allow."""
+
+OCTAVE = 2.0
+"""Largest face of an octave relative to its smallest."""
 
 LINGER_S = 1.0
-"""A tile counts as moving until it has been scanned this long after the last motion: whoever
-walked in too fast to be found stands still now."""
+"""Seconds for which a tile still counts as moving after the last motion in it, so that a person
+who walked in too fast to be detected is found after stopping."""
 
 FACE_SHARE = 0.25
-"""A tile counts as moving when the cells that have changed are this share of its smallest face."""
+"""Changed area, relative to a tile's smallest face, from which the tile counts as moving."""
 
 HEAD, BODY = 0.6, 3.0
-"""How far a followed person's head reaches beyond the box on each side, in box sizes, and the
-body and arms below it from the middle, in box widths."""
+"""Extent of a tracked person: the head beyond the box on each side, in box sizes, and the body
+with arms below it, from the middle, in box widths."""
 
 BODY_RATE = 0.25
-"""What moves around and below a followed face is most likely that person, and scanned at this
-rate."""
+"""Scan rate, relative to a moving tile, where only a tracked person's head or body moves."""
 
 MOST = 3
-"""Tiles scanned in one frame at most: where the device is slow, frames are far apart, and to
-scan the more for that would make it slower still."""
+"""Most tiles scanned in one frame. On a slow device frames are far apart, and scanning more per
+frame would make it slower still."""
 
 PATIENCE = 1.25
-"""While followed faces are looked at, a tile may wait this many periods."""
+"""Periods that a tile may wait while tracked faces are being searched for."""
 
 SAME_IOU, SAME_PART = 0.3, 0.6
-"""Two boxes are of one face when they overlap by this IoU, or this share of one is in the other."""
+"""Two boxes are of one face if their IoU, or the share of one inside the other, is above this."""
+
+Cells = NDArray[np.bool_]
+"""(rows, columns) bool: the cells that have changed."""
 
 
-def round_s(tiles: int, fps: float) -> float:
-    """Seconds in which that many tiles are scanned at least once, where everything moves."""
-    return tiles / (MOST * fps)
+@dataclasses.dataclass(slots=True)
+class Tile:
+    """A part of the frame that is scanned for faces of ``face_px`` and more."""
+
+    area: Box
+    """In px of the frame."""
+    scale: float
+    face_px: float
+    """The smallest face it is scanned for."""
+    scanned: float = -math.inf
+    """Stream time of the last scan."""
+
+    def cut(self, luma: Luma, small: Luma | None = None) -> Luma:
+        """Return the tile's scaled pixels, from ``small`` if that need not be enlarged."""
+        box, done = self.area, 1.0
+        if small is not None and self.scale <= small.shape[1] / luma.shape[1]:
+            luma, done = small, small.shape[1] / luma.shape[1]
+            box = scaled_box(box, done, 0, 0)
+        part = luma[box.top : box.top + box.height, box.left : box.left + box.width]
+        return rescale(part, self.scale / done)
+
+    def to_frame(self, box: Box) -> Box:
+        """Convert a box in px of the picture from `cut` to px of the frame."""
+        return scaled_box(box, 1 / self.scale, self.area.left, self.area.top)
+
+
+def scaled_box(box: Box, factor: float, left: int, top: int) -> Box:
+    """Return ``box`` scaled about the origin, then moved."""
+    return Box(
+        left + round(box.left * factor),
+        top + round(box.top * factor),
+        round(box.width * factor),
+        round(box.height * factor),
+    )
+
+
+def plan_tiles(shape: tuple[int, ...], min_face_px: int, smallest_px: int) -> list[Tile]:
+    """Return tiles of a frame (H, W) that together find every face of ``min_face_px`` or more.
+
+    ``smallest_px`` is the smallest face that the detector finds in a picture.
+    """
+    height, width = shape
+    tiles: list[Tile] = []
+    face = float(min_face_px)
+    while True:
+        scale = smallest_px / face
+        if height * width * scale**2 <= TILE_PX:
+            return [*tiles, Tile(Box(0, 0, width, height), scale, face)]
+        tiles += _grid(height, width, face, scale)
+        face *= OCTAVE
+
+
+def _grid(height: int, width: int, face: float, scale: float) -> list[Tile]:
+    """Return tiles of at most `TILE_PX` scaled pixels with the smallest total area."""
+    overlap = round(OVERLAP * OCTAVE * face)
+    most = TILE_PX / scale**2
+    grids = []
+    for rows in range(1, MOST_ROWS):
+        high = _side(height, rows, overlap)
+        widest = most / high
+        if widest >= width:
+            grids.append((rows * high * width, rows, 1))
+        elif widest > overlap + 1:
+            columns = math.ceil((width - overlap) / (int(widest) - overlap))
+            grids.append((rows * high * columns * _side(width, columns, overlap), rows, columns))
+    _, rows, columns = min(grids)
+    return [
+        Tile(Box(left, top, wide, high), scale, face)
+        for top, high in _spans(height, rows, overlap)
+        for left, wide in _spans(width, columns, overlap)
+    ]
+
+
+def _side(length: int, count: int, overlap: int) -> int:
+    """Return the side of ``count`` tiles that cover ``length`` with that overlap."""
+    return min(length, math.ceil((length + (count - 1) * overlap) / count))
+
+
+def _spans(length: int, count: int, overlap: int) -> list[tuple[int, int]]:
+    """Return starts and sizes of ``count`` tiles, spread evenly from end to end."""
+    side = _side(length, count, overlap)
+    return [(round(k * (length - side) / max(1, count - 1)), side) for k in range(count)]
+
+
+class Motion:
+    """Finds the parts of the picture that have changed, in frames of one size.
+
+    A cell is compared with its value at its own last change, not with the frame before, so slow
+    changes are found too.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        height, width = shape
+        side = max(8.0, width / COLUMNS)
+        self.grid = (max(1, round(height / side)), max(1, round(width / side)))
+        """Rows and columns."""
+        self._per_px = (self.grid[0] / height, self.grid[1] / width)
+        self._known: NDArray[np.int16] | None = None
+        self.cut = True
+        """True if the last frame shows another scene than the one before it."""
+
+    def update(self, luma: Luma) -> Cells | None:
+        """Return the cells that have changed, or None if none has; set `cut`."""
+        # Every other row is enough: 32 px a cell average the noise at half the cost.
+        cells = shrink(luma[::2], self.grid).astype(np.int16)
+        if self._known is None:
+            self._known = cells
+            return np.ones(self.grid, bool)
+        changed: Cells = np.abs(cells - self._known) > LEVELS
+        count = np.count_nonzero(changed)
+        self.cut = False
+        if not count:
+            return None
+        if count > CUT_SHARE * changed.size:
+            self.cut = _correlation(cells, self._known) < CUT_LIKENESS
+        self._known[changed] = cells[changed]
+        return changed
+
+    def cells_of(self, box: Box, margin: float = 0.0) -> tuple[slice, slice]:
+        """Return the cells that a box touches, grown by ``margin`` of its size on each side."""
+        by_row, by_column = self._per_px
+        high, wide = margin * box.height, margin * box.width
+        top = int(max(0.0, (box.top - high) * by_row))
+        left = int(max(0.0, (box.left - wide) * by_column))
+        bottom = int(max(0.0, (box.top + box.height + high) * by_row)) + 1
+        right = int(max(0.0, (box.left + box.width + wide) * by_column)) + 1
+        return slice(top, bottom), slice(left, right)
+
+    def count(self, px: float) -> float:
+        """Return the number of cells in a square of side ``px``."""
+        return px * px * self._per_px[0] * self._per_px[1]
+
+
+def _correlation(a: NDArray[np.int16], b: NDArray[np.int16]) -> float:
+    """Return the correlation of two pictures, -1 to 1; 0 if one of them is flat."""
+    a, b = a - a.mean(), b - b.mean()
+    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float((a * b).sum()) / norm if norm else 0.0
 
 
 class Scanner:
     """Scans the tiles of frames of one size, spread over time.
 
-    Which tiles come when depends on the frames and their times alone, never on the machine.
+    The schedule depends on the frames and their times alone, never on the machine's speed.
     """
 
     def __init__(self, shape: tuple[int, ...], detector: Detector, options: Vision) -> None:
@@ -68,31 +234,31 @@ class Scanner:
         busy: bool,
         small: Luma | None = None,
     ) -> list[Detection]:
-        """New faces in the tiles that are due; ``known`` are the boxes that are followed.
+        """Return new faces in the tiles that are due; ``known`` are the tracked boxes.
 
-        ``busy``: the frame has work already, so what can wait a little waits. ``small``: the
-        frame's, see `Frame`.
+        ``busy`` is True if tracked faces were searched for in this frame; tiles then wait a
+        little longer. ``small`` is the frame's, see `Frame`.
         """
         changed = self._motion.update(luma if small is None else small)
         if self._motion.cut:
-            return self._begin(luma, time)
+            return self._scan_all(luma, time)
         if changed is not None:
             self._last_motion = time
-            self._note(changed, time, known)
+            self._record_motion(changed, time, known)
         found = [
             Detection(tile.to_frame(one.box), one.score)
             for tile in self._due(time, busy=busy)
-            for one in self._look(tile, luma, time, small)
+            for one in self._scan_tile(tile, luma, time, small)
         ]
         return distinct(found)
 
-    def _begin(self, luma: Luma, time: float) -> list[Detection]:
-        """Scan everything at once: another scene."""
+    def _scan_all(self, luma: Luma, time: float) -> list[Detection]:
+        """Scan the whole frame at once, for a new scene."""
         self._before = time
         for tile in self._tiles:
             tile.scanned = time
         self._moved.fill(-math.inf)
-        # So that whoever was missed by a hair gets a second chance, though nothing moves.
+        # A face that was narrowly missed gets a second scan, even if nothing moves.
         self._stirred.fill(time)
         self._last_motion = time
         return find_whole(
@@ -102,12 +268,14 @@ class Scanner:
             threshold=self._options.threshold,
         )
 
-    def _look(self, tile: Tile, luma: Luma, time: float, small: Luma | None) -> list[Detection]:
+    def _scan_tile(
+        self, tile: Tile, luma: Luma, time: float, small: Luma | None
+    ) -> list[Detection]:
         tile.scanned = time
         return self._detector.find(tile.cut(luma, small), self._options.threshold)
 
-    def _note(self, changed: Cells, time: float, known: Sequence[Box]) -> None:
-        """Note when which cells changed, apart from the faces that are followed."""
+    def _record_motion(self, changed: Cells, time: float, known: Sequence[Box]) -> None:
+        """Record the time of change of each cell outside the tracked faces."""
         for box in known:
             changed[self._motion.cells_of(box)] = False
         self._stirred[changed] = time
@@ -117,7 +285,7 @@ class Scanner:
         self._moved[changed] = time
 
     def _due(self, time: float, *, busy: bool) -> list[Tile]:
-        """The tiles that have waited longest in terms of their periods, as many as it takes."""
+        """Return the tiles that have waited longest relative to their periods."""
         step = time - self._before
         self._before = time
         wanted = round(len(self._tiles) * step / self._options.scan_s)
@@ -132,7 +300,7 @@ class Scanner:
         return [self._tiles[number] for _, number in late[:share]]
 
     def _period(self, tile: Tile, cells: tuple[slice, slice]) -> float:
-        """Seconds between two scans of the tile, by what has changed in it."""
+        """Return the seconds between two scans of the tile, from the motion in it."""
         since, least = tile.scanned - LINGER_S, FACE_SHARE * self._motion.count(tile.face_px)
         if self._last_motion <= since:
             return self._options.still_s
@@ -143,13 +311,28 @@ class Scanner:
         return self._options.still_s
 
 
+def round_s(tiles: int, fps: float) -> float:
+    """Return the seconds in which all tiles are scanned once if everything moves."""
+    return tiles / (MOST * fps)
+
+
+def find_whole(
+    detector: Detector, luma: Luma, *, min_face_px: int, threshold: float
+) -> list[Detection]:
+    """Return all faces of ``min_face_px`` or more in a picture (H, W), in its px, best first."""
+    height, width = luma.shape
+    tile = Tile(Box(0, 0, width, height), detector.smallest_px / min_face_px, min_face_px)
+    found = detector.find(tile.cut(luma), threshold)
+    return [Detection(tile.to_frame(one.box), one.score) for one in found]
+
+
 def _body(face: Box, floor: int) -> Box:
     wide = round(2 * BODY * face.width)
     return Box(face.left + face.width // 2 - wide // 2, face.top + face.height, wide, floor)
 
 
 def distinct(found: Sequence[Detection]) -> list[Detection]:
-    """One detection for each face, where tiles overlap and octaves meet; the best score wins."""
+    """Keep the best detection of each face, where tiles overlap and octaves meet."""
     kept: list[Detection] = []
     for one in sorted(found, key=lambda detection: detection.score, reverse=True):
         if not any(same_face(one.box, other.box) for other in kept):
@@ -158,6 +341,6 @@ def distinct(found: Sequence[Detection]) -> list[Detection]:
 
 
 def same_face(a: Box, b: Box) -> bool:
-    """Two boxes that cannot be two faces: they share much, or one lies in the other."""
+    """Return True if two boxes are of one face: they overlap much, or one lies in the other."""
     shared = a.overlap(b)
     return a.iou(b) > SAME_IOU or shared > SAME_PART * min(a.area, b.area)

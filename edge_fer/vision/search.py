@@ -1,55 +1,186 @@
-"""Finding the faces of a frame: those followed near where they were, new ones tile by tile.
+"""Track faces from frame to frame: search known faces near their boxes and new ones by tiles.
 
-Which of the boxes found are followed, and what to say of the others.
+A track has a random name that ends with it; nothing identifies the person.
 """
 
-from collections.abc import Sequence
+import dataclasses
+import secrets
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from edge_fer.config import settings
 from edge_fer.config.settings import Settings, Vision
 from edge_fer.types import Box, Luma, Outcome, Verdict
-from edge_fer.vision.detector import Detector, find_whole
+from edge_fer.vision.detector import Detector
 from edge_fer.vision.pixels import rescale
-from edge_fer.vision.scan import Scanner, same_face
-from edge_fer.vision.tiles import scaled_box
-from edge_fer.vision.track import Track, Tracker
+from edge_fer.vision.scan import Scanner, find_whole, same_face, scaled_box
+
+CHANGING_RATE = 1.5
+"""Factor on the look rate of a track whose emotion is about to change."""
 
 HALF_STEP = 1.09
-"""Who was missed is shown larger by half a step of HOG's pyramid, so that a face that falls
-between two steps once does not do so twice."""
+"""Extra zoom for a missed face: half a step of HOG's pyramid, so that a face that falls between
+two steps once does not do so twice."""
 
 NEAR = 0.35
-"""How far beyond its box a face is looked for on each side, in box sizes; twice that if missed."""
+"""Search margin around a box on each side, in box sizes; doubled for a missed face."""
 
 LENIENT = 0.2
-"""How much less a score may be where a face was a moment ago."""
+"""How much the score threshold is lowered where a face was found before."""
+
+STEP = 5 / 6
+"""Ratio of two neighbouring sizes of HOG boxes; a box may be one step below the limit."""
+
+DISPLACE = 1.5
+"""Area ratio from which a new face replaces the smallest track when there are too many; with a
+smaller ratio, two faces of about one size would alternate."""
+
+
+@dataclasses.dataclass(eq=False, slots=True)
+class Track:
+    """One tracked face."""
+
+    name: str
+    box: Box
+    last_seen: float
+    """Stream time in seconds."""
+    last_look: float
+    """Stream time of the last search for it, successful or not."""
+    updated: bool = False
+    """True if it was found since the last `Tracker.take_updated`."""
+    changing: bool = False
+    """True if its emotion is about to change, so it is looked at more often."""
+
+    def update(self, box: Box, time: float) -> None:
+        """Record that the face was found at ``box``."""
+        self.box, self.last_seen, self.last_look = box, time, time
+        self.updated = True
+
+    @property
+    def missed(self) -> bool:
+        """True if the last search did not find it."""
+        return self.last_look > self.last_seen
+
+    def unread_outcome(self, time: float, coast_s: float) -> Outcome | None:
+        """Return the outcome in a frame where it was not found; None once its box has expired."""
+        if not self.missed:
+            return Outcome.NOT_DUE
+        return Outcome.COASTING if time - self.last_seen <= coast_s else None
+
+
+class Tracker:
+    """Holds the tracks: schedules the looks and matches boxes to tracks."""
+
+    def __init__(
+        self, options: settings.Tracking, *, name: Callable[[], str] = lambda: secrets.token_hex(4)
+    ) -> None:
+        self._options = options
+        self._name = name
+        self._before: float | None = None
+        self.tracks: list[Track] = []
+        self._dropped: list[Track] = []
+
+    def due(self, time: float) -> list[Track]:
+        """Return the tracks to search for in this frame.
+
+        Looks are spread evenly over the frames. A missed face is searched for in every frame
+        while its box is kept.
+        """
+        step = 0.0 if self._before is None else time - self._before
+        self._before = time
+        pause = 1 / self._options.looks_per_s
+        share = max(1, round(0.49 + len(self.tracks) * step / pause))
+        waiting = sorted(self.tracks, key=lambda track: track.last_look)
+        late = [
+            track
+            for track in waiting
+            if time - track.last_look
+            >= (pause / CHANGING_RATE if track.changing else pause) - step / 2
+        ]
+        chosen = late[:share]
+        return chosen + [t for t in waiting if self._is_coasting(t, time) and t not in chosen]
+
+    def match(self, boxes: Sequence[Box], time: float) -> list[Track]:
+        """Return the best overlapping track of each box, or a new one, in order of the boxes."""
+        pairs = sorted(
+            (
+                (track.box.iou(box), index, number)
+                for index, track in enumerate(self.tracks)
+                for number, box in enumerate(boxes)
+            ),
+            reverse=True,
+        )
+        given: dict[int, Track] = {}
+        taken: set[int] = set()
+        for iou, index, number in pairs:
+            if iou >= self._options.min_iou and index not in taken and number not in given:
+                given[number] = self.tracks[index]
+                taken.add(index)
+        for number, box in enumerate(boxes):
+            if number not in given:
+                given[number] = Track(self._name(), box, time, time)
+                self.tracks.append(given[number])
+            given[number].update(box, time)
+        return [given[number] for number in range(len(boxes))]
+
+    def drop(self, track: Track) -> None:
+        """Remove a track; the next `pop_ended` returns it."""
+        self.tracks.remove(track)
+        self._dropped.append(track)
+
+    def expire(self, time: float) -> None:
+        """Drop the tracks without a box for more than tracking.lost_s."""
+        for track in list(self.tracks):
+            if time - track.last_seen > self._options.lost_s:
+                self.drop(track)
+
+    def take_updated(self) -> list[Track]:
+        """Return the tracks whose face was found since the last call."""
+        found = [track for track in self.tracks if track.updated]
+        for track in found:
+            track.updated = False
+        return found
+
+    def pop_ended(self, time: float) -> list[Track]:
+        """Expire tracks, then forget and return all dropped ones."""
+        self.expire(time)
+        gone, self._dropped = self._dropped, []
+        return gone
+
+    def end_all(self) -> list[Track]:
+        """Forget and return every track."""
+        gone, self.tracks = self.tracks, []
+        return gone
+
+    def _is_coasting(self, track: Track, time: float) -> bool:
+        return track.missed and time - track.last_seen <= self._options.coast_s
 
 
 class Search(Protocol):
-    """A policy: which pixels of which frame the detector sees."""
+    """A search policy: decides which pixels of a frame the detector gets."""
 
     tracker: Tracker
 
     def follow(self, luma: Luma, time: float) -> None:
-        """Look for the faces that are followed."""
+        """Search for the tracked faces."""
 
     def scan(self, luma: Luma, time: float, small: Luma | None = None) -> list[Verdict]:
-        """Look for new ones; verdicts on boxes that are not followed. ``small``: see `Frame`."""
+        """Search for new faces and return verdicts on rejected boxes; ``small``: see `Frame`."""
 
 
 class EveryFrame:
-    """The whole of every frame is scanned, as most programs do; what ours is measured against."""
+    """Scans every frame as a whole; the baseline that `TrackingSearch` is compared with."""
 
     def __init__(self, settings: Settings, shape: tuple[int, ...], detector: Detector) -> None:
         self.tracker = Tracker(settings.tracking)
         self._options, self._shape, self._detector = settings.vision, shape, detector
 
     def follow(self, luma: Luma, time: float) -> None:
-        """End who is lost; `scan` finds the others."""
+        """Expire lost tracks; `scan` finds the others."""
         self.tracker.expire(time)
 
     def scan(self, luma: Luma, time: float, small: Luma | None = None) -> list[Verdict]:
-        """Look for all faces."""
+        """Search for all faces."""
         for track in self.tracker.tracks:
             track.last_look = time
         found = find_whole(
@@ -58,11 +189,12 @@ class EveryFrame:
             min_face_px=self._options.min_face_px,
             threshold=self._options.threshold,
         )
-        return admit([one.box for one in found], time, self.tracker, self._options, self._shape)
+        boxes = [one.box for one in found]
+        return assign_tracks(boxes, time, self.tracker, self._options, self._shape)
 
 
 class TrackingSearch:
-    """Each followed face is looked for near its box; the rest of the frame is scanned by tiles."""
+    """Searches for each tracked face near its box, and scans the rest of the frame by tiles."""
 
     def __init__(self, settings: Settings, shape: tuple[int, ...], detector: Detector) -> None:
         self.tracker = Tracker(settings.tracking)
@@ -71,28 +203,28 @@ class TrackingSearch:
         self._busy = False
 
     def follow(self, luma: Luma, time: float) -> None:
-        """Look for the tracks that are due."""
+        """Search for the tracks that are due."""
         self._busy = False
         self.tracker.expire(time)
         for track in self.tracker.due(time):
             self._busy = True
-            box = self._near(luma, track)
+            box = self._find_near(luma, track)
             track.last_look = time
-            if box and not refusal(box, self._options, self._shape, followed=True):
-                track.sighted(box, time)
+            if box and not rejection(box, self._options, self._shape, followed=True):
+                track.update(box, time)
 
     def scan(self, luma: Luma, time: float, small: Luma | None = None) -> list[Verdict]:
-        """Look for new faces in the tiles that are due."""
+        """Search for new faces in the tiles that are due."""
         tracks = self.tracker.tracks
         known = [track.box for track in tracks]
         found = self._scanner.scan(luma, time, known, busy=self._busy, small=small)
-        # Who was missed may be found anew.
+        # A missed face may be found again by the scan.
         sure = [track.box for track in tracks if not track.missed]
         fresh = [f.box for f in found if not any(same_face(f.box, box) for box in sure)]
-        return admit(fresh, time, self.tracker, self._options, self._shape)
+        return assign_tracks(fresh, time, self.tracker, self._options, self._shape)
 
-    def _near(self, luma: Luma, track: Track) -> Box | None:
-        """The face's box in the surroundings of where it was."""
+    def _find_near(self, luma: Luma, track: Track) -> Box | None:
+        """Return the face's new box around its last one, or None."""
         box, reach = track.box, NEAR * (2 if track.missed else 1)
         high, wide = round(reach * box.height), round(reach * box.width)
         left, top = max(0, box.left - wide), max(0, box.top - high)
@@ -108,20 +240,12 @@ class TrackingSearch:
         return max(own, key=box.iou, default=None)
 
 
-STEP = 5 / 6
-"""Sizes of HOG boxes are this far apart, so a box one step too small is meant."""
-
-DISPLACE = 1.5
-"""A new face this many times as large as the smallest one followed takes its place; less would
-have two of a size take turns."""
-
-
-def admit(
+def assign_tracks(
     boxes: Sequence[Box], time: float, tracker: Tracker, options: Vision, shape: tuple[int, ...]
 ) -> list[Verdict]:
-    """Give each box its track, the largest first; verdicts on the boxes that are refused."""
+    """Assign each box to a track, the largest first; return verdicts on the rejected boxes."""
     ordered = sorted(boxes, key=lambda box: box.area, reverse=True)
-    reasons = [refusal(box, options, shape) for box in ordered]
+    reasons = [rejection(box, options, shape) for box in ordered]
     verdicts = [
         Verdict(why, box) for box, why in zip(ordered, reasons, strict=True) if why is not None
     ]
@@ -133,7 +257,7 @@ def admit(
 
 
 def _drop_one(tracker: Tracker, followed: Sequence[Track]) -> Track:
-    """End the smallest new track, or a followed one that is smaller by far; return it."""
+    """Drop and return the smallest new track, or an older one that is much smaller."""
     new = [track for track in tracker.tracks if track not in followed]
     smallest = min(new or followed, key=lambda track: track.box.area)
     small = min(
@@ -145,12 +269,13 @@ def _drop_one(tracker: Tracker, followed: Sequence[Track]) -> Track:
     return smallest
 
 
-def refusal(
+def rejection(
     box: Box, options: Vision, shape: tuple[int, ...], *, followed: bool = False
 ) -> Outcome | None:
-    """Why a box in a frame (H, W) is not followed; None where it may be.
+    """Return why a box in a frame (H, W) is not tracked, or None.
 
-    A face that is ``followed`` already may be a step smaller: else one at the limit would flicker.
+    A face that is ``followed`` already may be one step smaller; otherwise a face at the limit
+    would flicker.
     """
     if box.width < options.min_face_px * (STEP * STEP if followed else STEP):
         return Outcome.TOO_SMALL

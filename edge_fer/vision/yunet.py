@@ -1,7 +1,7 @@
-"""Finding faces with YuNet (Wu, Peng and Yu 2023) in OpenCV's FaceDetectorYN.
+"""The YuNet face detector (Wu, Peng and Yu 2023), run by OpenCV's FaceDetectorYN.
 
-Its boxes span the whole face and are higher than wide. They are turned into the squares that
-dlib's HOG detector gives, since the landmark file has learnt from those.
+Its boxes span the whole face and are higher than wide. They are converted to the squares of
+dlib's HOG detector, since the landmark file was trained on those.
 """
 
 import hashlib
@@ -13,50 +13,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.errors import ModelError
-from edge_fer.opencv import quiet
+from edge_fer.opencv import silence_opencv
 from edge_fer.types import Box, Detection, Luma
 
 SMALLEST_PX: Final = 32
-"""Side of the smallest face found as surely as larger ones; docs/background/detectors.md has the figures."""
+"""Side of the smallest face that is found as reliably as larger ones; the measurements are in
+docs/background/detectors.md."""
 
 CONFIDENCE: Final = 0.8
-"""The network's confidence, 0-1, that makes a score of 0: hardly anything but faces has more."""
+"""Confidence, 0-1, that corresponds to a score of 0: few false detections have more."""
 
 SIDE: Final = 0.851
-"""Side of dlib's square in terms of YuNet's height."""
+"""Side of dlib's square relative to the height of YuNet's box."""
 
 SHIFT: Final = (0.006, 0.073)
-"""From the centre of YuNet's box to that of dlib's, in terms of YuNet's height."""
+"""Offset from the centre of YuNet's box to that of dlib's, relative to its height."""
 
 _OVERLAP: Final = 0.3
-"""Of two boxes of one face, as the network's authors set it; the better one is kept."""
+"""IoU from which two boxes are of one face, as the network's authors set it."""
 
 _MOST: Final = 1000
-"""Candidates among which the best boxes are chosen."""
+"""Largest number of candidate boxes."""
 
 _STRIDE: Final = 32
-"""Of the network's coarsest layer in px."""
+"""Stride of the network's coarsest layer in px."""
 
 _TRIED: Final = (64, 64)
-"""Of the picture a new network is tried on, height and width in px."""
+"""Height and width in px of the empty picture that a network is tested on."""
 
 
 class YuNetDetector:
-    """A network for faces of any pose, in the .onnx file ``path``.
+    """Detects faces in any pose with the network in the .onnx file ``path``.
 
     Raises:
-        ModelError: the file is missing, has another ``sha256``, or is no YuNet; one line.
+        ModelError: the file is missing, has another ``sha256``, or is not a YuNet.
     """
 
     smallest_px = SMALLEST_PX
     zoom = 1.25
 
     def __init__(self, path: str, sha256: str) -> None:
-        quiet()
+        silence_opencv()
         self._net = _load(path, _read(path, sha256))
 
     def find(self, luma: Luma, threshold: float) -> list[Detection]:
-        """Faces in a picture (H, W), the best first; a score is confidence - `CONFIDENCE`."""
+        """Return faces in a picture (H, W), best first; a score is confidence - `CONFIDENCE`."""
         if not luma.size:
             return []
         top, bottom = _margins(luma.shape[0])
@@ -73,17 +74,20 @@ class YuNetDetector:
 
 
 def _margins(side: int) -> tuple[int, int]:
-    """What brings a side to a multiple of the network's stride.
+    """Return the margins that extend a side to a multiple of the network's stride.
 
-    OpenCV would add it in black and all at the end, and a face that fills a small picture
-    would be found less often.
+    OpenCV would add black pixels at the end only, and then finds a face that fills a small
+    picture less often.
     """
     missing = -side % _STRIDE
     return missing // 2, missing - missing // 2
 
 
 def _detection(row: NDArray[np.float32], left: int, top: int) -> Detection:
-    """Of x, y, width, height, five points and confidence (15,), in a picture with margins."""
+    """Convert a row (15,) of x, y, width, height, five points and confidence.
+
+    ``left`` and ``top`` are the margins of the picture in px.
+    """
     x, y, width, height, confidence = (float(value) for value in row[[0, 1, 2, 3, 14]])
     side = SIDE * height
     centre_x, centre_y = x + width / 2 + SHIFT[0] * height, y + height / 2 + SHIFT[1] * height
@@ -97,7 +101,7 @@ def _detection(row: NDArray[np.float32], left: int, top: int) -> Detection:
 
 
 def _read(path: str, sha256: str) -> bytes:
-    """The file's content, once it is known to be the file that was meant."""
+    """Return the file's content after checking its sha256."""
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError as error:
@@ -119,7 +123,7 @@ def _read(path: str, sha256: str) -> bytes:
 
 
 def _load(path: str, content: bytes) -> cv2.FaceDetectorYN:
-    """The detector, tried on an empty picture, since OpenCV loads networks of any kind."""
+    """Return the detector, tested on an empty picture, since OpenCV loads any kind of network."""
     model, nothing = np.frombuffer(content, np.uint8), np.zeros(0, np.uint8)
     try:
         net = cv2.FaceDetectorYN.create(

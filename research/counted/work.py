@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_fer.build import build_classifier, build_naive, build_pipeline
 from edge_fer.config.load import load
 from edge_fer.config.settings import Settings
-from edge_fer.daemon.build import build_classifier, build_naive, build_pipeline
 from edge_fer.emotion.classify import Classifier
 from edge_fer.pipeline import Pipeline
 from edge_fer.types import Frame

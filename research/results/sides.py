@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
+from edge_fer.build import build_classifier, build_naive, build_pipeline
 from edge_fer.config.load import load
 from edge_fer.config.settings import Settings
-from edge_fer.daemon.build import build_classifier, build_naive, build_pipeline
 from edge_fer.emotion.classify import Classifier
 from edge_fer.pipeline import Pipeline
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_fer.daemon.build import build_pipeline
+from edge_fer.build import build_pipeline
 from edge_fer.emotion.classify import Classifier
 from edge_fer.types import Luma, Scores
 from research.annotations import fit, read_truth, total

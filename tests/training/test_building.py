@@ -7,7 +7,7 @@ from toys import toy_pictures, toy_recipe
 
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import Classifier
-from edge_fer.emotion.tensor import drawn_chip
+from edge_fer.emotion.session import drawn_chip
 from edge_fer.evaluation.dataset import load
 from edge_fer.evaluation.evaluate import evaluate
 from training.build import build

@@ -9,9 +9,8 @@ from tiny_model import write_card
 from torch import nn
 from toys import OPTIONS, lived_in, tiny_net, toy_pictures, toy_split
 
-from edge_fer.emotion.card import FORMAT, Card, sha256_of
+from edge_fer.emotion.card import FER2013_LABELS, FORMAT, Card, sha256_of
 from edge_fer.emotion.classify import Classifier
-from edge_fer.emotion.labels import FER2013_LABELS
 from training.data import SPEC
 from training.export import costs, export
 from training.prune import count_macs, cut

@@ -5,11 +5,11 @@ import json
 
 import numpy as np
 import pytest
-from fakes.scripted import frames
 
 from edge_fer.bench.naive import Run, compare_with_naive, play, pool
 from edge_fer.cameras import Camera, Reading
 from edge_fer.errors import CameraError
+from edge_fer.testing import frames
 from edge_fer.types import Box, Outcome, Presence, Report, Verdict
 from research.annotations import Fit
 from research.naive import table

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_fer.emotion.card import Framing
-from edge_fer.vision.align import Aligner, five_points, similarity
+from edge_fer.vision.landmarks import Aligner, five_points, similarity
 from edge_fer.vision.pixels import resize_square, warp
 
 

@@ -7,9 +7,8 @@ from faces import portrait  # noqa: F401  a fixture
 from edge_fer.emotion.card import Framing
 from edge_fer.evaluation.chips import SIDE, How, StillAligner, box_of, plausible
 from edge_fer.types import Box
-from edge_fer.vision.align import five_points
 from edge_fer.vision.dlib_hog import HogDetector
-from edge_fer.vision.landmarks import Landmarker
+from edge_fer.vision.landmarks import Landmarker, five_points
 from edge_fer.vision.pixels import resize_square
 
 TEMPLATE = np.array(Framing().points) * 48 - 0.5

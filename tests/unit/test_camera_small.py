@@ -9,8 +9,8 @@ import pytest
 from edge_fer.config.settings import Settings, Vision
 from edge_fer.types import Box
 from edge_fer.vision.dlib_hog import HogDetector
+from edge_fer.vision.scan import Tile, plan_tiles
 from edge_fer.vision.search import TrackingSearch
-from edge_fer.vision.tiles import Tile, plan_tiles
 
 PORTRAIT = Path(__file__).parents[2] / ".cache" / "astronaut.png"
 SHAPE = (960, 1280)

@@ -6,7 +6,7 @@ from tiny_model import write_tiny_model
 
 from edge_fer.emotion.card import Golden, Input
 from edge_fer.emotion.classify import Classifier, softmax
-from edge_fer.emotion.tensor import drawn_chip, to_tensor
+from edge_fer.emotion.session import drawn_chip, to_tensor
 
 SIX = ("angry", "happy", "sad", "surprise", "neutral", "contempt")
 

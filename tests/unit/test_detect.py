@@ -7,9 +7,8 @@ from faces import carphone, portrait  # noqa: F401  fixtures
 
 from edge_fer.errors import ModelError
 from edge_fer.types import Box
-from edge_fer.vision.align import five_points
 from edge_fer.vision.dlib_hog import HogDetector
-from edge_fer.vision.landmarks import Landmarker
+from edge_fer.vision.landmarks import Landmarker, five_points
 
 
 @pytest.fixture(scope="module")

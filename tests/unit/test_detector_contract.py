@@ -11,9 +11,8 @@ from edge_fer.config.settings import Vision
 from edge_fer.emotion.card import sha256_of
 from edge_fer.errors import ModelError
 from edge_fer.types import Box
-from edge_fer.vision.align import five_points
 from edge_fer.vision.detector import build_detector
-from edge_fer.vision.landmarks import Landmarker, find_landmarks
+from edge_fer.vision.landmarks import Landmarker, find_landmarks, five_points
 
 FACE = Box(179, 83, 88, 88)
 """The portrait's, in dlib's convention."""

@@ -5,9 +5,9 @@ import time
 import pytest
 from faces import carphone  # noqa: F401  a fixture
 
+from edge_fer.build import build_classifier, build_pipeline
 from edge_fer.cameras import open_camera
 from edge_fer.config.settings import Camera, Settings, Vision
-from edge_fer.daemon.build import build_classifier, build_pipeline
 
 
 def played(clip, *, slow: float = 0.0, **vision):

@@ -5,11 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes.scripted import (
-    CentredLandmarker,
-    ScriptedClassifier,
-    ScriptedDetector,
-)
 
 import edge_fer
 from edge_fer.cameras import Camera, open_camera
@@ -32,8 +27,13 @@ from edge_fer.daemon.watchdog import Watchdog
 from edge_fer.emotion.card import Framing
 from edge_fer.errors import CameraError
 from edge_fer.pipeline import Pipeline
+from edge_fer.testing import (
+    CentredLandmarker,
+    ScriptedClassifier,
+    ScriptedDetector,
+)
 from edge_fer.types import Box, Frame
-from edge_fer.vision.align import Aligner
+from edge_fer.vision.landmarks import Aligner
 from edge_fer.vision.search import EveryFrame
 
 NIGHT = np.random.default_rng(0).normal(18, 2, (48, 64)).clip(0, 255).astype(np.uint8)

@@ -7,7 +7,7 @@ import pytest
 from faces import portrait  # noqa: F401  fixtures
 
 from edge_fer.types import Box
-from edge_fer.vision.dlib_hog import SHIFT, STEP, HogDetector, brought_back, settled
+from edge_fer.vision.dlib_hog import SHIFT, STEP, HogDetector, scale_back, round_as_x86
 
 LEVELS = range(9)
 
@@ -34,12 +34,12 @@ def box_of(rounding, level, across, down):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("rounding", [brought_back, fused])
+@pytest.mark.parametrize("rounding", [scale_back, fused])
 def test_a_box_is_that_of_two_roundings_wherever_it_lies(level, rounding):
     every = windows()
     for across, down in zip(every, reversed(every), strict=True):
-        expected = box_of(brought_back, level, across, down)
-        assert expected == settled(box_of(rounding, level, across, down))
+        expected = box_of(scale_back, level, across, down)
+        assert expected == round_as_x86(box_of(rounding, level, across, down))
 
 
 def test_one_rounding_moves_some_boxes_by_a_pixel():
@@ -47,14 +47,14 @@ def test_one_rounding_moves_some_boxes_by_a_pixel():
         level
         for level in LEVELS
         for window in windows()
-        if box_of(fused, level, window, window) != box_of(brought_back, level, window, window)
+        if box_of(fused, level, window, window) != box_of(scale_back, level, window, window)
     ]
     assert {1, 2} == set(apart)
 
 
 def test_the_detectors_boxes_are_windows_brought_back(portrait):  # noqa: F811
     spans = {
-        tuple(brought_back(end, level) for end in window)
+        tuple(scale_back(end, level) for end in window)
         for level in LEVELS
         for window in windows()
     }

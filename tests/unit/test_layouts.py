@@ -6,7 +6,7 @@ from folders import affectnet, affectnet_csv, class_folders, put, raf_db
 from tiny_model import write_tiny_model
 
 from edge_fer.cli import main
-from edge_fer.emotion.labels import LABELS
+from edge_fer.emotion.card import LABELS
 from edge_fer.errors import DataError
 from edge_fer.evaluation.dataset import load, splits_in
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_model import write_tiny_model
 
-from edge_fer.emotion.labels import LABELS
+from edge_fer.emotion.card import LABELS
 from edge_fer.errors import ModelError
 
 ROOT = Path(__file__).parents[2]

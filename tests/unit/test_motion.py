@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from fakes.scripted import scene
 
+from edge_fer.testing import scene
 from edge_fer.types import Box
-from edge_fer.vision.motion import Motion
+from edge_fer.vision.scan import Motion
 
 SIZE = (240, 320)
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from fakes.scripted import CentredLandmarker, ScriptedClassifier, ScriptedDetector, frames
 
 from edge_fer.config.settings import Quality, Settings, Smoothing, Tracking, Vision
 from edge_fer.emotion.card import Framing
 from edge_fer.pipeline import STAGES, Pipeline
+from edge_fer.testing import CentredLandmarker, ScriptedClassifier, ScriptedDetector, frames
 from edge_fer.types import Box, Frame, Outcome, Phase
-from edge_fer.vision.align import Aligner
+from edge_fer.vision.landmarks import Aligner
 from edge_fer.vision.search import EveryFrame
 
 FACE = Box(100, 100, 90, 90)

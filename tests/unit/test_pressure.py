@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-from fakes.scripted import BrightDetector, scene
 
 from edge_fer.config.settings import Settings, Vision
 from edge_fer.daemon.load_shedding import (
@@ -18,6 +17,7 @@ from edge_fer.daemon.load_shedding import (
     ThrottledSearch,
     is_hot,
 )
+from edge_fer.testing import BrightDetector, scene
 from edge_fer.types import Box
 
 FPS = 10

@@ -19,7 +19,7 @@ from edge_fer.daemon.stats import Stats
 from edge_fer.mqtt import schema
 from edge_fer.mqtt.data_inventory import NUMBERS, TOPICS, inventory
 from edge_fer.types import Box
-from edge_fer.vision.track import Tracker
+from edge_fer.vision.search import Tracker
 
 ROOT = Path(__file__).parents[2]
 PER_FACE = ("track", "box", "confidence", "scores", "faces", "emotion")

@@ -8,18 +8,17 @@ import numpy as np
 import pytest
 from tiny_model import write_tiny_model
 
+from edge_fer.build import build_classifier
 from edge_fer.config.load import load
-from edge_fer.daemon.build import build_classifier
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import Classifier
-from edge_fer.emotion.compiled import compile_model, engine_folder
-from edge_fer.emotion.session import built_in, chain
+from edge_fer.emotion.session import available_providers, chain, compile_model, engine_folder
 from edge_fer.errors import ConfigError, ModelError
 
 PAGE = Path(__file__).parents[2] / "docs" / "guides" / "jetson.md"
 
 needs_plain_build = pytest.mark.skipif(
-    built_in() != ["cpu"], reason="this onnxruntime is built for more than the cpu"
+    available_providers() != ["cpu"], reason="this onnxruntime is built for more than the cpu"
 )
 
 
@@ -50,7 +49,7 @@ def test_engines_of_another_runtime_are_removed_and_those_of_other_models_kept(
     neighbour = engine_folder(model.with_name(f"{model.stem}.9.onnx"), card, cache)
     copy = compile_model(model, card, cache)
     old = engine_folder(model, card, cache)
-    monkeypatch.setattr("edge_fer.emotion.compiled.RUNTIME", "onnxruntime 0.0")
+    monkeypatch.setattr("edge_fer.emotion.session.RUNTIME", "onnxruntime 0.0")
     new = engine_folder(model, card, cache)
     assert {neighbour, copy, new} == set(cache.iterdir())
     assert old != new
@@ -92,7 +91,7 @@ def no_libraries(monkeypatch):
     """As where onnxruntime is built with CUDA, whose libraries are missing: it goes on without."""
 
     def start():
-        monkeypatch.setattr("edge_fer.emotion.classify.built_in", lambda: ["cuda", "cpu"])
+        monkeypatch.setattr("edge_fer.emotion.classify.available_providers", lambda: ["cuda", "cpu"])
         monkeypatch.setattr("edge_fer.emotion.session.chain", lambda *_: chain("cpu", None))
 
     return start

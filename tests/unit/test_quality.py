@@ -13,10 +13,9 @@ from edge_fer.config import settings
 from edge_fer.emotion.card import Framing
 from edge_fer.errors import ModelError
 from edge_fer.types import Outcome, Quality
-from edge_fer.vision.align import Aligner
 from edge_fer.vision.dlib_hog import HogDetector
-from edge_fer.vision.landmarks import Landmarker
-from edge_fer.vision.quality import assess, refuse
+from edge_fer.vision.landmarks import Aligner, Landmarker
+from edge_fer.vision.quality import assess, reject
 
 FRAMING = Framing().points
 DEFAULTS = settings.Quality()
@@ -59,7 +58,7 @@ def seen(picture, points, size=48):
 
 
 def why(picture, points):
-    return refuse(seen(picture, points), DEFAULTS)
+    return reject(seen(picture, points), DEFAULTS)
 
 
 def moved(points, matrix):
@@ -127,7 +126,7 @@ def test_the_more_blur_the_less_sharpness(portrait, points):  # noqa: F811
 def test_a_sharp_face_of_60_px_is_not_blurred_whatever_the_chip(portrait, points, box):  # noqa: F811
     small = shrunk(portrait, points, 60 / box.width)
     sizes = (32, 48, 64, 96)
-    assert [None] * 4 == [refuse(seen(*small, size=size), DEFAULTS) for size in sizes]
+    assert [None] * 4 == [reject(seen(*small, size=size), DEFAULTS) for size in sizes]
 
 
 def test_a_face_shrunk_to_a_few_px_is_tiny(portrait, points):  # noqa: F811
@@ -161,7 +160,7 @@ def test_turn_grows_to_either_side(portrait, points):  # noqa: F811
 )
 def test_a_face_far_to_the_side_is_turned(portrait, points, degrees, outcome):  # noqa: F811
     turn = seen(portrait, from_the_side(points, degrees)).turn
-    assert outcome is refuse(dataclasses.replace(CLEAR, turn=turn), DEFAULTS)
+    assert outcome is reject(dataclasses.replace(CLEAR, turn=turn), DEFAULTS)
 
 
 def test_the_mirrored_picture_has_the_same_figures(portrait, points):  # noqa: F811
@@ -193,8 +192,8 @@ def test_hidden_parts_are_looked_for_where_the_framing_has_them(portrait, points
     wide = tuple((0.25 + x / 2, 0.25 + y / 2) for x, y in FRAMING)
     chip = Aligner(wide, 96).chip(portrait, points)
     hidden = Aligner(wide, 96).chip(*mouth_hidden(portrait, points, 128))
-    assert refuse(assess(points, chip, wide), DEFAULTS) is None
-    assert Outcome.COVERED is refuse(assess(points, hidden, wide), DEFAULTS)
+    assert reject(assess(points, chip, wide), DEFAULTS) is None
+    assert Outcome.COVERED is reject(assess(points, hidden, wide), DEFAULTS)
 
 
 @given(
@@ -225,7 +224,7 @@ BAD = {
 def test_of_several_reasons_the_plainest_is_told(bad):
     figures = dataclasses.replace(CLEAR, **{name: BAD[name][0] for name in bad})
     expected = next((outcome for name, (_, outcome) in BAD.items() if name in bad), None)
-    assert expected is refuse(figures, DEFAULTS)
+    assert expected is reject(figures, DEFAULTS)
 
 
 def test_a_figure_at_its_limit_is_read():
@@ -236,10 +235,10 @@ def test_a_figure_at_its_limit_is_read():
         DEFAULTS.min_sharpness,
         DEFAULTS.max_cover,
     )
-    assert refuse(limits, DEFAULTS) is None
+    assert reject(limits, DEFAULTS) is None
 
 
 @given(st.builds(Quality, *[st.floats(0, 500), st.floats(-180, 180), *[st.floats(0, 1)] * 3]))
 def test_each_limit_can_be_switched_off(figures):
     off = settings.Quality(min_ipd_px=0, max_roll_deg=180, max_turn=1, min_sharpness=0, max_cover=1)
-    assert refuse(figures, off) is None
+    assert reject(figures, off) is None

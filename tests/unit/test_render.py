@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from edge_fer.cli import build_parser
 from edge_fer.config.load import load, tomllib
 from edge_fer.config.options import OPTIONS
+from edge_fer.cameras import describe_kinds
 from edge_fer.config.render import render, schema
 from edge_fer.config.settings import Camera, Mqtt, Settings, Smoothing
 from edge_fer.errors import ConfigError
@@ -26,7 +27,7 @@ def parsed(directory, text):
 
 
 def test_the_shipped_file_is_the_rendered_default():
-    assert render() == (ROOT / "deploy" / "edge-fer.toml").read_text(encoding="utf-8")
+    assert render(cameras=describe_kinds()) == (ROOT / "deploy" / "edge-fer.toml").read_text(encoding="utf-8")
 
 
 def test_the_default_file_reads_back_as_the_defaults(tmp_path):
@@ -106,7 +107,7 @@ def run(*words):
 
 def test_the_command_prints_the_default_file(capsys):
     assert 0 == run()
-    assert render() == capsys.readouterr().out
+    assert render(cameras=describe_kinds()) == capsys.readouterr().out
 
 
 def test_the_command_prints_the_schema(capsys):

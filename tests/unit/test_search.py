@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from fakes.scripted import BrightDetector, scene
 
 from edge_fer.config.settings import Settings, Tracking, Vision
+from edge_fer.testing import BrightDetector, scene
 from edge_fer.types import Box, Outcome
+from edge_fer.vision.scan import plan_tiles
 from edge_fer.vision.search import TrackingSearch
-from edge_fer.vision.tiles import plan_tiles
 
 SIZE = (240, 320)
 FACE = Box(140, 90, 50, 50)
@@ -33,7 +33,7 @@ class Watched:
         before = self.detector.pixels
         self.search.follow(luma, time)
         self.refused += [verdict.outcome for verdict in self.search.scan(luma, time)]
-        self.search.tracker.ended(time)
+        self.search.tracker.pop_ended(time)
         self.pixels.append(self.detector.pixels - before)
         self.number += 1
         return list(self.search.tracker.tracks)

@@ -101,7 +101,7 @@ def test_the_end_of_a_track_tells_its_last_emotion():
     end = smoother.end("t")
     assert end is not None
     assert (Phase.END, "happy") == (end.phase, end.emotion)
-    assert smoother.now("t") is None
+    assert smoother.current("t") is None
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.floats(0, 2))

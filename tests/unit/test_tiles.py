@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_fer.types import Box
-from edge_fer.vision.tiles import TILE_PX, plan_tiles
+from edge_fer.vision.scan import TILE_PX, plan_tiles
 
 SHAPES = [(144, 176), (480, 640), (720, 1280), (1080, 1920)]
 

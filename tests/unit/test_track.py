@@ -4,7 +4,7 @@ from itertools import count
 
 from edge_fer.config import settings
 from edge_fer.types import Box, Outcome
-from edge_fer.vision.track import Tracker
+from edge_fer.vision.search import Tracker
 
 
 def tracker(**changes: float) -> Tracker:
@@ -40,8 +40,8 @@ def test_a_box_goes_to_the_track_it_overlaps_most():
 def test_a_track_ends_only_after_lost_s_without_a_box():
     following = tracker(lost_s=1.0)
     following.match([Box(0, 0, 80, 80)], 0)
-    assert [] == following.ended(1.0)
-    assert ["t0"] == [t.name for t in following.ended(1.1)]
+    assert [] == following.pop_ended(1.0)
+    assert ["t0"] == [t.name for t in following.pop_ended(1.1)]
     assert [] == following.tracks
 
 
@@ -51,7 +51,7 @@ def test_a_followed_face_is_due_looks_per_s_times_a_second():
     looks = []
     for number in range(1, 31):
         for track in following.due(number / 30):
-            track.sighted(track.box, number / 30)
+            track.update(track.box, number / 30)
             looks.append(number)
     assert list(range(3, 31, 3)) == looks
 
@@ -64,7 +64,7 @@ def test_the_looks_at_many_faces_are_spread_over_the_frames():
         due = following.due(number / 30)
         counts.append(len(due))
         for track in due:
-            track.sighted(track.box, number / 30)
+            track.update(track.box, number / 30)
     assert {2} == set(counts[6:])
 
 
@@ -76,7 +76,7 @@ def test_at_a_low_frame_rate_every_face_is_due_in_every_frame():
         due = following.due(number / 5)
         assert 6 == len(due)
         for track in due:
-            track.sighted(track.box, number / 5)
+            track.update(track.box, number / 5)
 
 
 def test_a_missed_face_is_due_in_every_frame_while_its_box_is_kept():
@@ -88,16 +88,16 @@ def test_a_missed_face_is_due_in_every_frame_while_its_box_is_kept():
             track.last_look = number / 30
             looks.append(number)
     assert [3, 4, 5, 6, 9, 12, 15, 18] == looks
-    assert Outcome.COASTING is track.idle(0.2, 0.2)
-    assert track.idle(0.21, 0.2) is None
+    assert Outcome.COASTING is track.unread_outcome(0.2, 0.2)
+    assert track.unread_outcome(0.21, 0.2) is None
 
 
 def test_what_is_dropped_is_told_as_ended_once():
     following = tracker()
     (track,) = following.match([Box(0, 0, 80, 80)], 0)
     following.drop(track)
-    assert [track] == following.ended(0)
-    assert [] == following.ended(0)
+    assert [track] == following.pop_ended(0)
+    assert [] == following.pop_ended(0)
 
 
 def test_a_face_after_a_long_gap_is_somebody_else():
@@ -105,14 +105,14 @@ def test_a_face_after_a_long_gap_is_somebody_else():
     (track,) = following.match([Box(0, 0, 80, 80)], 0)
     following.expire(1000)
     assert ["t1"] == [t.name for t in following.match([Box(0, 0, 80, 80)], 1000)]
-    assert [track] == following.ended(1000)
+    assert [track] == following.pop_ended(1000)
 
 
 def test_a_sighting_is_told_once():
     following = tracker()
     (track,) = following.match([Box(0, 0, 80, 80)], 0)
-    assert [track] == following.sighted()
-    assert [] == following.sighted()
+    assert [track] == following.take_updated()
+    assert [] == following.take_updated()
 
 
 def test_names_are_random_and_not_reused():

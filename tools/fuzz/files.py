@@ -17,7 +17,7 @@ from edge_fer.cameras import open_camera
 from edge_fer.config.settings import Camera
 from edge_fer.emotion.card import find_model
 from edge_fer.emotion.classify import Classifier
-from edge_fer.opencv import quiet
+from edge_fer.opencv import silence_opencv
 from tools.fuzz.mutate import mutate
 from tools.fuzz.parsers import CARD_WORDS, card_seeds
 from tools.fuzz.verdict import judge
@@ -49,7 +49,7 @@ class Kind:
 
 def kind(name: str, folder: Path) -> Kind:
     """One of `NAMES`; its seeds are made in ``folder``."""
-    quiet()
+    silence_opencv()
     if name == "video":
         return Kind(_videos(folder), _play)
     if name == "picture":

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from edge_fer.emotion.card import Card
-from edge_fer.emotion.labels import FER2013_LABELS, LABELS
+from edge_fer.emotion.card import FER2013_LABELS, LABELS, Card
 from training.compare.peers import Capability, Measured, Published
 from training.compare.rows import Row
 

@@ -15,7 +15,7 @@ import torch
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from torch import nn
 
-from edge_fer.emotion.labels import FER2013_LABELS
+from edge_fer.emotion.card import FER2013_LABELS
 from training.compare.mini_xception import mini_xception
 from training.compare.peers import Rebuilt
 from training.export import IR_VERSION, OPSET, costs

@@ -61,9 +61,9 @@ def shares(file: Path, model: Path, *, max_frames: int | None = None) -> Shares:
         EdgeFerError: the file cannot be played, or the model not be used; one line.
     """
     # Here, since the page that shows the record needs none of the daemon's libraries.
+    from edge_fer.build import build_classifier, build_pipeline
     from edge_fer.cameras import open_camera
     from edge_fer.config.load import load
-    from edge_fer.daemon.build import build_classifier, build_pipeline
 
     options = (
         "privacy.acknowledge_use=research",

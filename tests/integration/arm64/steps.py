@@ -17,13 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_fer.build import build_classifier
 from edge_fer.cameras import open_camera
 from edge_fer.config.load import load
-from edge_fer.daemon.build import build_classifier
 from edge_fer.types import Box, Detection, Frame, Luma
-from edge_fer.vision.align import Aligner
 from edge_fer.vision.detector import build_detector
-from edge_fer.vision.landmarks import Landmarker
+from edge_fer.vision.landmarks import Aligner, Landmarker
 from edge_fer.vision.pixels import rescale
 from edge_fer.vision.search import LENIENT, TrackingSearch
 
@@ -57,7 +56,7 @@ class Steps:
         self._search = self._search or TrackingSearch(self._settings, frame.luma.shape, self)
         self._search.follow(frame.luma, frame.time)
         self._search.scan(frame.luma, frame.time)
-        for track in self._search.tracker.sighted():
+        for track in self._search.tracker.take_updated():
             return {"shown": self._shown, "place": np.array(dataclasses.astuple(track.box))}
         return {}
 
