@@ -11,7 +11,7 @@ events that the daemon would publish. Both run `Pipeline`, as the daemon does.
 import dataclasses
 import difflib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -231,7 +231,7 @@ class Recognizer:
         source: "str | os.PathLike[str] | Camera",
         *,
         acknowledge_use: Use | Literal[""] = "",
-    ) -> Iterator[WatchedFrame]:
+    ) -> Generator[WatchedFrame, None, None]:
         """Yield the frames of a stream, with tracks, smoothed emotions and events.
 
         ``source`` is a path or any other value of `camera.source`, or a `Camera`. The camera is
@@ -282,7 +282,7 @@ def open_camera(
     return camera
 
 
-def _watch(pipeline: Pipeline, camera: Camera) -> Iterator[WatchedFrame]:
+def _watch(pipeline: Pipeline, camera: Camera) -> Generator[WatchedFrame, None, None]:
     frame: Frame | None = None
     with camera:
         for frame in camera:

@@ -232,7 +232,7 @@ def read_picture(path: Path) -> Luma:
     except cv2.error:
         luma = None
     if luma is None or luma.dtype != np.uint8:
-        raise DataError(f"{path}: cannot be decoded; the picture is damaged")
+        raise DataError(f"{path}: cannot be decoded; it is damaged or not a picture")
     return np.ascontiguousarray(luma, np.uint8)
 
 

@@ -8,6 +8,7 @@ size the detector needs; where the result is still large, it is cut into overlap
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,14 +209,30 @@ def _correlation(a: NDArray[np.int16], b: NDArray[np.int16]) -> float:
     return float((a * b).sum()) / norm if norm else 0.0
 
 
+class ScanThrottle(Protocol):
+    """Slows the scans down: their periods are ``scan`` times as long."""
+
+    scan: int
+
+
 class Scanner:
     """Scans the tiles of frames of one size, spread over time.
 
-    The schedule depends on the frames and their times alone, never on the machine's speed.
+    The schedule depends on the frames, their times and the throttle alone, never on the machine's
+    speed.
     """
 
-    def __init__(self, shape: tuple[int, ...], detector: Detector, options: Vision) -> None:
-        self._detector, self._options = detector, options
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        detector: Detector,
+        options: Vision,
+        throttle: ScanThrottle | None = None,
+    ) -> None:
+        self._detector, self._options, self._throttle = detector, options, throttle
+        self._frame_time: float | None = None
+        self._time = 0.0
+        """Stream time, slower while the throttle is on: all periods are then longer."""
         self._tiles = plan_tiles(shape, options.min_face_px, detector.smallest_px)
         self._motion = Motion(shape)
         self._height = shape[0]
@@ -239,6 +256,7 @@ class Scanner:
         ``busy`` is True if tracked faces were searched for in this frame; tiles then wait a
         little longer. ``small`` is the frame's, see `Frame`.
         """
+        time = self._slowed(time)
         changed = self._motion.update(luma if small is None else small)
         if self._motion.cut:
             return self._scan_all(luma, time)
@@ -251,6 +269,12 @@ class Scanner:
             for one in self._scan_tile(tile, luma, time, small)
         ]
         return distinct(found)
+
+    def _slowed(self, time: float) -> float:
+        step = 0.0 if self._frame_time is None else time - self._frame_time
+        self._frame_time = time
+        self._time += step / (self._throttle.scan if self._throttle else 1)
+        return self._time
 
     def _scan_all(self, luma: Luma, time: float) -> list[Detection]:
         """Scan the whole frame at once, for a new scene."""

@@ -13,7 +13,7 @@ from edge_fer.config.settings import Settings, Vision
 from edge_fer.types import Box, Luma, Outcome, Verdict
 from edge_fer.vision.detector import Detector
 from edge_fer.vision.pixels import rescale
-from edge_fer.vision.scan import Scanner, find_whole, same_face, scaled_box
+from edge_fer.vision.scan import Scanner, ScanThrottle, find_whole, same_face, scaled_box
 
 CHANGING_RATE = 1.5
 """Factor on the look rate of a track whose emotion is about to change."""
@@ -194,12 +194,21 @@ class EveryFrame:
 
 
 class TrackingSearch:
-    """Searches for each tracked face near its box, and scans the rest of the frame by tiles."""
+    """Searches for each tracked face near its box, and scans the rest of the frame by tiles.
 
-    def __init__(self, settings: Settings, shape: tuple[int, ...], detector: Detector) -> None:
+    ``throttle`` slows the scans down; the search for tracked faces is never slowed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        shape: tuple[int, ...],
+        detector: Detector,
+        throttle: ScanThrottle | None = None,
+    ) -> None:
         self.tracker = Tracker(settings.tracking)
         self._options, self._shape, self._detector = settings.vision, shape, detector
-        self._scanner = Scanner(shape, detector, settings.vision)
+        self._scanner = Scanner(shape, detector, settings.vision, throttle)
         self._busy = False
 
     def follow(self, luma: Luma, time: float) -> None:

@@ -14,7 +14,7 @@ from fakes.stream import FakeStream
 from fakes.v4l2 import FakeDevice
 
 from edge_fer.cameras import Camera, open_camera
-from edge_fer.cameras.gstreamer import GstCamera
+from edge_fer.cameras.gstreamer import CsiCamera, GstCamera
 from edge_fer.cameras.pi import PiCamera
 from edge_fer.cameras.rtsp import RtspCamera
 from edge_fer.cameras.v4l2 import V4l2Camera
@@ -96,7 +96,8 @@ def _rtsp(folder: Path) -> Case:
 def _gst(source: str, channels: int) -> Callable[[Path], Case]:
     def build(folder: Path) -> Case:
         stream, address = FakeStream(scenes(6), channels), source.partition(":")[2]
-        camera = GstCamera(
+        kind = CsiCamera if source.startswith("csi:") else GstCamera
+        camera = kind(
             Settings(source=source), address, capture=stream, has_gstreamer=lambda: True
         )
         return Case(camera, lambda: stream.owner is not None, 6)

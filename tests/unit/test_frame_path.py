@@ -1,0 +1,76 @@
+"""How many files of the package an ordinary frame passes, from the camera to the publisher.
+
+An ordinary frame shows one followed face that is read and whose emotion stays. What runs once a
+second or less (statistics, delivery checks) is in few frames and does not count.
+
+As a command: python tests/unit/test_frame_path.py CLIP
+"""
+
+import collections
+import os
+import sys
+import threading
+from pathlib import Path
+
+import edge_fer
+from edge_fer.cli import main
+from edge_fer.types import Outcome, Report
+
+MOST = 18
+PACKAGE = str(Path(edge_fer.__file__).parent)
+
+
+class Tracer:
+    """Collects the files whose functions run between two results of `Pipeline.process`."""
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[Report, frozenset[str]]] = []
+        self._files: set[str] = set()
+
+    def __call__(self, frame, event, value) -> None:  # type: ignore[no-untyped-def]
+        code = frame.f_code
+        if event == "call" and code.co_filename.startswith(PACKAGE):
+            self._files.add(os.path.relpath(code.co_filename, PACKAGE))
+        elif event == "return" and code.co_name == "process" and isinstance(value, Report):
+            self.frames.append((value, frozenset(self._files)))
+            self._files = set()
+
+    def ordinary(self) -> list[str]:
+        """The files of the most common path of an ordinary frame."""
+        paths = collections.Counter(
+            files
+            for report, files in self.frames
+            if [Outcome.UNCHANGED] == [v.outcome for v in report.verdicts] and not report.events
+        )
+        (files, _), *_ = paths.most_common(1)
+        return sorted(files)
+
+
+def trace(clip: Path) -> Tracer:
+    """Play a clip through the daemon, without a broker."""
+    tracer = Tracer()
+    settings = ["mqtt.outbox=memory", "mqtt.drain_s=0", "mqtt.brokers=mqtt://127.0.0.1:9"]
+    settings += ["privacy.acknowledge_use=research", "vision.min_face_px=40"]
+    arguments = ["run", "--camera", f"file:{clip}", *(f"--set={text}" for text in settings)]
+    threading.setprofile(tracer)
+    sys.setprofile(tracer)
+    try:
+        main(arguments)
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type]
+    return tracer
+
+
+def test_an_ordinary_frame_passes_few_files(carphone: Path, landmarks: Path) -> None:
+    files = trace(carphone).ordinary()
+    print(f"{len(files)} files:", *files, sep="\n")  # noqa: T201
+    assert len(files) <= MOST
+
+
+if __name__ == "__main__":
+    found = trace(Path(sys.argv[1])).ordinary()
+    print(*found, sep="\n")  # noqa: T201
+    print(f"{len(found)} files of {MOST} at most")  # noqa: T201
+else:
+    from faces import carphone  # noqa: F401  a fixture
