@@ -93,10 +93,10 @@ def _pipeline(
 
 
 def time_sizes(classifier: Classifier) -> dict[int, float]:
-    """Return the median time per crop in ms, by crop size in px.
+    """Return the median inference time in ms for one face at each input size of the model.
 
     Raises:
-        ModelError: the graph cannot be run with a size of its card.
+        ModelError: the graph cannot run at a size of its card.
     """
     sizes = classifier.card.input.sizes
     sides = [partial(classifier.classify, [np.zeros((size, size), np.uint8)]) for size in sizes]
@@ -105,17 +105,17 @@ def time_sizes(classifier: Classifier) -> dict[int, float]:
 
 
 def pick_size(card: Card, times_ms: Mapping[int, float], budget_ms: float) -> int:
-    """Return the most accurate size within the budget by the card's figures, else the fastest.
+    """Return the most accurate size within the budget, by the card; else the fastest size.
 
-    A size without a figure comes last; between equals the card's order decides.
+    A size without an accuracy in the card ranks last; between equals the card's order decides.
     """
     fitting = [size for size in card.input.sizes if times_ms[size] <= budget_ms]
     if fitting:
         return max(fitting, key=lambda size: card.accuracy_at(size) or 0.0)
     fastest = min(times_ms, key=times_ms.__getitem__)
     log.warning(
-        "model.budget_ms = %g: no size of %s is that fast here; taking %d px, a chip of which "
-        "takes %.3g ms",
+        "model.budget_ms = %g: no input size of %s is fast enough on this device; using %d px, "
+        "which takes %.3g ms per face",
         budget_ms,
         card.name,
         fastest,
@@ -131,9 +131,9 @@ def interleave(
     rounds: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> NDArray[np.float64]:
-    """Call each side once per round, in alternating order; return seconds (rounds, sides).
+    """Time several functions in alternation, so that other load affects all of them alike.
 
-    Interference from other processes then affects all sides alike.
+    Each round calls every function once, in alternating order. Return seconds, (rounds, sides).
     """
     seconds = np.zeros((warm_ups + rounds, len(sides)))
     order = range(len(sides))

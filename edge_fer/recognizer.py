@@ -337,9 +337,11 @@ def _settings(options: Mapping[str, object]) -> Settings:
         near = difflib.get_close_matches(unknown[0], KEYWORDS, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ConfigError(f"Recognizer: unknown option {unknown[0]!r}{hint}")
-    return combine([Assignment("Recognizer", KEYWORDS[n], value) for n, value in options.items()])
+    return combine(
+        Settings, [Assignment("Recognizer", KEYWORDS[n], value) for n, value in options.items()]
+    )
 
 
 def _checked_use(use: str) -> str:
-    combine([Assignment("acknowledge_use", OPTIONS["privacy"]["acknowledge_use"], use)])
+    combine(Settings, [Assignment("acknowledge_use", OPTIONS["privacy"]["acknowledge_use"], use)])
     return use

@@ -18,10 +18,10 @@ from pathlib import Path
 import msgspec
 
 from edge_fer.bench.naive import Run, play, pool
+from edge_fer.build import build_classifier, build_naive, build_pipeline
 from edge_fer.cameras import open_camera
 from edge_fer.config.load import load
 from edge_fer.config.settings import Settings
-from edge_fer.daemon.build import build_classifier, build_naive, build_pipeline
 from edge_fer.errors import DataError, EdgeFerError
 from research.annotations import Fit, Truth, fit, read_truth, total
 

@@ -25,10 +25,9 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edge_fer.bench.models import Ratio, ratio
-from edge_fer.daemon.build import interleave
+from edge_fer.build import interleave
 from edge_fer.emotion.card import Card, read_card, shipped_models
-from edge_fer.emotion.session import PROVIDER, optimize, session_options
-from edge_fer.emotion.tensor import drawn_chip, to_tensor
+from edge_fer.emotion.session import PROVIDER, drawn_chip, optimize, session_options, to_tensor
 from tools.pages import fill, table
 
 ROOT = Path(__file__).resolve().parents[1]

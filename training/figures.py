@@ -64,7 +64,7 @@ def measure(
         }
     }
     for size in recipe.sizes[1:]:
-        figures = evaluate(classifier.at(size), data, "public", truth=truth)
+        figures = evaluate(classifier.with_size(size), data, "public", truth=truth)
         metrics[f"{key}, {size} px"] = {
             name: figures[name] for name in ("accuracy", "accuracy_no_duplicates", "macro_f1")
         }

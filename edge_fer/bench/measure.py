@@ -27,9 +27,9 @@ from edge_fer.bench.naive import compare_with_naive
 from edge_fer.bench.playback import WARM_UP, PacedRun, Samples, play_fast, play_paced
 from edge_fer.bench.results_file import SCHEMA
 from edge_fer.bench.stability import MachineUse, unsteady_reasons
+from edge_fer.build import build_classifier, build_naive, build_pipeline
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.config.settings import Settings
-from edge_fer.daemon.build import build_classifier, build_naive, build_pipeline
 from edge_fer.emotion.classify import Classifier
 from edge_fer.errors import BrokerError
 from edge_fer.pipeline import STAGES, Pipeline

@@ -15,12 +15,12 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edge_fer.bench.playback import WARM_UP, Samples, decode_ahead, loop
+from edge_fer.build import build_classifier, build_pipeline, interleave
 from edge_fer.cameras import Camera
 from edge_fer.config.settings import Settings
-from edge_fer.daemon.build import build_classifier, build_pipeline, interleave
 from edge_fer.emotion.card import find_model, read_card, shipped_models
 from edge_fer.emotion.classify import Classifier
-from edge_fer.emotion.compiled import compile_model
+from edge_fer.emotion.session import compile_model
 from edge_fer.errors import ModelError
 
 LOADS, CHIPS = 25, 300

@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         DataError: the data cannot be read.
         ModelError: the model cannot be used.
     """
-    from edge_fer.daemon.build import build_classifier
+    from edge_fer.build import build_classifier
     from edge_fer.evaluation.evaluate import evaluate
 
     _refuse_unused(arguments)

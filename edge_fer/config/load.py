@@ -237,10 +237,10 @@ def load_as(
         *read_environment(environ, options),
         *read_overrides(overrides, options),
     ]
-    return combine(found)
+    return combine(settings, found)
 
 
-def combine(found: Sequence[Found]) -> Settings:
+def combine(settings: type[_S], found: Sequence[Found]) -> _S:
     """Return the settings of assignments over the defaults; later ones win.
 
     Raises:

@@ -6,6 +6,7 @@ Both come from `edge_fer.config.settings`; this module holds no text about a sin
 import json
 import math
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -21,14 +22,21 @@ prints the resulting settings.
 """
 
 
-def render(settings: Settings | None = None) -> str:
-    """Return a commented TOML file with these settings; with the defaults if none are given."""
+def render(settings: Settings | None = None, *, cameras: Sequence[str] = ()) -> str:
+    """Return a commented TOML file with these settings; with the defaults if none are given.
+
+    ``cameras`` are lines that describe the kinds of `camera.source`.
+    """
+    notes = {"camera.source": cameras}
     settings = settings or Settings()
     parts = [_comment(_HEADER)]
     for section, options in options_of(type(settings)).items():
         values = getattr(settings, section)
         parts.append(f"\n\n[{section}]\n{_comment(type(values).__doc__ or '')}")
-        parts += [_entry(option, getattr(values, option.name)) for option in options.values()]
+        parts += [
+            _entry(option, getattr(values, option.name), notes.get(option.path, ()))
+            for option in options.values()
+        ]
     return "".join(parts)
 
 
@@ -41,12 +49,13 @@ def schema(settings: type[Settings] = Settings) -> dict[str, Any]:
     }
 
 
-def _entry(option: Option, value: Any) -> str:
+def _entry(option: Option, value: Any, notes: Sequence[str]) -> str:
     default = "unset" if option.default is None else _toml(option.default)
     rule = f"{option.rule[:1].upper()}{option.rule[1:]}; {default} by default."
     # TOML has no null: an option that is unset stands in the file as a comment.
     line = f"# {option.name} =" if value is None else f"{option.name} = {_toml(value)}"
-    return f"\n{_comment(option.description)}{_comment(rule)}{line}\n"
+    description = "\n".join([option.description, *(f"- {note}." for note in notes)])
+    return f"\n{_comment(description)}{_comment(rule)}{line}\n"
 
 
 def _comment(text: str) -> str:

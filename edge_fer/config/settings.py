@@ -74,9 +74,8 @@ class Camera(Section, frozen=True):
     source: Annotated[
         str,
         Meta(
-            description="The camera to open: file:PATH (video, GIF, picture or folder of "
-            "pictures), v4l2:/dev/videoN, picamera2:N, rtsp://HOST/PATH, gst:PIPELINE ! appsink, "
-            "or csi:N on a Jetson. A path without a scheme is a file."
+            description="The camera to open: a scheme and an address. A path without a scheme is "
+            "a file."
         ),
     ] = "v4l2:/dev/video0"
     name: Annotated[

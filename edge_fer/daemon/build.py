@@ -1,157 +1,27 @@
-"""Build the pipeline and the service from the settings.
-
-The model's input size is chosen here too: with `model.budget_ms`, all sizes of the model are
-timed on this device, and the most accurate one within the budget is used.
-"""
+"""Build the service, its publisher and what a reload reuses from the settings."""
 
 import logging
 import secrets
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
 
-import msgspec
-import numpy as np
-from numpy.typing import NDArray
-
 from edge_fer import __version__
+from edge_fer.build import build_classifier, build_pipeline
 from edge_fer.cameras import open_camera
 from edge_fer.config.load import device_name, require_acknowledged
-from edge_fer.config.settings import Quality, Settings
+from edge_fer.config.settings import Settings
 from edge_fer.daemon.control import ServiceControl
-from edge_fer.daemon.load_shedding import Throttle, ThrottledSearch, temperature
+from edge_fer.daemon.load_shedding import Throttle, temperature
 from edge_fer.daemon.reporting import build_reporter
 from edge_fer.daemon.service import Components, Service
-from edge_fer.emotion.card import Card, find_model
-from edge_fer.emotion.classify import Classifier
-from edge_fer.emotion.compiled import cache_folder
+from edge_fer.emotion.card import Card
 from edge_fer.mqtt.homeassistant import Facts, announce
 from edge_fer.mqtt.messages import Identity
 from edge_fer.mqtt.outbox import outbox_folder
 from edge_fer.mqtt.publisher import Publisher
-from edge_fer.pipeline import Pipeline
-from edge_fer.vision.align import Aligner
-from edge_fer.vision.detector import build_detector
-from edge_fer.vision.dlib_hog import HogDetector
-from edge_fer.vision.landmarks import Landmarker
-from edge_fer.vision.search import EveryFrame, Search, TrackingSearch
-
-WARM_UPS, ROUNDS = 3, 21
+from edge_fer.vision.search import TrackingSearch
 
 log = logging.getLogger(__name__)
-
-
-def build_classifier(settings: Settings) -> Classifier:
-    """Load the model at `model.size`, or at the size that fits `model.budget_ms`.
-
-    Raises:
-        ModelError: the model or its card is missing, damaged or inconsistent.
-    """
-    model = settings.model
-    classifier = Classifier(
-        find_model(model.path),
-        size=model.size,
-        threads=model.threads,
-        cache=cache_folder() if model.compiled == "auto" else None,
-        provider=model.provider,
-    )
-    if not model.budget_ms:
-        return classifier
-    times_ms = time_sizes(classifier)
-    return classifier.at(pick_size(classifier.card, times_ms, model.budget_ms))
-
-
-def time_sizes(classifier: Classifier) -> dict[int, float]:
-    """Return the median inference time in ms for one face at each input size of the model.
-
-    Raises:
-        ModelError: the graph cannot run at a size of its card.
-    """
-    sizes = classifier.card.input.sizes
-    sides = [partial(classifier.classify, [np.zeros((size, size), np.uint8)]) for size in sizes]
-    medians = 1000 * np.median(interleave(sides, warm_ups=WARM_UPS, rounds=ROUNDS), axis=0)
-    return dict(zip(sizes, map(float, medians), strict=True))
-
-
-def pick_size(card: Card, times_ms: Mapping[int, float], budget_ms: float) -> int:
-    """Return the most accurate size within the budget, by the card; else the fastest size.
-
-    A size without an accuracy in the card ranks last; between equals the card's order decides.
-    """
-    fitting = [size for size in card.input.sizes if times_ms[size] <= budget_ms]
-    if fitting:
-        return max(fitting, key=lambda size: card.accuracy_at(size) or 0.0)
-    fastest = min(times_ms, key=times_ms.__getitem__)
-    log.warning(
-        "model.budget_ms = %g: no input size of %s is fast enough on this device; using %d px, "
-        "which takes %.3g ms per face",
-        budget_ms,
-        card.name,
-        fastest,
-        times_ms[fastest],
-    )
-    return fastest
-
-
-def interleave(
-    sides: Sequence[Callable[[], object]],
-    *,
-    warm_ups: int,
-    rounds: int,
-    clock: Callable[[], float] = time.perf_counter,
-) -> NDArray[np.float64]:
-    """Time several functions in alternation, so that other load affects all of them alike.
-
-    Each round calls every function once, in alternating order. Return seconds, (rounds, sides).
-    """
-    seconds = np.zeros((warm_ups + rounds, len(sides)))
-    order = range(len(sides))
-    for number, row in enumerate(seconds):
-        for side in reversed(order) if number % 2 else order:
-            started = clock()
-            sides[side]()
-            row[side] = clock() - started
-    return seconds[warm_ups:]
-
-
-def build_pipeline(
-    settings: Settings, classifier: Classifier, throttle: Throttle | None = None
-) -> Pipeline:
-    """Build the stages between camera and broker around a loaded model.
-
-    Raises:
-        ModelError: the landmark file or the detector's file is missing or damaged.
-    """
-    detector = build_detector(settings.vision)
-
-    def search(shape: tuple[int, ...]) -> Search:
-        if throttle is None:
-            return TrackingSearch(settings, shape, detector)
-        return ThrottledSearch(settings, shape, detector, throttle)
-
-    return _pipeline(settings, classifier, search)
-
-
-def build_naive(settings: Settings, classifier: Classifier) -> Pipeline:
-    """Build the baseline: HOG at upsample 1 on every whole frame, with the stock landmark file.
-
-    Model and smoothing are those of `build_pipeline`. No face is rejected for its quality, and
-    no face is kept in a frame in which it is not found.
-    """
-    detector = HogDetector(upsample=1)
-    replace = msgspec.structs.replace
-    vision = replace(settings.vision, min_face_px=detector.smallest_px, landmarks="")
-    quality = Quality(min_ipd_px=0, max_roll_deg=180, max_turn=1, min_sharpness=0, max_cover=1)
-    tracking = replace(settings.tracking, coast_s=0.0)
-    naive = replace(settings, vision=vision, quality=quality, tracking=tracking)
-    return _pipeline(naive, classifier, lambda shape: EveryFrame(naive, shape, detector))
-
-
-def _pipeline(
-    settings: Settings, classifier: Classifier, search: Callable[[tuple[int, ...]], Search]
-) -> Pipeline:
-    aligner = Aligner(classifier.card.framing.points, classifier.size)
-    return Pipeline(settings, search, Landmarker(settings.vision.landmarks), aligner, classifier)
 
 
 def build_service(
@@ -212,7 +82,8 @@ def build_components(
         settings,
         card,
         camera or open_camera(settings.camera),
-        pipeline or build_pipeline(settings, classifier, throttle),
+        pipeline
+        or build_pipeline(settings, classifier, partial(TrackingSearch, throttle=throttle)),
         publisher,
         reporter or build_reporter(settings.privacy, publisher),
         throttle,

@@ -7,15 +7,9 @@ heat, other programs, more faces. Every frame of a file is processed in full.
 import dataclasses
 import re
 from collections import deque
-from collections.abc import Sequence
 from pathlib import Path
 
 from edge_fer import sysfs
-from edge_fer.config.settings import Settings, Vision
-from edge_fer.types import Box, Detection, Luma
-from edge_fer.vision.detector import Detector
-from edge_fer.vision.scan import Scanner
-from edge_fer.vision.search import TrackingSearch
 
 HIGH, HOT_HIGH, LOW = 0.9, 0.6, 0.45
 """Load above which work is reduced, the same while the board reports thermal throttling, and load
@@ -56,42 +50,6 @@ LEVELS = (
     Throttle(8, 4),
 )
 """Levels of degradation: fewer scans first, then fewer frames."""
-
-
-class ThrottledSearch(TrackingSearch):
-    """Scans for new faces as rarely as ``throttle`` says; tracks known faces at the full rate."""
-
-    def __init__(
-        self, settings: Settings, shape: tuple[int, ...], detector: Detector, throttle: Throttle
-    ) -> None:
-        super().__init__(settings, shape, detector)
-        self._scanner = _ThrottledScanner(shape, detector, settings.vision, throttle)
-
-
-class _ThrottledScanner(Scanner):
-    """Runs on a slower clock, so that all of its periods are longer."""
-
-    def __init__(
-        self, shape: tuple[int, ...], detector: Detector, options: Vision, throttle: Throttle
-    ) -> None:
-        super().__init__(shape, detector, options)
-        self._throttle = throttle
-        self._last: float | None = None
-        self._clock = 0.0
-
-    def scan(
-        self,
-        luma: Luma,
-        time: float,
-        known: Sequence[Box],
-        *,
-        busy: bool,
-        small: Luma | None = None,
-    ) -> list[Detection]:
-        step = 0.0 if self._last is None else time - self._last
-        self._last = time
-        self._clock += step / self._throttle.scan
-        return super().scan(luma, self._clock, known, busy=busy, small=small)
 
 
 class LoadShedder:

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from edge_fer.config.settings import Quality, Vision
 from edge_fer.emotion.card import Framing
 from edge_fer.types import Box, Luma, Outcome, Points
-from edge_fer.vision.align import Aligner, five_points
-from edge_fer.vision.detector import Detector, build_detector, find_whole
+from edge_fer.vision.detector import Detector, build_detector
 from edge_fer.vision.dlib_hog import HogDetector
-from edge_fer.vision.landmarks import Landmarker
+from edge_fer.vision.landmarks import Aligner, Landmarker, five_points
 from edge_fer.vision.pixels import rescale, resize_square
-from edge_fer.vision.quality import assess, refuse
-from edge_fer.vision.search import refusal
+from edge_fer.vision.quality import assess, reject
+from edge_fer.vision.scan import find_whole
+from edge_fer.vision.search import rejection
 
 Kind = Literal["chips", "crops", "photos"]
 """Content of the pictures: chips, used unchanged; close crops of one face, which are aligned; or
@@ -74,12 +74,12 @@ def _photo_cutter(size: int, framing: Framing, vision: Vision, quality: Quality 
         if not found:
             return None
         boxes = sorted((one.box for one in found), key=lambda box: box.area, reverse=True)
-        reasons = [refusal(box, vision, picture.shape) if quality else None for box in boxes]
+        reasons = [rejection(box, vision, picture.shape) if quality else None for box in boxes]
         if None not in reasons:
             return reasons[0]
         points = landmarker.locate(picture, boxes[reasons.index(None)])
         chip = aligner.chip(picture, points)
-        refused = refuse(assess(points, chip, aligner.points), quality) if quality else None
+        refused = reject(assess(points, chip, aligner.points), quality) if quality else None
         return chip if refused is None else refused
 
     return cut

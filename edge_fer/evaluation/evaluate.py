@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.config.settings import Settings
-from edge_fer.emotion.card import Card
+from edge_fer.emotion.card import LABELS, Card
 from edge_fer.emotion.classify import Classifier, softmax
-from edge_fer.emotion.labels import LABELS
 from edge_fer.errors import DataError
 from edge_fer.evaluation.chips import Kind, cutter
 from edge_fer.evaluation.dataset import FERPLUS_RULE, Dataset, by_majority, load

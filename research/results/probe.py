@@ -31,8 +31,8 @@ def main() -> None:
     """Load as `edge-fer run` does, look at the frames, tell."""
     times = {"python": _age()}
     # Loading is what is measured.
+    from edge_fer.build import build_classifier, build_pipeline
     from edge_fer.config.load import load
-    from edge_fer.daemon.build import build_classifier, build_pipeline
     from edge_fer.daemon.stats import release_memory
 
     clip, *options = sys.argv[1:]

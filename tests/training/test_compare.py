@@ -9,9 +9,8 @@ import torch
 from toys import toy_recipe
 
 from edge_fer.bench.models import Ratio
-from edge_fer.emotion.card import read_card
+from edge_fer.emotion.card import FER2013_LABELS, read_card
 from edge_fer.emotion.classify import Classifier
-from edge_fer.emotion.labels import FER2013_LABELS
 from edge_fer.evaluation.evaluate import evaluate
 from training.budget import Budget
 from training.compare.__main__ import PAGE, fill

@@ -6,8 +6,7 @@ import pytest
 from toys import toy_pictures
 
 from edge_fer.bench.models import Ratio
-from edge_fer.emotion.card import read_card
-from edge_fer.emotion.labels import LABELS
+from edge_fer.emotion.card import LABELS, read_card
 from edge_fer.evaluation.dataset import load
 from edge_fer.types import Box, Outcome, Report, Verdict
 from training.compare.answers import Answers, answers

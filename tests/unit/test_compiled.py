@@ -10,14 +10,13 @@ from onnx import numpy_helper
 from tiny_model import write_tiny_model
 
 from edge_fer.bench.models import compile_and_compare
+from edge_fer.build import build_classifier
 from edge_fer.cli import main
 from edge_fer.config.load import load
-from edge_fer.daemon.build import build_classifier
 from edge_fer.emotion import compiled, session
 from edge_fer.emotion.card import Golden, read_card, sha256_of
 from edge_fer.emotion.classify import Classifier
-from edge_fer.emotion.compiled import cache_folder, compile_model, find_copy, processor
-from edge_fer.emotion.tensor import drawn_chip
+from edge_fer.emotion.session import cache_folder, compile_model, drawn_chip, find_copy, processor
 from edge_fer.errors import ModelError
 
 BLACK = (0, 0, 0)

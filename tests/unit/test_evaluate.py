@@ -10,7 +10,7 @@ from test_metrics import write_data
 from tiny_model import write_tiny_model
 
 from edge_fer.cli import main
-from edge_fer.emotion.labels import FER2013_LABELS, LABELS
+from edge_fer.emotion.card import FER2013_LABELS, LABELS
 
 CARD = {"ferplus-public": {"accuracy": 0.8}}
 ANGER, CONTEMPT = 4, 7

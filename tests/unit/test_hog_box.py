@@ -7,7 +7,7 @@ import pytest
 from faces import portrait  # noqa: F401  fixtures
 
 from edge_fer.types import Box
-from edge_fer.vision.dlib_hog import SHIFT, STEP, HogDetector, scale_back, round_as_x86
+from edge_fer.vision.dlib_hog import SHIFT, STEP, HogDetector, round_as_x86, scale_back
 
 LEVELS = range(9)
 

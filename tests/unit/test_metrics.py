@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tiny_model import write_tiny_model
 
+from edge_fer.emotion.card import FER2013_LABELS, LABELS
 from edge_fer.emotion.classify import Classifier
-from edge_fer.emotion.labels import FER2013_LABELS, LABELS
 from edge_fer.evaluation.evaluate import evaluate, spread
 from edge_fer.evaluation.metrics import (
     confusion,

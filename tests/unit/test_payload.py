@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_fer.emotion.labels import LABELS, OWN_LABEL, UNCERTAIN
+from edge_fer.emotion.card import LABELS, OWN_LABEL, UNCERTAIN
 from edge_fer.mqtt import commands, publisher, schema
 from edge_fer.mqtt.messages import Identity, Message
 from edge_fer.types import Box, Event, Phase, Presence

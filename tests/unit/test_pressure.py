@@ -14,11 +14,11 @@ from edge_fer.daemon.load_shedding import (
     LOW,
     LoadShedder,
     Throttle,
-    ThrottledSearch,
     is_hot,
 )
 from edge_fer.testing import BrightDetector, scene
 from edge_fer.types import Box
+from edge_fer.vision.search import TrackingSearch
 
 FPS = 10
 
@@ -131,7 +131,7 @@ def test_a_slower_scan_looks_at_fewer_pixels_and_still_follows(scan):
     for every in (1, scan):
         detector = BrightDetector()
         settings = Settings(vision=Vision(min_face_px=20, scan_s=0.2))
-        search = ThrottledSearch(settings, (240, 320), detector, Throttle(scan=every))
+        search = TrackingSearch(settings, (240, 320), detector, Throttle(scan=every))
         faces = [Box(40 + 2 * n, 60, 40, 40) for n in range(60)]
         walker = [Box(260 - 3 * n, 180, 30, 30) for n in range(60)]
         for number, (face, other) in enumerate(zip(faces, walker, strict=True)):

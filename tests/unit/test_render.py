@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_fer.cameras import describe_kinds
 from edge_fer.cli import build_parser
 from edge_fer.config.load import load, tomllib
 from edge_fer.config.options import OPTIONS
-from edge_fer.cameras import describe_kinds
 from edge_fer.config.render import render, schema
 from edge_fer.config.settings import Camera, Mqtt, Settings, Smoothing
 from edge_fer.errors import ConfigError

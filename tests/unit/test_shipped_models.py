@@ -10,9 +10,8 @@ from operators import (
 )
 from shipped import SHIPPED
 
-from edge_fer.emotion.card import read_card
+from edge_fer.emotion.card import FER2013_LABELS, read_card
 from edge_fer.emotion.classify import Classifier
-from edge_fer.emotion.labels import FER2013_LABELS
 from edge_fer.evaluation.dataset import FERPLUS_EMOTIONS
 from edge_fer.evaluation.evaluate import evaluate
 

@@ -7,19 +7,14 @@ import numpy as np
 import pytest
 from tiny_model import write_tiny_model
 
+from edge_fer.build import build_classifier, build_pipeline, pick_size, time_sizes
 from edge_fer.cli import main
 from edge_fer.config.load import load
-from edge_fer.daemon.build import (
-    build_classifier,
-    build_pipeline,
-    build_service,
-    pick_size,
-    time_sizes,
-)
+from edge_fer.daemon.build import build_service
 from edge_fer.daemon.service import ServiceControl
 from edge_fer.emotion.card import Golden, read_card
 from edge_fer.emotion.classify import Classifier
-from edge_fer.emotion.tensor import drawn_chip
+from edge_fer.emotion.session import drawn_chip
 from edge_fer.errors import ConfigError, ModelError
 
 FURTHER = (32, 64, 96)
@@ -70,9 +65,9 @@ def test_a_size_the_card_lacks_is_refused_with_the_nearest(model):
 
 def test_another_size_leaves_the_classifier_as_it_was(model):
     classifier = Classifier(model)
-    assert (96, 48) == (classifier.at(96).size, classifier.size)
+    assert (96, 48) == (classifier.with_size(96).size, classifier.size)
     with pytest.raises(ModelError, match="did you mean 96"):
-        classifier.at(95)
+        classifier.with_size(95)
 
 
 def test_several_sizes_need_a_graph_that_takes_them_all(tmp_path):

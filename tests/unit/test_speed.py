@@ -8,8 +8,8 @@ from tiny_model import write_tiny_model
 
 from edge_fer.bench import models
 from edge_fer.bench.models import Ratio, compare_precision, ratio
+from edge_fer.build import interleave
 from edge_fer.cli import main
-from edge_fer.daemon.build import interleave
 from edge_fer.emotion import card
 from edge_fer.emotion.card import find_model, shipped_models
 from edge_fer.emotion.classify import Classifier

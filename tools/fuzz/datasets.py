@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_fer.emotion.labels import LABELS
+from edge_fer.emotion.card import LABELS
 from edge_fer.evaluation.dataset import FERPLUS_COLUMNS, SPLITS, by_majority, load, splits_in
 from edge_fer.evaluation.layouts import BOX_COLUMNS, CSV_COLUMNS
 from tools.fuzz.parsers import Target

@@ -12,14 +12,13 @@ import numpy as np
 
 from edge_fer.bench import results_file
 from edge_fer.cameras import open_camera
-from edge_fer.cameras.jpeg import is_cut_short
+from edge_fer.cameras.file import is_cut_short
 from edge_fer.config import load
 from edge_fer.config.broker_url import parse_broker, read_password
 from edge_fer.config.options import OPTIONS
 from edge_fer.config.render import render
 from edge_fer.config.settings import Camera
-from edge_fer.emotion.card import Card, Input, find_model, read_card
-from edge_fer.emotion.labels import LABELS
+from edge_fer.emotion.card import LABELS, Card, Input, find_model, read_card
 from edge_fer.mqtt.commands import Commands, address_response
 from edge_fer.mqtt.messages import Identity, Message
 from edge_fer.mqtt.publisher import response_message

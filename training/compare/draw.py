@@ -5,9 +5,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_fer.emotion.card import TRUTHS, read_card
+from edge_fer.emotion.card import LABELS, TRUTHS, read_card
 from edge_fer.emotion.classify import Classifier
-from edge_fer.emotion.labels import LABELS
 from edge_fer.evaluation.dataset import Dataset, by_majority
 from edge_fer.evaluation.evaluate import predict, spread
 from edge_fer.evaluation.metrics import confusion, reliability

@@ -13,7 +13,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edge_fer.bench.models import Ratio
-from edge_fer.emotion.compiled import processor
+from edge_fer.emotion.session import processor
 
 ROUNDS = 100
 SLOW, SLOW_ROUNDS = 0.02, 8

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_fer.bench.models import Ratio
-from edge_fer.emotion.card import TRUTHS, Card
-from edge_fer.emotion.labels import LABELS
+from edge_fer.emotion.card import LABELS, TRUTHS, Card
 from training.compare.answers import Answers
 from training.compare.page import NONE, count, figure, megabytes, percent, table
 from training.compare.rows import Row

@@ -18,16 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.bench.models import ratio
+from edge_fer.build import interleave
 from edge_fer.cameras import open_camera
 from edge_fer.config.settings import Camera, Vision
-from edge_fer.daemon.build import interleave
 from edge_fer.errors import DataError, ModelError
 from edge_fer.types import Box, Luma, Points
-from edge_fer.vision.align import five_points
-from edge_fer.vision.detector import find_whole
 from edge_fer.vision.dlib_hog import SMALLEST_PX, HogDetector
-from edge_fer.vision.landmarks import Landmarker
+from edge_fer.vision.landmarks import Landmarker, five_points
 from edge_fer.vision.pixels import rescale
+from edge_fer.vision.scan import find_whole
 from training.landmarks.file import LandmarkFile, whole_file
 
 MIN_FACE_PX = SMALLEST_PX // 2
