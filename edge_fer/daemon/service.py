@@ -172,9 +172,12 @@ class Service:
     def _next_frame(self, thread: CameraThread) -> Frame | None:
         """Return the next frame; None at the end, or if another request is pending."""
         thread.request()
-        while (frame := thread.poll()) is None and not thread.closed and self._control.running:
+        frame = thread.poll()
+        while frame is None and not thread.closed and self._control.running:
             self._control.wait(TICK_S)
-            self._tick()
+            frame = thread.poll()
+            if frame is None:
+                self._tick()
         return frame or thread.poll()
 
     def _process(self, frame: Frame, waited: float) -> None:

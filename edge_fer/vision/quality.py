@@ -120,7 +120,7 @@ def _cover(slopes: NDArray[np.float32], side: int, framing: Sequence[tuple[float
 def _mean(
     slopes: NDArray[np.float32], centre: tuple[float, float], reach: tuple[float, float]
 ) -> float:
-    """Return the mean slope within ``reach`` px of ``centre``; they start one px inside the crop."""
+    """Return the mean slope within ``reach`` px of ``centre``; they start 1 px inside the crop."""
     (left, right), (top, bottom) = (
         (max(0, round(middle - half) - 1), max(1, round(middle + half) - 1))
         for middle, half in zip(centre, reach, strict=True)

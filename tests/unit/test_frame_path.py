@@ -1,7 +1,8 @@
 """How many files of the package an ordinary frame passes, from the camera to the publisher.
 
-An ordinary frame shows one followed face that is read and whose emotion stays. What runs once a
-second or less (statistics, delivery checks) is in few frames and does not count.
+An ordinary frame shows one followed face that is read and whose emotion stays. Its path begins
+where the camera is asked for it and ends when its report has been published; the upkeep of the
+main loop between two frames (watchdog, statistics) is not on it.
 
 As a command: python tests/unit/test_frame_path.py CLIP
 """
@@ -21,19 +22,27 @@ PACKAGE = str(Path(edge_fer.__file__).parent)
 
 
 class Tracer:
-    """Collects the files whose functions run between two results of `Pipeline.process`."""
+    """Collects the files whose functions run from a call of the camera to a published report."""
 
     def __init__(self) -> None:
         self.frames: list[tuple[Report, frozenset[str]]] = []
         self._files: set[str] = set()
+        self._report: Report | None = None
 
     def __call__(self, frame, event, value) -> None:  # type: ignore[no-untyped-def]
         code = frame.f_code
-        if event == "call" and code.co_filename.startswith(PACKAGE):
-            self._files.add(os.path.relpath(code.co_filename, PACKAGE))
-        elif event == "return" and code.co_name == "process" and isinstance(value, Report):
-            self.frames.append((value, frozenset(self._files)))
-            self._files = set()
+        if not code.co_filename.startswith(PACKAGE):
+            return
+        place = (os.path.relpath(code.co_filename, PACKAGE), code.co_name)
+        if event == "call":
+            if place == ("cameras/__init__.py", "__next__"):
+                self._files = set()
+            self._files.add(place[0])
+        elif event == "return" and place == ("pipeline.py", "process"):
+            self._report = value
+        elif event == "return" and place == ("daemon/reporting.py", "report") and self._report:
+            self.frames.append((self._report, frozenset(self._files)))
+            self._report = None
 
     def ordinary(self) -> list[str]:
         """The files of the most common path of an ordinary frame."""
