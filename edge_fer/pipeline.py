@@ -143,7 +143,7 @@ class Pipeline:
         ]
 
     def _restart(self, frame: Frame) -> tuple[list[Event], Search]:
-        """Begin a new stream for a frame of another size or of an earlier time."""
+        """Begin a new stream if the frame has another size or an earlier time stamp."""
         events: list[Event] = []
         before, self._time = self._time, frame.time
         if self._search is None or self._shape != frame.luma.shape or frame.time < before:

@@ -16,6 +16,7 @@ TRAINING = sorted((ROOT / "training").rglob("*.py"))
 HOMES = {
     "cv2": {
         "opencv.py",
+        "testing.py",
         "vision/pixels.py",
         "vision/yunet.py",
         "cameras/file.py",
@@ -55,6 +56,22 @@ ROOMS = {
 }
 """Room to the rooms it may know."""
 
+LIBRARY = {
+    "types": set(),
+    "errors": set(),
+    "opencv": set(),
+    "sysfs": set(),
+    "pipeline": {"config", "vision", "emotion"},
+    "build": {"config", "vision", "emotion"},
+    "recognizer": {"config", "cameras", "vision", "emotion"},
+    "testing": {"cameras"},
+    "client": {"config", "mqtt"},
+}
+"""File beside the rooms to the rooms it may know."""
+
+TREES = ("edge_fer", "training", "research", "packaging", "tests")
+"""Where imports must not form a circle."""
+
 
 def imports(file):
     for node in ast.walk(ast.parse(file.read_text())):
@@ -85,6 +102,70 @@ def test_rooms_know_only_the_rooms_ahead_of_them(room):
     assert ROOMS[room] | {room} >= known
 
 
+@pytest.mark.parametrize("name", LIBRARY)
+def test_the_library_knows_no_room_behind_the_pipeline(name):
+    known = {
+        part[1]
+        for part in (imported.split(".") for imported in imports(PACKAGE / f"{name}.py"))
+        if part[0] == "edge_fer" and len(part) > 1 and (PACKAGE / part[1]).is_dir()
+    }
+    assert LIBRARY[name] >= known
+
+
+def modules():
+    """Name to file of every module of `TREES`, as they import each other."""
+    for file in (file for tree in TREES for file in (ROOT / tree).rglob("*.py")):
+        parts = file.relative_to(ROOT).with_suffix("").parts
+        # pytest puts the folder of a test without __init__.py on the path.
+        local = parts[0] == "tests" and not (file.parent / "__init__.py").exists()
+        parts = parts[-1:] if local and parts[1:-1] != ("fakes",) else parts
+        parts = parts[1:] if parts[0] == "tests" else parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), file
+
+
+def imported_modules(file, known):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in known else node.module for name in names)
+
+
+def circle_in(graph):
+    """The first circle of a graph as the names on it; None without one."""
+    finished, path = set(), []
+
+    def visit(name):
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in finished:
+            return None
+        path.append(name)
+        found = next(filter(None, map(visit, sorted(graph[name]))), None)
+        path.pop()
+        finished.add(name)
+        return found
+
+    return next(filter(None, map(visit, sorted(graph))), None)
+
+
+def test_a_circle_is_found():
+    assert ["b", "c", "b"] == circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()})
+    assert circle_in({"a": {"b", "c"}, "b": {"c"}, "c": set()}) is None
+
+
+def test_no_imports_form_a_circle():
+    """Not even those inside functions, nor those that only a type checker makes."""
+    known = dict(modules())
+    assert {"edge_fer.pipeline", "training.build", "test_pipeline", "fakes.clock"} <= set(known)
+    graph = {
+        name: {other for other in imported_modules(file, known) if other in known} - {name}
+        for name, file in known.items()
+    }
+    assert circle_in(graph) is None
+
+
 def test_the_core_has_no_thread_and_no_clock():
     names = ("messages.py", "schema.py", "data_inventory.py", "aggregate.py")
     core = [PACKAGE / "types.py", PACKAGE / "config/settings.py"]
@@ -105,7 +186,7 @@ def test_there_is_one_pipeline_and_one_way_from_pixels_to_numbers():
     scaling = [PACKAGE / "emotion/classify.py", *(ROOT / "training" / name for name in TENSORS)]
     assert all("to_tensor(" in file.read_text() for file in scaling)
     own = [file for file in FILES + TRAINING if "spec.mean" in file.read_text()]
-    assert [PACKAGE / "emotion/tensor.py"] == own
+    assert [PACKAGE / "emotion/session.py"] == own
 
 
 def test_the_package_never_knows_training():
