@@ -13,8 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_fer.emotion.card import FORMAT, Card, sha256_of
-from edge_fer.emotion.labels import FER2013_LABELS
+from edge_fer.emotion.card import FER2013_LABELS, FORMAT, Card, sha256_of
 from edge_fer.evaluation.cards import golden_vectors, write_card
 from edge_fer.evaluation.dataset import FERPLUS_EMOTIONS, load
 from training.budget import Kind

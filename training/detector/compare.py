@@ -14,8 +14,9 @@ from typing import Final
 import numpy as np
 
 from edge_fer.emotion.card import sha256_of
-from edge_fer.vision.detector import Detector, find_whole
+from edge_fer.vision.detector import Detector
 from edge_fer.vision.dlib_hog import HogDetector
+from edge_fer.vision.scan import find_whole
 from edge_fer.vision.yunet import YuNetDetector
 from training.command import answer
 from training.detector.backgrounds import backgrounds

@@ -24,8 +24,9 @@ from edge_fer.bench.models import ratio
 from edge_fer.config.settings import Vision
 from edge_fer.emotion.card import sha256_of
 from edge_fer.types import Luma
-from edge_fer.vision.detector import Detector, find_whole
+from edge_fer.vision.detector import Detector
 from edge_fer.vision.dlib_hog import HogDetector
+from edge_fer.vision.scan import find_whole
 from edge_fer.vision.yunet import YuNetDetector
 from training.command import answer
 from training.detector.drawings import drawing

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.types import Box, Luma
-from edge_fer.vision.align import five_points
 from edge_fer.vision.dlib_hog import HogDetector
-from edge_fer.vision.landmarks import Landmarker
+from edge_fer.vision.landmarks import Landmarker, five_points
 from edge_fer.vision.yunet import SHIFT, SIDE
 from training.detector.geometry import FLIPPED, Array, clusters, floats, overlaps, pixels
 

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from edge_fer.emotion.card import Framing
 from edge_fer.errors import DataError
 from edge_fer.types import Box, Detection, Luma, Points
-from edge_fer.vision.align import Aligner, five_points
 from edge_fer.vision.dlib_hog import HogDetector
-from edge_fer.vision.landmarks import Landmarker
+from edge_fer.vision.landmarks import Aligner, Landmarker, five_points
 from edge_fer.vision.yunet import YuNetDetector
 from training.command import answer
 from training.data import data_path

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from edge_fer.emotion.tensor import to_tensor
+from edge_fer.emotion.session import to_tensor
 from edge_fer.evaluation.dataset import load
 from training.aligned import write_aligned
 from training.data import SPEC, Split, data_path, to_split

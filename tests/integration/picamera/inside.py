@@ -19,15 +19,15 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge_fer.build import build_classifier, build_pipeline
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.cameras.pi import PiCamera
 from edge_fer.config.load import load
 from edge_fer.config.settings import Camera as CameraSettings
-from edge_fer.daemon.build import build_classifier, build_pipeline
 from edge_fer.pipeline import Pipeline
 from edge_fer.types import Box, Event, Frame
 from edge_fer.vision.dlib_hog import HogDetector
-from edge_fer.vision.tiles import plan_tiles
+from edge_fer.vision.scan import plan_tiles
 from tests.integration.picamera import virtual
 
 FRAMES, FPS = 23, 15
