@@ -3,10 +3,9 @@
 The names below are loaded on first use, so that `import edge_fer` stays quick.
 """
 
-import importlib
 import os
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # Type checkers take it for true; importing typing would take time.
 if TYPE_CHECKING:
     from edge_fer.config.settings import Settings
     from edge_fer.errors import EdgeFerError
@@ -42,6 +41,8 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -10,7 +10,7 @@ import torch
 from face_toys import toy_portraits
 
 from edge_fer.errors import ConfigError
-from edge_fer.vision.detector import find_whole
+from edge_fer.vision.scan import find_whole
 from training.detector.decode import REACH, SIZE, decode, grid, merged
 from training.detector.drawings import drawing
 from training.detector.export import export, quantize
