@@ -23,13 +23,13 @@ from edge_fer.config.broker_url import Broker, parse_broker, read_password, tls_
 from edge_fer.config.settings import Mqtt
 from edge_fer.errors import ConfigError
 from edge_fer.mqtt.client import ConnectOptions
+from edge_fer.mqtt.connection import subscribe as _subscribe
 from edge_fer.mqtt.log_once import LogOnce
 from edge_fer.mqtt.messages import Message
 from edge_fer.mqtt.schema import SCHEMA
 from edge_fer.mqtt.schema import AggregatePayload as Aggregate
 from edge_fer.mqtt.schema import EventPayload as Event
 from edge_fer.mqtt.schema import StatePayload as State
-from edge_fer.mqtt.subscriber import subscribe as _subscribe
 
 __all__ = ["Aggregate", "Event", "State", "Subscription", "subscribe"]
 

@@ -15,9 +15,9 @@ import pytest
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.config.settings import Mqtt
+from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.messages import Identity, Message
 from edge_fer.mqtt.publisher import Publisher
-from edge_fer.mqtt.subscriber import subscribe
 from edge_fer.types import Box, Event, Phase, Presence
 
 ME = Identity("edge-fer", "porch", "cam0", "9f3a61c2", "1.2.3", "small", "ab" * 32)

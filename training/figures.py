@@ -12,8 +12,7 @@ from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import Classifier, softmax
 from edge_fer.errors import ModelError
 from edge_fer.evaluation.dataset import Dataset, by_majority, load
-from edge_fer.evaluation.evaluate import Truth, evaluate, logits_of, predict, spread
-from edge_fer.evaluation.metrics import confusion
+from edge_fer.evaluation.evaluate import Truth, confusion, evaluate, logits_of, predict, spread
 from training.budget import Kind
 from training.data import data_path
 from training.evaluation.robustness import measure_parts

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from edge_fer.evaluation.ferplus import EMOTIONS, by_majority
 
 from edge_fer.emotion.card import FER2013_LABELS, LABELS
-from edge_fer.evaluation.dataset import Dataset, load
+from edge_fer.evaluation.dataset import FERPLUS_EMOTIONS as EMOTIONS
+from edge_fer.evaluation.dataset import Dataset, by_majority, load
 from training.command import answer
 from training.data import data_path, read_split, to_split
 from training.recipe import Struct, read_recipe

@@ -13,8 +13,7 @@ from edge_fer.emotion.classify import Classifier
 from edge_fer.evaluation.cards import golden_vectors, write_card
 from edge_fer.evaluation.chips import Kind
 from edge_fer.evaluation.dataset import Dataset
-from edge_fer.evaluation.evaluate import figures_of, predict
-from edge_fer.evaluation.metrics import confusion
+from edge_fer.evaluation.evaluate import confusion, figures_of, predict
 from training.build import DATA
 from training.data import SPEC
 from training.figures import fit_temperature

@@ -18,7 +18,7 @@ from typing import Any
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.errors import BrokerError, DataError
-from edge_fer.mqtt.subscriber import subscribe
+from edge_fer.mqtt.connection import subscribe
 
 START_S = 10.0
 """Longest wait for the broker's port."""

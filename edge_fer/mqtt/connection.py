@@ -1,19 +1,24 @@
 """Keep a connection to one of several brokers; `probe` tries one broker once.
 
+`subscribe` receives messages over such a connection, for `edge_fer.client`, the demo and tests.
+
 No call here waits for a broker unless its docstring says so.
 """
 
+import contextlib
 import logging
+import queue
 import random
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from edge_fer.config.broker_url import Broker
 from edge_fer.errors import BrokerError
 from edge_fer.mqtt.client import V3, V5, Callbacks, ConnectOptions, MqttClient, Protocol
 from edge_fer.mqtt.log_once import LogOnce
+from edge_fer.mqtt.messages import Message
 
 RETRY_MIN_S = 1.0
 RETRY_MAX_S = 30.0
@@ -153,3 +158,38 @@ def probe(
             closing = threading.Thread(target=client.close, name="edge-fer-hang-up", daemon=True)
             closing.start()
             closing.join(JOIN_TIMEOUT_S)
+
+
+@contextlib.contextmanager
+def subscribe(
+    broker: Broker,
+    topics: Sequence[str],
+    password: str | None = None,
+    timeout_s: float = 5.0,
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[queue.SimpleQueue[Message]]:
+    """Subscribe to ``topics`` (wildcards allowed) and yield a queue of the received messages.
+
+    Entering the context waits at most ``timeout_s`` per step; from then on no message is missed.
+    A lost connection is made again; messages published in between are missed.
+
+    Raises:
+        BrokerError: the broker refuses or does not answer.
+    """
+    probe(broker, password, timeout_s, tls)
+    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    ready = threading.Semaphore(0)
+
+    def connected(client: MqttClient) -> None:
+        for topic in topics:
+            client.subscribe(topic)
+
+    callbacks = Callbacks(connected=connected, received=inbox.put, subscribed=ready.release)
+    connection = Connection([broker], ConnectOptions(password, tls), callbacks)
+    connection.open()
+    try:
+        if not all(ready.acquire(timeout=timeout_s) for _ in topics):
+            raise BrokerError(f"{broker}: no answer to a subscription within {timeout_s:g} s")
+        yield inbox
+    finally:
+        connection.close()

@@ -22,7 +22,7 @@ from tests.support.long_runs import Record
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.demo.demo import PrivateBroker
-from edge_fer.mqtt.subscriber import subscribe
+from edge_fer.mqtt.connection import subscribe
 from tests.integration.debian.first_event import CLIP, Row, timed
 from tests.support.chroot import Root, fresh_root, needs_root
 

@@ -18,8 +18,8 @@ from talk import Inbox
 from tiny_model import write_tiny_model
 
 from edge_fer.config.broker_url import parse_broker
+from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.messages import Message
-from edge_fer.mqtt.subscriber import subscribe
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "reference" / "asyncapi.json"

@@ -20,7 +20,7 @@ from edge_fer.cli import main
 from edge_fer.cli.bench import _print_bench, add_arguments
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.errors import UnsteadyError
-from edge_fer.mqtt.subscriber import subscribe
+from edge_fer.mqtt.connection import subscribe
 from edge_fer.pipeline import STAGES
 
 FRAMES = 41

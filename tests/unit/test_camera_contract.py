@@ -97,9 +97,7 @@ def _gst(source: str, channels: int) -> Callable[[Path], Case]:
     def build(folder: Path) -> Case:
         stream, address = FakeStream(scenes(6), channels), source.partition(":")[2]
         kind = CsiCamera if source.startswith("csi:") else GstCamera
-        camera = kind(
-            Settings(source=source), address, capture=stream, has_gstreamer=lambda: True
-        )
+        camera = kind(Settings(source=source), address, capture=stream, has_gstreamer=lambda: True)
         return Case(camera, lambda: stream.owner is not None, 6)
 
     return build

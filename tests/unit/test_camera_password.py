@@ -15,7 +15,7 @@ from edge_fer.config.broker_url import parse_broker
 from edge_fer.config.settings import Camera as Settings
 from edge_fer.demo.demo import PrivateBroker
 from edge_fer.errors import CameraError, ConfigError
-from edge_fer.mqtt.subscriber import subscribe
+from edge_fer.mqtt.connection import subscribe
 from tools import ports
 
 

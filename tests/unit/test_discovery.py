@@ -12,11 +12,11 @@ from talk import DEADLINE_S, ME
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.config.settings import HomeAssistant, Mqtt
 from edge_fer.daemon.load_shedding import temperature
+from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.data_inventory import NUMBERS
 from edge_fer.mqtt.homeassistant import Announcement, Facts, announce, unique_id
 from edge_fer.mqtt.messages import Identity
 from edge_fer.mqtt.publisher import Publisher
-from edge_fer.mqtt.subscriber import subscribe
 
 FACES = Facts(("angry", "happy", "smirk"), stats_s=10)
 CROWD = Facts(("angry", "happy", "smirk"), stats_s=10, aggregate_s=60)

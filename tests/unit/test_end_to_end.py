@@ -21,8 +21,8 @@ from edge_fer.config.broker_url import parse_broker
 from edge_fer.demo.demo import PrivateBroker
 from edge_fer.emotion.card import sha256_of
 from edge_fer.errors import ModelError
+from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.schema import schemas
-from edge_fer.mqtt.subscriber import subscribe
 from edge_fer.vision.landmarks import find_landmarks
 
 

@@ -54,9 +54,7 @@ def test_one_rounding_moves_some_boxes_by_a_pixel():
 
 def test_the_detectors_boxes_are_windows_brought_back(portrait):  # noqa: F811
     spans = {
-        tuple(scale_back(end, level) for end in window)
-        for level in LEVELS
-        for window in windows()
+        tuple(scale_back(end, level) for end in window) for level in LEVELS for window in windows()
     }
     found = [
         one.box

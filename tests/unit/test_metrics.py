@@ -6,14 +6,15 @@ from tiny_model import write_tiny_model
 
 from edge_fer.emotion.card import FER2013_LABELS, LABELS
 from edge_fer.emotion.classify import Classifier
-from edge_fer.evaluation.evaluate import evaluate, spread
-from edge_fer.evaluation.metrics import (
+from edge_fer.evaluation.evaluate import (
     confusion,
     ece,
+    evaluate,
     macro_f1,
     paired,
     per_class,
     reliability,
+    spread,
     summarise,
 )
 

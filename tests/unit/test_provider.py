@@ -91,7 +91,9 @@ def no_libraries(monkeypatch):
     """As where onnxruntime is built with CUDA, whose libraries are missing: it goes on without."""
 
     def start():
-        monkeypatch.setattr("edge_fer.emotion.classify.available_providers", lambda: ["cuda", "cpu"])
+        monkeypatch.setattr(
+            "edge_fer.emotion.classify.available_providers", lambda: ["cuda", "cpu"]
+        )
         monkeypatch.setattr("edge_fer.emotion.session.chain", lambda *_: chain("cpu", None))
 
     return start

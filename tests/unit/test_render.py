@@ -27,7 +27,9 @@ def parsed(directory, text):
 
 
 def test_the_shipped_file_is_the_rendered_default():
-    assert render(cameras=describe_kinds()) == (ROOT / "deploy" / "edge-fer.toml").read_text(encoding="utf-8")
+    assert render(cameras=describe_kinds()) == (ROOT / "deploy" / "edge-fer.toml").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_default_file_reads_back_as_the_defaults(tmp_path):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.emotion.card import find_model
+from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.messages import Message
-from edge_fer.mqtt.subscriber import subscribe
 from tools.fuzz.files import with_card
 from tools.fuzz.mutate import mutate
 from tools.torture.mosquitto import Broker

@@ -24,7 +24,7 @@ from paho.mqtt import publish
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.demo.demo import PrivateBroker
-from edge_fer.mqtt.subscriber import subscribe
+from edge_fer.mqtt.connection import subscribe
 from tools.daemon import ROOT, Daemon
 from tools.ports import free_port
 from tools.proofs import Proof, save

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_fer.config.broker_url import parse_broker
+from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.messages import Message
-from edge_fer.mqtt.subscriber import subscribe
 from tools.ports import free_port
 from tools.privacy.trace import strace
 

@@ -30,8 +30,8 @@ import msgspec
 from edge_fer.cameras import open_camera
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.config.settings import Camera
+from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.messages import Message
-from edge_fer.mqtt.subscriber import subscribe
 from tools.proofs import Proof, save
 from tools.torture.mosquitto import Broker
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from edge_fer.emotion.card import LABELS, TRUTHS, read_card
 from edge_fer.emotion.classify import Classifier
 from edge_fer.evaluation.dataset import Dataset, by_majority
-from edge_fer.evaluation.evaluate import predict, spread
-from edge_fer.evaluation.metrics import confusion, reliability
+from edge_fer.evaluation.evaluate import confusion, predict, reliability, spread
 from training.compare import plots
 from training.compare.peers import Measured
 from training.compare.rows import Row

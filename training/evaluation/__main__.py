@@ -82,7 +82,7 @@ def print_figures(figures: dict[str, Any], console: Console) -> None:
         ]
         print_table(_columns("corruption", "accuracy", "points lost"), rows, console)
     if found := figures.get("aligned"):
-        rows = [
+        aligned = [
             (
                 name.replace("_", " "),
                 str(row["n"]),
@@ -94,7 +94,7 @@ def print_figures(figures: dict[str, Any], console: Console) -> None:
             for name, row in found.items()
         ]
         headings = ("located by", "n", "unaligned", "aligned", "points gained", "95 % interval")
-        print_table(_columns(*headings), rows, console)
+        print_table(_columns(*headings), aligned, console)
 
 
 def _columns(first: str, *others: str) -> list[Column]:

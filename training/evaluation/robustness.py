@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from edge_fer.emotion.classify import Classifier
 from edge_fer.evaluation.chips import How, StillAligner
 from edge_fer.evaluation.dataset import Dataset
-from edge_fer.evaluation.evaluate import predict, spread
-from edge_fer.evaluation.metrics import paired
+from edge_fer.evaluation.evaluate import paired, predict, spread
 from edge_fer.vision.pixels import resize_square
 from training.evaluation.corruptions import Chips, box_blur, darken, halve, jpeg_loss, move
 
