@@ -215,4 +215,4 @@ def test_check_says_whether_a_copy_is_in_use(call, model):
     assert "48 px of 48, 64" in text()
     call("compile", "--model", model)
     assert "compiled for this device" in text()
-    assert "not compiled, model.compiled is off" in text("--set=model.compiled=off")
+    assert "not compiled, because model.compiled is off" in text("--set=model.compiled=off")
