@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge_fer.emotion.card import FER2013_LABELS, FORMAT, Card, sha256_of
-from edge_fer.evaluation.cards import golden_vectors, write_card
+from edge_fer.emotion.card import FER2013_LABELS, FORMAT, Card, sha256_of, write_card
+from edge_fer.emotion.classify import Classifier, golden_vectors
 from edge_fer.evaluation.dataset import FERPLUS_EMOTIONS, load
 from training.budget import Kind
 from training.command import make_parser, run
@@ -109,7 +109,7 @@ def finish(
     write_card(model, card)
     card = msgspec.structs.replace(card, temperature=fit_temperature(model, truth_of(recipe)))
     write_card(model, card)
-    card = msgspec.structs.replace(card, golden=golden_vectors(model))
+    card = msgspec.structs.replace(card, golden=golden_vectors(Classifier(model)))
     write_card(model, card)
     if stages is not None:
         metrics = measure(recipe, model, stages, final=final)

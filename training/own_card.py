@@ -8,9 +8,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from edge_fer.emotion.card import FORMAT, LABELS, Card, sha256_of
-from edge_fer.emotion.classify import Classifier
-from edge_fer.evaluation.cards import golden_vectors, write_card
+from edge_fer.emotion.card import FORMAT, LABELS, Card, sha256_of, write_card
+from edge_fer.emotion.classify import Classifier, golden_vectors
 from edge_fer.evaluation.chips import Kind
 from edge_fer.evaluation.dataset import Dataset
 from edge_fer.evaluation.evaluate import confusion, figures_of, predict
@@ -83,7 +82,10 @@ def describe(
     metrics = {f"{title}-validation": figures_of(classifier, sets.valid)}
     if sets.test is not None:
         metrics[f"{title}-test"] = figures_of(classifier, sets.test)
-    write_card(model, msgspec.structs.replace(card, golden=golden_vectors(model), metrics=metrics))
+    write_card(
+        model,
+        msgspec.structs.replace(card, golden=golden_vectors(Classifier(model)), metrics=metrics),
+    )
 
 
 def command_of(order: Order) -> str:

@@ -194,6 +194,12 @@ def read_card(model: Path) -> Card:
     return card
 
 
+def write_card(model: Path, card: Card) -> None:
+    """Write the card beside the model file ``model``."""
+    text = msgspec.json.format(msgspec.json.encode(card), indent=1)
+    model.with_suffix(".json").write_bytes(text + b"\n")
+
+
 def _decode(path: Path) -> Card:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Card)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.emotion.card import Card, read_card
+from edge_fer.emotion.card import Card, Golden, read_card
 from edge_fer.emotion.session import (
     Session,
     available_providers,
@@ -22,6 +22,9 @@ from edge_fer.errors import ModelError
 from edge_fer.types import Luma, Scores
 
 log = logging.getLogger(__name__)
+
+GOLDEN_PATTERNS = ((3, 5, 0), (1, 0, 1), (7, 2, 3))
+"""Patterns of the chips of a card's golden vectors."""
 
 GOLDEN_TOLERANCE = 0.1
 """Largest deviation of a golden score; INT8 kernels round differently on different CPUs."""
@@ -162,3 +165,13 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     result: NDArray[np.float32] = shifted / shifted.sum(axis=-1, keepdims=True)
     return result
+
+
+def golden_vectors(classifier: Classifier) -> list[Golden]:
+    """Return the scores of the chips of `GOLDEN_PATTERNS`, as this machine computes them."""
+    vectors = []
+    for pattern in GOLDEN_PATTERNS:
+        scores = classifier.classify([drawn_chip(pattern, classifier.size)])[0]
+        rounded = {label: round(value, 4) for label, value in scores.items()}
+        vectors.append(Golden(pattern=pattern, scores=rounded))
+    return vectors
