@@ -81,17 +81,17 @@ def _names(text: str) -> list[str]:
 
 def _draft(arguments: argparse.Namespace) -> "Card":
     """Return a card from the graph and the options, as if the outputs were logits."""
-    from edge_fer.emotion.card import FORMAT, Card, sha256_of
-    from edge_fer.emotion.card import fault_of, plain
+    from edge_fer.emotion.card import FORMAT, Card, canonical_label, label_error, sha256_of
     from edge_fer.errors import ModelError
 
     model: Path = arguments.model
     labels, own_labels = (
-        [plain(name) for name in _names(text)] for text in (arguments.labels, arguments.own_labels)
+        [canonical_label(name) for name in _names(text)]
+        for text in (arguments.labels, arguments.own_labels)
     )
-    fault = fault_of(labels, own_labels)
-    if fault is not None:
-        raise ModelError(f"labels: {fault}")
+    error = label_error(labels, own_labels)
+    if error is not None:
+        raise ModelError(f"labels: {error}")
     return Card(
         format=FORMAT,
         name=model.stem,

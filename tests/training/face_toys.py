@@ -38,8 +38,11 @@ def toy_portraits(count, *, doubtful=False):
             boxes, face = [*boxes, (84.0, 12.0, 16.0)], [True, False]
         result.append(
             Portrait(
-                luma, np.float32(boxes), np.stack([points] * len(boxes)),
-                np.stack([marks] * len(boxes)), np.array(face),
+                luma,
+                np.float32(boxes),
+                np.stack([points] * len(boxes)),
+                np.stack([marks] * len(boxes)),
+                np.array(face),
             )
-        )  # fmt: skip
+        )
     return result

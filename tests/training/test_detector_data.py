@@ -76,9 +76,12 @@ def test_points_are_dlibs_where_both_agree_and_mapped_where_not():
     landmarks[:, 30], landmarks[:, 48], landmarks[:, 54] = dlibs[:, 2], dlibs[:, 3], dlibs[:, 4]
     landmarks[-1] += 0.5  # dlib is lost on the last face
     table = {
-        "box": np.tile(box(100, 100, 50), (count, 1)), "points": theirs * 50 + 100,
-        "landmarks": landmarks * 50 + 100, "kind": np.full(count, FACE), "hog": np.ones(count),
-    }  # fmt: skip
+        "box": np.tile(box(100, 100, 50), (count, 1)),
+        "points": theirs * 50 + 100,
+        "landmarks": landmarks * 50 + 100,
+        "kind": np.full(count, FACE),
+        "hog": np.ones(count),
+    }
     points = settle_points(table)
     assert points[0] == pytest.approx(dlibs[0] * 50 + 100, abs=0.01)
     assert points[-1] == pytest.approx(dlibs[-1] * 50 + 100, abs=0.5)
@@ -98,9 +101,11 @@ def test_teachers_agree_on_the_portrait(portrait, yunet_file):  # noqa: F811
 def test_a_sheet_shows_faces_green_and_doubtful_regions_red():
     pictures = [np.full((96, 96), 90, np.uint8)] * 2
     table = {
-        "picture": np.array([0, 1]), "box": np.stack([box(48, 48, 40)] * 2),
-        "points": np.full((2, 5, 2), 48.0), "kind": np.array([FACE, IGNORE]),
-    }  # fmt: skip
+        "picture": np.array([0, 1]),
+        "box": np.stack([box(48, 48, 40)] * 2),
+        "points": np.full((2, 5, 2), 48.0),
+        "kind": np.array([FACE, IGNORE]),
+    }
     drawn = sheet(pictures, table, 1)
     assert drawn.shape == (SHEET[0] * TILE, SHEET[1] * TILE, 3)
     first, second = drawn[:TILE, :TILE], drawn[:TILE, TILE : 2 * TILE]
@@ -273,9 +278,11 @@ def test_degrading_keeps_shape_and_differs():
 def test_pictures_without_a_large_face_are_left_out_and_blocks_held_out():
     pictures = [np.zeros((80, 80), np.uint8)] * 800
     table = {
-        "picture": np.array([0, 1, 750]), "kind": np.array([FACE, IGNORE, FACE]),
-        "box": np.stack([box(40, 40, 30)] * 3), "points": np.zeros((3, 5, 2), np.float32),
+        "picture": np.array([0, 1, 750]),
+        "kind": np.array([FACE, IGNORE, FACE]),
+        "box": np.stack([box(40, 40, 30)] * 3),
+        "points": np.zeros((3, 5, 2), np.float32),
         "landmarks": np.zeros((3, 68, 2), np.float32),
-    }  # fmt: skip
+    }
     train, held = portraits(pictures, table)
     assert (len(train), len(held)) == (1, 1)

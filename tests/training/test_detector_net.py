@@ -81,8 +81,10 @@ def test_multiplications_of_one_convolution_are_counted_right():
 def test_every_level_has_a_row_of_values_for_each_cell():
     levels = FaceNet(SMALL).eval()(torch.zeros(2, 1, 64, 96))
     assert [tuple(level.shape) for level in levels] == [
-        (2, VALUES, 8, 12), (2, VALUES, 4, 6), (2, VALUES, 2, 3)
-    ]  # fmt: skip
+        (2, VALUES, 8, 12),
+        (2, VALUES, 4, 6),
+        (2, VALUES, 2, 3),
+    ]
     assert rows_of(levels)[..., 0].max() < 0.05
 
 
@@ -161,8 +163,9 @@ def test_a_run_that_was_interrupted_ends_where_an_uninterrupted_one_does(tmp_pat
     again = Training(tmp_path / "cut", PLAN, SMALL, lambda _: None)
     assert len(again.history) == 1
     again.run(toy_mosaics(), sets, 1)
-    for one, other in zip(through.average.state_dict().values(),
-                          again.average.state_dict().values(), strict=True):  # fmt: skip
+    for one, other in zip(
+        through.average.state_dict().values(), again.average.state_dict().values(), strict=True
+    ):
         assert torch.equal(one, other)
     assert (tmp_path / "cut" / "history.json").exists()
 
@@ -185,8 +188,9 @@ def test_batches_are_the_same_each_time_and_differ_by_epoch():
 def learnt(tmp_path_factory):
     """A small network that has learnt the toy faces, and the record of its last epoch."""
     folder = tmp_path_factory.mktemp("learnt")
-    plan = Plan(epochs=2, steps=110, pixels=50_000, most=6, rate=8e-3, warmup=10, average=0.95,
-                every=2)  # fmt: skip
+    plan = Plan(
+        epochs=2, steps=110, pixels=50_000, most=6, rate=8e-3, warmup=10, average=0.95, every=2
+    )
     said = list[str]()
     training = Training(folder, plan, dataclasses.replace(SMALL, width=24), said.append)
     draw = np.random.default_rng(3)
@@ -284,8 +288,12 @@ def test_an_oracle_finds_all_and_a_liar_is_caught():
     sets = scene_sets(lambda options: toy_mosaics(options), 6)
 
     def oracle(luma):
-        scene = next(one for scenes in sets.values() for one in scenes
-                     if one.luma.shape == luma.shape and (one.luma == luma).all())  # fmt: skip
+        scene = next(
+            one
+            for scenes in sets.values()
+            for one in scenes
+            if one.luma.shape == luma.shape and (one.luma == luma).all()
+        )
         kept = (scene.face > 0) & (scene.boxes[:, 2] < 1e3)
         return perfect(scene.boxes[kept], scene.points[kept], luma.shape)
 

@@ -25,9 +25,12 @@ CPU = torch.device("cpu")
 def work(each=8, faces=None):
     split = toy_split(each)
     return Work(
-        split, torch.arange(len(split)) % folds.COUNT, toy_split(2, seed=5), split.votes * 10,
+        split,
+        torch.arange(len(split)) % folds.COUNT,
+        toy_split(2, seed=5),
+        split.votes * 10,
         lambda: faces,
-    )  # fmt: skip
+    )
 
 
 def faces():

@@ -54,8 +54,10 @@ def run(arguments: argparse.Namespace) -> None:
     training = Training(runs, plan, Shape(), say)
     if arguments.save:
         save_weights(training.average, arguments.save)
-        say(f"{arguments.save}: {arguments.save.stat().st_size} bytes, "
-            f"{len(training.history)} epochs")  # fmt: skip
+        say(
+            f"{arguments.save}: {arguments.save.stat().st_size} bytes, "
+            f"{len(training.history)} epochs"
+        )
         return
     if arguments.begin:
         training.begin_with(load_weights(arguments.begin))

@@ -19,11 +19,21 @@ from edge_fer.vision.dlib_hog import HogDetector
 from training.detector.pictures import packed, unpacked
 
 PACKAGES: Final = (
-    "desktop-base", "gnome-backgrounds", "mate-backgrounds", "sway-backgrounds",
-    "plasma-workspace-wallpapers", "lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04",
-    "ukui-wallpapers", "tuxpaint-stamps-default", "torcs-data", "extremetuxracer-data",
-    "neverball-data", "marble-data", "kstars-data",
-)  # fmt: skip
+    "desktop-base",
+    "gnome-backgrounds",
+    "mate-backgrounds",
+    "sway-backgrounds",
+    "plasma-workspace-wallpapers",
+    "lomiri-wallpapers-16.04",
+    "lomiri-wallpapers-20.04",
+    "ukui-wallpapers",
+    "tuxpaint-stamps-default",
+    "torcs-data",
+    "extremetuxracer-data",
+    "neverball-data",
+    "marble-data",
+    "kstars-data",
+)
 """Debian packages with photographs, paintings and textures; 0.9 GB to download."""
 
 SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp"}
@@ -77,9 +87,12 @@ def unpack(folder: Path, say: Say) -> Path:
         say(f"fetching {package}")
         if not list(folder.glob(f"{package}_*.deb")):
             fetched = subprocess.run(
-                ["apt-get", "download", "-q", package], cwd=folder, check=False,
-                capture_output=True, text=True,
-            )  # fmt: skip
+                ["apt-get", "download", "-q", package],
+                cwd=folder,
+                check=False,
+                capture_output=True,
+                text=True,
+            )
             if fetched.returncode:
                 raise DataError(f"apt-get download {package}: {fetched.stderr.strip()[-200:]}")
         archive = next(folder.glob(f"{package}_*.deb"))

@@ -83,8 +83,11 @@ def scarf(luma: Luma, landmarks: Array, draw: Draw) -> None:
     axis = (landmarks[16] - landmarks[0]) * 0.75
     down = np.array([-axis[1], axis[0]]) * 1.2
     tilt = draw.uniform(-0.08, 0.08, 2) * width
-    _fill(luma, np.stack([top - axis + tilt, top + axis - tilt, top + axis + down,
-                          top - axis + down]), level)  # fmt: skip
+    _fill(
+        luma,
+        np.stack([top - axis + tilt, top + axis - tilt, top + axis + down, top - axis + down]),
+        level,
+    )
     for _ in range(int(draw.integers(0, 5))):
         start = top + axis * draw.uniform(-1, 1) + down * draw.uniform(0, 0.4)
         end = start + axis * draw.uniform(-0.6, 0.6) + down * draw.uniform(0, 0.4)
@@ -111,8 +114,13 @@ def block(luma: Luma, landmarks: Array, draw: Draw) -> None:
 
 
 COVERS: Final[tuple[tuple[float, Callable[[Luma, Array, Draw], None]], ...]] = (
-    (0.35, mask), (0.2, sunglasses), (0.2, hand), (0.08, scarf), (0.07, hat), (0.1, block),
-)  # fmt: skip
+    (0.35, mask),
+    (0.2, sunglasses),
+    (0.2, hand),
+    (0.08, scarf),
+    (0.07, hat),
+    (0.1, block),
+)
 """Share of each."""
 
 

@@ -67,8 +67,9 @@ def merged(boxes: Array, scores: Array, points: Array) -> tuple[Array, Array, Ar
         near = table[number]
         alike = left & (near >= ALIKE)
         weights = scores[alike] / scores[alike].sum()
-        found.append((weights @ boxes[alike], scores[number],
-                      np.tensordot(weights, points[alike], 1)))  # fmt: skip
+        found.append(
+            (weights @ boxes[alike], scores[number], np.tensordot(weights, points[alike], 1))
+        )
         left &= near < SAME
     faces, best, places = zip(*found, strict=True)
     return floats(faces), floats(best), floats(places)

@@ -67,14 +67,30 @@ def shapes(size: Size, draw: Draw) -> Array:
         level, thick = int(draw.integers(256)), int(draw.choice([-1, 1, 2, 4]))
         match int(draw.integers(4)):
             case 0:
-                cv2.rectangle(picture, (centre - reach).tolist(), (centre + reach).tolist(),
-                              level, thick)  # fmt: skip
+                cv2.rectangle(
+                    picture, (centre - reach).tolist(), (centre + reach).tolist(), level, thick
+                )
             case 1:
-                cv2.ellipse(picture, centre.tolist(), reach.tolist(), float(draw.uniform(0, 180)),
-                            0, 360, level, thick, cv2.LINE_AA)  # fmt: skip
+                cv2.ellipse(
+                    picture,
+                    centre.tolist(),
+                    reach.tolist(),
+                    float(draw.uniform(0, 180)),
+                    0,
+                    360,
+                    level,
+                    thick,
+                    cv2.LINE_AA,
+                )
             case 2:
-                cv2.line(picture, centre.tolist(), draw.integers(0, limit).tolist(), level,
-                         abs(thick), cv2.LINE_AA)  # fmt: skip
+                cv2.line(
+                    picture,
+                    centre.tolist(),
+                    draw.integers(0, limit).tolist(),
+                    level,
+                    abs(thick),
+                    cv2.LINE_AA,
+                )
             case _:
                 corners = centre + draw.integers(-reach, reach + 1, (int(draw.integers(3, 7)), 2))
                 cv2.fillPoly(picture, [corners.astype(np.int32)], level, cv2.LINE_AA)
@@ -91,8 +107,16 @@ def text(size: Size, draw: Draw) -> Array:
         y += round(32 * scale)
         letters = "".join(chr(draw.integers(33, 123)) for _ in range(int(draw.integers(3, 40))))
         start = (int(draw.integers(-20, size[1] // 2)), y)
-        cv2.putText(picture, letters, start, int(draw.integers(0, 8)), scale, level,
-                    int(draw.integers(1, 4)), cv2.LINE_AA)  # fmt: skip
+        cv2.putText(
+            picture,
+            letters,
+            start,
+            int(draw.integers(0, 8)),
+            scale,
+            level,
+            int(draw.integers(1, 4)),
+            cv2.LINE_AA,
+        )
     return picture.astype(np.float32)
 
 
@@ -110,5 +134,10 @@ def windows(size: Size, draw: Draw) -> Array:
 
 
 KINDS: Final[tuple[Callable[[Size, Draw], Array], ...]] = (
-    flat, noise, stripes, shapes, text, windows,
-)  # fmt: skip
+    flat,
+    noise,
+    stripes,
+    shapes,
+    text,
+    windows,
+)

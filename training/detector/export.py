@@ -48,10 +48,15 @@ def export(net: FaceNet, path: Path) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the other exporter needs more packages
         torch.onnx.export(
-            _Exported(folded).eval(), (torch.zeros(1, 1, 64, 96, dtype=torch.uint8),), str(path),
-            input_names=[INPUT], output_names=[OUTPUT], dynamic_axes=axes, opset_version=OPSET,
+            _Exported(folded).eval(),
+            (torch.zeros(1, 1, 64, 96, dtype=torch.uint8),),
+            str(path),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes=axes,
+            opset_version=OPSET,
             dynamo=False,
-        )  # fmt: skip
+        )
     cap_versions(path)
     return path
 
@@ -76,15 +81,23 @@ def quantize(fp32: Path, int8: Path, pictures: Iterable[Luma]) -> Path:
     graph = onnx.load(prepared).graph
     shapes = {item.name: list(item.dims) for item in graph.initializer}
     last = [
-        node.name for node in graph.node
+        node.name
+        for node in graph.node
         if node.op_type == "Conv" and shapes.get(node.input[1], [0])[0] == VALUES
-    ]  # fmt: skip
+    ]
     quantize_static(
-        str(prepared), str(int8), _Reader(pictures), quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True,
-        reduce_range=True, calibrate_method=CalibrationMethod.MinMax,
-        op_types_to_quantize=["Conv", "Add", "Resize"], nodes_to_exclude=last,
-    )  # fmt: skip
+        str(prepared),
+        str(int8),
+        _Reader(pictures),
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        reduce_range=True,
+        calibrate_method=CalibrationMethod.MinMax,
+        op_types_to_quantize=["Conv", "Add", "Resize"],
+        nodes_to_exclude=last,
+    )
     prepared.unlink()
     cap_versions(int8)
     return int8

@@ -114,8 +114,9 @@ class Training:
         epoch, started, parts = len(self.history), time.monotonic(), dict[str, float]()
         self.net.train()
         batches = Batches(mosaics, self.plan, epoch)
-        loader = DataLoader(batches, batch_size=None, num_workers=workers,
-                            prefetch_factor=4 if workers else None)  # fmt: skip
+        loader = DataLoader(
+            batches, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None
+        )
         for step, (luma, targets) in enumerate(loader):
             self._set_rate(epoch * self.plan.steps + step)
             pixels = luma.to(self.device).float().contiguous(memory_format=torch.channels_last)
@@ -143,8 +144,9 @@ class Training:
     @torch.no_grad()
     def _average(self, step: int) -> None:
         kept = min(self.plan.average, (1 + step) / (10 + step))
-        for mean, now in zip(self.average.state_dict().values(), self.net.state_dict().values(),
-                             strict=True):  # fmt: skip
+        for mean, now in zip(
+            self.average.state_dict().values(), self.net.state_dict().values(), strict=True
+        ):
             if mean.is_floating_point():
                 mean.lerp_(now, 1 - kept)
             else:
@@ -152,10 +154,12 @@ class Training:
 
     def _save(self) -> None:
         state = {
-            "plan": dataclasses.asdict(self.plan), "net": self.net.state_dict(),
-            "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "plan": dataclasses.asdict(self.plan),
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "history": self.history,
-        }  # fmt: skip
+        }
         target = self.folder / "checkpoint.pt"
         partial = target.with_suffix(".part")
         torch.save(state, partial)
@@ -204,8 +208,9 @@ def line(record: dict[str, Any]) -> str:
         return start
     found = " ".join(
         f"{name} {100 * one['recall']:.1f}/{one['wrong']}"
-        for name, one in sets.items() if "recall" in one
-    )  # fmt: skip
+        for name, one in sets.items()
+        if "recall" in one
+    )
     return (
         f"{start}; recall %/wrong: {found}; "
         f"iou {sets['mixed']['iou']:.3f} points {sets['mixed']['points']:.3f} "

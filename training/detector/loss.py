@@ -98,11 +98,13 @@ def loss_of(levels: Sequence[Tensor], targets: Targets) -> tuple[Tensor, dict[st
     parts = {
         "score": (score * counted).sum() / count,
         "box": BOX * (1 - fit).sum() / count,
-        "exact": EXACT * F.smooth_l1_loss(exact, torch.zeros_like(exact), beta=0.05,
-                                          reduction="sum") / count,
-        "points": POINTS * F.smooth_l1_loss(apart, torch.zeros_like(apart), beta=0.05,
-                                            reduction="sum") / (5 * count),
-    }  # fmt: skip
+        "exact": EXACT
+        * F.smooth_l1_loss(exact, torch.zeros_like(exact), beta=0.05, reduction="sum")
+        / count,
+        "points": POINTS
+        * F.smooth_l1_loss(apart, torch.zeros_like(apart), beta=0.05, reduction="sum")
+        / (5 * count),
+    }
     return torch.stack(list(parts.values())).sum(), {
         name: float(part.detach()) for name, part in parts.items()
     }

@@ -66,9 +66,12 @@ class Mosaics:
     """Draws scenes from portraits and backgrounds."""
 
     def __init__(
-        self, portraits: Sequence[Sequence[Portrait]], shares: Sequence[float],
-        backgrounds: Sequence[Luma], options: Options = Options(),
-    ) -> None:  # fmt: skip
+        self,
+        portraits: Sequence[Sequence[Portrait]],
+        shares: Sequence[float],
+        backgrounds: Sequence[Luma],
+        options: Options = Options(),
+    ) -> None:
         self._portraits = [one for one in portraits if one]
         kept = [share for one, share in zip(portraits, shares, strict=True) if one]
         self._shares = np.array(kept) / sum(kept)
@@ -119,8 +122,9 @@ class Mosaics:
         if tilt is not None:
             return float(np.radians(tilt) * draw.choice([-1, 1]))
         narrow = draw.random() < 0.6
-        return float(np.radians(np.clip(draw.normal(0, 9), -30, 30) if narrow
-                                else draw.uniform(-62, 62)))  # fmt: skip
+        return float(
+            np.radians(np.clip(draw.normal(0, 9), -30, 30) if narrow else draw.uniform(-62, 62))
+        )
 
     def _side(self, low: float, high: float, draw: Draw) -> float:
         low, high = self.options.sides or (low, high)
@@ -152,8 +156,9 @@ class Mosaics:
         reach = np.array(canvas.shape[::-1]) / 2
         spread = np.maximum(reach - 0.35 * side, 0) * draw.uniform(0.2, 1)
         centre = reach + draw.uniform(-1, 1, 2) * spread
-        matrix = mapped(one.box[number], side, centre, self._angle(draw), draw,
-                        flip=draw.random() < 0.5)  # fmt: skip
+        matrix = mapped(
+            one.box[number], side, centre, self._angle(draw), draw, flip=draw.random() < 0.5
+        )
         mask = np.full(one.luma.shape, 255, np.uint8)
         pasted = placed(one, number, matrix, mask, self.options.covered, draw)
         return dataclasses.replace(pasted, fill=bool(draw.random() < 0.7))
@@ -168,9 +173,11 @@ class Mosaics:
         one = self._portrait(draw, side)
         number, angle = one.chosen(draw), self._angle(draw)
         style = draw.random()
-        mask = head(one.luma, one.box[number], draw) if style < 0.5 else (
-            window(one.luma, one.box[number], draw) if style < 0.8 else whole(one.luma, draw)
-        )  # fmt: skip
+        mask = (
+            head(one.luma, one.box[number], draw)
+            if style < 0.5
+            else (window(one.luma, one.box[number], draw) if style < 0.8 else whole(one.luma, draw))
+        )
         flip = draw.random() < 0.5
         for _ in range(8):
             centre = draw.uniform(0.1 * side, np.array(size[::-1]) - 0.1 * side)
@@ -187,10 +194,14 @@ class Mosaics:
             if draw.random() < 0.3:
                 patch = drawing((64, 64), draw)
             scale = float(np.exp(draw.uniform(np.log(0.2), 0)))
-            size = [max(8, min(round(side * scale), most)) for side, most in
-                    zip(patch.shape, canvas.shape, strict=True)]  # fmt: skip
-            top, left = (int(draw.integers(0, most - side + 1)) for side, most in
-                         zip(size, canvas.shape, strict=True))  # fmt: skip
+            size = [
+                max(8, min(round(side * scale), most))
+                for side, most in zip(patch.shape, canvas.shape, strict=True)
+            ]
+            top, left = (
+                int(draw.integers(0, most - side + 1))
+                for side, most in zip(size, canvas.shape, strict=True)
+            )
             small = cv2.resize(patch, size[::-1], interpolation=cv2.INTER_AREA)
             canvas[top : top + size[0], left : left + size[1]] = small
 
@@ -201,11 +212,14 @@ def scrambled(portrait: Portrait, draw: Draw) -> Luma:
     high, wide = (side // count for side in portrait.luma.shape)
     tiles = [
         portrait.luma[row * high : (row + 1) * high, column * wide : (column + 1) * wide]
-        for row in range(count) for column in range(count)
-    ]  # fmt: skip
+        for row in range(count)
+        for column in range(count)
+    ]
     order = draw.permutation(len(tiles))
-    rows = [np.hstack([tiles[number] for number in order[start : start + count]])
-            for start in range(0, len(tiles), count)]  # fmt: skip
+    rows = [
+        np.hstack([tiles[number] for number in order[start : start + count]])
+        for start in range(0, len(tiles), count)
+    ]
     return np.vstack(rows)
 
 

@@ -110,9 +110,13 @@ def placed(
     kept = shown > 0.15
     kept[number] = True
     return Pasted(
-        luma, mask, matrix, floats(boxes[kept]), floats(points[kept]),
+        luma,
+        mask,
+        matrix,
+        floats(boxes[kept]),
+        floats(points[kept]),
         floats(face[kept]),
-    )  # fmt: skip
+    )
 
 
 def visible(box: Array, mask: Luma) -> float:

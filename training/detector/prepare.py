@@ -33,9 +33,13 @@ Table = dict[str, NDArray[Any]]
 
 
 def teaching(
-    source: str, data: Path, runs: Path, yunet: Path | None, jobs: int,
+    source: str,
+    data: Path,
+    runs: Path,
+    yunet: Path | None,
+    jobs: int,
     say: Callable[[str], None] = print,
-) -> Table:  # fmt: skip
+) -> Table:
     """Return the teaching boxes of a data file; make, cache and draw them where they are missing.
 
     Raises:

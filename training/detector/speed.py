@@ -88,8 +88,10 @@ def untrained(folder: Path) -> list[Path]:
         models += [fp32, quantize(fp32, folder / f"{name}-int8.onnx", pictures)]
         macs = multiplications(net, (192, 256)) / 1e6
         sizes = " and ".join(f"{model.stat().st_size}" for model in models[-2:])
-        print(f"{name}: {parameters(net)} parameters, {macs:.1f} million multiplications on "
-              f"256x192, files of {sizes} bytes")  # fmt: skip
+        print(
+            f"{name}: {parameters(net)} parameters, {macs:.1f} million multiplications on "
+            f"256x192, files of {sizes} bytes"
+        )
     return models
 
 

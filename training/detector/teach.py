@@ -109,8 +109,9 @@ class Teachers:
                 box = np.array([centre_x, centre_y, SIDE * height], np.float32) / scale
                 yield Vote(
                     box - floats([margin, margin, 0]),
-                    np.asarray(points / scale - margin, np.float32), float(row[14]),
-                )  # fmt: skip
+                    np.asarray(points / scale - margin, np.float32),
+                    float(row[14]),
+                )
 
     def _rows(self, luma: Luma) -> Any:
         missing = [-length % 32 for length in luma.shape]
@@ -143,23 +144,41 @@ def agree(
         by_hog = overlaps(floats(box[None]), others).max(initial=0.0) >= SAME
         votes, mean = len(group), float(weights.mean())
         face = (mean >= sure and 2 * votes >= passes) or (by_hog and votes >= 2)
-        found.append({
-            "box": box, "points": np.average(points, axis=0, weights=weights),
-            "votes": votes, "mean": mean, "hog": by_hog, "kind": FACE if face else IGNORE,
-        })  # fmt: skip
+        found.append(
+            {
+                "box": box,
+                "points": np.average(points, axis=0, weights=weights),
+                "votes": votes,
+                "mean": mean,
+                "hog": by_hog,
+                "kind": FACE if face else IGNORE,
+            }
+        )
     for vote, known in zip(hog, seen, strict=True):
         if not known:
-            found.append({
-                "box": vote.box, "points": np.full((5, 2), np.nan), "votes": 0, "mean": 0.0,
-                "hog": True, "kind": IGNORE,
-            })  # fmt: skip
+            found.append(
+                {
+                    "box": vote.box,
+                    "points": np.full((5, 2), np.nan),
+                    "votes": 0,
+                    "mean": 0.0,
+                    "hog": True,
+                    "kind": IGNORE,
+                }
+            )
     return found
 
 
 FIELDS = {
-    "box": (3,), "points": (5, 2), "votes": (), "mean": (), "hog": (), "kind": (),
-    "landmarks": (68, 2), "picture": (),
-}  # fmt: skip
+    "box": (3,),
+    "points": (5, 2),
+    "votes": (),
+    "mean": (),
+    "hog": (),
+    "kind": (),
+    "landmarks": (68, 2),
+    "picture": (),
+}
 """What is kept for each place, and of which shape."""
 
 _teachers: dict[str, Teachers] = {}
@@ -179,9 +198,14 @@ def _one(task: tuple[int, Luma, str, tuple[int, ...], float]) -> list[dict[str, 
 
 
 def teach(
-    pictures: Sequence[Luma], yunet: Path, *, sides: tuple[int, ...] = SIDES, sure: float = SURE,
-    jobs: int = 1, tick: Callable[[int], None] = lambda done: None,
-) -> dict[str, NDArray[Any]]:  # fmt: skip
+    pictures: Sequence[Luma],
+    yunet: Path,
+    *,
+    sides: tuple[int, ...] = SIDES,
+    sure: float = SURE,
+    jobs: int = 1,
+    tick: Callable[[int], None] = lambda done: None,
+) -> dict[str, NDArray[Any]]:
     """Return teaching boxes of all pictures as arrays of `FIELDS`, `points` as dlib's."""
     tasks = [(number, luma, str(yunet), sides, sure) for number, luma in enumerate(pictures)]
     rows: list[dict[str, Any]] = []

@@ -25,7 +25,7 @@ from training.teachers.job import (
     device_of,
     run_fold,
     write_scores,
-)  # fmt: skip
+)
 from training.teachers.nets import NETS, new_teacher
 from training.teachers.weights import runs
 from training.teachers.work import Work, read_work

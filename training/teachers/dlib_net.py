@@ -126,8 +126,9 @@ class DlibNet(nn.Module):
         for block in self.blocks:
             assert isinstance(block, Residual)
             for layer, after in (
-                (block.first, block.after_first), (block.second, block.after_second)
-            ):  # fmt: skip
+                (block.first, block.after_first),
+                (block.second, block.after_second),
+            ):
                 count = layer.weight.numel()
                 values = torch.from_numpy(reader.take(count + layer.out_channels))
                 layer.weight.copy_(values[:count].view_as(layer.weight))

@@ -76,9 +76,14 @@ def device_of(name: str = "auto") -> torch.device:
 
 
 def run_fold(
-    net: nn.Module, work: Work, fold: int, options: Options, folder: Path,
-    *, device: torch.device | None = None,
-) -> dict[str, np.ndarray[Any, Any]]:  # fmt: skip
+    net: nn.Module,
+    work: Work,
+    fold: int,
+    options: Options,
+    folder: Path,
+    *,
+    device: torch.device | None = None,
+) -> dict[str, np.ndarray[Any, Any]]:
     """Train ``net`` on all folds except ``fold``, or resume, and return its scores.
 
     Raises:
@@ -104,9 +109,14 @@ class _Fit:
     """Hold the state of one fold's training."""
 
     def __init__(
-        self, net: nn.Module, work: Work, fold: int, options: Options, folder: Path,
+        self,
+        net: nn.Module,
+        work: Work,
+        fold: int,
+        options: Options,
+        folder: Path,
         device: torch.device,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.work, self.options, self.folder, self.device = work, options, folder, device
         self.fold = fold
         self.wild = work.wild() if options.wild else None
@@ -129,11 +139,12 @@ class _Fit:
             kinds.setdefault((name.startswith("trunk"), value.ndim > 1), []).append(value)
         groups = [
             {
-                "params": values, "factor": 1.0 if trunk else HEAD,
+                "params": values,
+                "factor": 1.0 if trunk else HEAD,
                 "weight_decay": self.options.weight_decay if matrix else 0.0,
             }
             for (trunk, matrix), values in kinds.items()
-        ]  # fmt: skip
+        ]
         return torch.optim.AdamW(groups, lr=self.options.rate, fused=True)
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
@@ -164,10 +175,11 @@ class _Fit:
         said = self._say(self.work.public.chips[::8]).exp()[:, :7].argmax(1)
         right = said == self.work.public.labels[::8]
         record = {
-            "epoch": float(self.epoch), "loss": float(total) / self.steps,
+            "epoch": float(self.epoch),
+            "loss": float(total) / self.steps,
             "public_eighth": float(right.float().mean()),
             "seconds": time.perf_counter() - started,
-        }  # fmt: skip
+        }
         self.history.append(record)
         self._save()
         print(self.folder.name, json.dumps({k: round(v, 4) for k, v in record.items()}), flush=True)
@@ -202,9 +214,7 @@ class _Fit:
             extra = known[torch.randint(len(known), (count,), generator=self.generator)]
             chips = torch.cat([chips, resize(wild.chips[extra], chips.shape[-1])])
             labels = torch.cat([labels, wild.labels[extra]])
-        chips = augment(
-            chips, self.generator, strength=options.strength, degrade=options.degrade
-        )  # fmt: skip
+        chips = augment(chips, self.generator, strength=options.strength, degrade=options.degrade)
         chips = resize(chips, options.sizes[self.epoch])
         return [chips.contiguous(memory_format=torch.channels_last), labels, votes]
 
@@ -230,10 +240,12 @@ class _Fit:
 
     def _save(self) -> None:
         saved = {
-            "net": self.net.state_dict(), "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(), "generator": self.generator.get_state(),
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
             "history": self.history,
-        }  # fmt: skip
+        }
         partial = self.folder / "checkpoint.part"
         torch.save(saved, partial)
         partial.replace(self.folder / "checkpoint.pt")

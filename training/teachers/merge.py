@@ -192,12 +192,18 @@ def _merge(arguments: argparse.Namespace) -> None:
     theirs = vote_scores(said.heldout, counts, where)
     write_soft(torch.cat([ours, theirs], 1), arguments.out / f"{arguments.name}.npz")
     teachers_alone = said.heldout[..., :LABELS].exp().mean(1)
-    print(json.dumps({
-        "heldout, teachers": _right(teachers_alone, split.labels),
-        "heldout, with the votes": _right(ours, split.labels),
-        "cross-entropy": round(float(F.nll_loss(ours.log(), split.labels)), 4),
-        "cross-entropy, teachers": round(float(F.nll_loss(teachers_alone.log(), split.labels)), 4),
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "heldout, teachers": _right(teachers_alone, split.labels),
+                "heldout, with the votes": _right(ours, split.labels),
+                "cross-entropy": round(float(F.nll_loss(ours.log(), split.labels)), 4),
+                "cross-entropy, teachers": round(
+                    float(F.nll_loss(teachers_alone.log(), split.labels)), 4
+                ),
+            }
+        )
+    )
     if said.wild is not None:
         _write_wild(said, split.labels, arguments)
 

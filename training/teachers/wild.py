@@ -77,9 +77,11 @@ def overlap(one: Box, other: Box) -> float:
 
 def _mean(one: Box, other: Box) -> Box:
     return Box(
-        (one.left + other.left) // 2, (one.top + other.top) // 2,
-        (one.width + other.width) // 2, (one.height + other.height) // 2,
-    )  # fmt: skip
+        (one.left + other.left) // 2,
+        (one.top + other.top) // 2,
+        (one.width + other.width) // 2,
+        (one.height + other.height) // 2,
+    )
 
 
 def possible(points: Points, box: Box) -> bool:
@@ -128,9 +130,12 @@ def write_wild(cutter: FaceCutter, path: Path, *, limit: int | None = None) -> N
     part = path.with_name(f"{path.name}.part")
     with part.open("wb") as file:
         np.savez_compressed(
-            file, chips=np.array(chips, np.uint8), picture=table[:, 0].astype(np.uint16),
-            label=table[:, 1].astype(np.int8), found=table[:, 2].astype(np.uint8),
-        )  # fmt: skip
+            file,
+            chips=np.array(chips, np.uint8),
+            picture=table[:, 0].astype(np.uint16),
+            label=table[:, 1].astype(np.int8),
+            found=table[:, 2].astype(np.uint8),
+        )
     part.replace(path)
 
 
