@@ -13,7 +13,7 @@ from edge_fer.bench.models import compile_and_compare
 from edge_fer.build import build_classifier
 from edge_fer.cli import main
 from edge_fer.config.load import load
-from edge_fer.emotion import compiled, session
+from edge_fer.emotion import session
 from edge_fer.emotion.card import Golden, read_card, sha256_of
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.session import cache_folder, compile_model, drawn_chip, find_copy, processor
@@ -106,9 +106,9 @@ def test_a_copy_of_another_model_runtime_or_processor_is_not_found(model, cache,
     other = read_card(write_tiny_model(model.parent, channels=3))
     assert find_copy(model, other, cache) is None
     with monkeypatch.context() as patch:
-        patch.setattr(compiled, "RUNTIME", "onnxruntime 0.0")
+        patch.setattr(session, "RUNTIME", "onnxruntime 0.0")
         assert find_copy(model, card, cache) is None
-    monkeypatch.setattr(compiled, "processor", lambda: "another")
+    monkeypatch.setattr(session, "processor", lambda: "another")
     assert find_copy(model, card, cache) is None
 
 
@@ -116,7 +116,7 @@ def test_compiling_removes_older_copies_of_the_same_model_alone(model, cache, mo
     neighbour = write_tiny_model(model.parent, f"{model.stem}.9")
     kept = made(neighbour, cache)
     with monkeypatch.context() as patch:
-        patch.setattr(compiled, "RUNTIME", "onnxruntime 0.0")
+        patch.setattr(session, "RUNTIME", "onnxruntime 0.0")
         old = made(model, cache)
     new = made(model, cache)
     assert {kept, new} == set(cache.iterdir())
@@ -167,7 +167,8 @@ def test_the_daemon_uses_the_copy_unless_it_is_told_not_to(model, cache, monkeyp
 
 def test_what_is_compiled_wrongly_is_removed_and_named(model, cache, monkeypatch):
     wrong = upside_down(model.parent)
-    monkeypatch.setattr(compiled, "optimize", lambda _, target: session.optimize(wrong, target))
+    optimize = session.optimize
+    monkeypatch.setattr(session, "optimize", lambda _, target: optimize(wrong, target))
     with pytest.raises(ModelError, match="cannot be compiled by this onnxruntime"):
         compile_and_compare(model, cache)
     assert [] == list(cache.iterdir())
