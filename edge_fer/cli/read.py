@@ -20,8 +20,14 @@ HELP = "print the faces and emotions in pictures"
 DESCRIPTION = (
     "Read every picture by itself, without tracking and smoothing. Folders are read with their "
     "subfolders. A picture that cannot be read is reported on stderr, and the exit code is then "
-    "65. Example: edge-fer read portrait.jpg holiday/ --csv"
+    "65."
 )
+EXAMPLES = """\
+examples:
+  edge-fer read portrait.jpg
+  edge-fer read holiday/ --csv > faces.csv
+  edge-fer read *.jpg --json | jq -r .faces[].emotion | sort | uniq -c
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
