@@ -180,9 +180,10 @@ privacy: ## prove under strace what a running daemon lets out; renews docs/backg
 	@$(VENV)/bin/python -m tools.privacy $(ARGS)
 
 .PHONY: docs
-docs: venv ## regenerate what docs/reference/topics.md, its JSON files and the READMEs quote
+docs: venv ## regenerate the reference pages, their JSON files, and the figures of the READMEs
 	$(VENV)/bin/python docs/generate_mqtt.py
 	$(VENV)/bin/python -m docs.generate_asyncapi
+	$(VENV)/bin/python -m docs.generate_reference
 	$(VENV)/bin/python docs/generate_models.py
 	$(VENV)/bin/python -m docs.generate_readme $(CLIP)
 
