@@ -1,4 +1,4 @@
-"""Writes the table of models/README.md from the cards.
+"""Write the table of models/README.md from the cards.
 
     python docs/generate_models.py
 

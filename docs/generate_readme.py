@@ -54,7 +54,7 @@ def figures_text(card: Card) -> str:
 
 
 def models_table(cards: list[Card]) -> str:
-    """A Markdown table, a row a model, and the commands behind its figures."""
+    """Return a Markdown table, a row per model, and the commands that give its figures."""
     rows = [HEADINGS, ("---",) * len(HEADINGS), *(_row(card) for card in cards)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return (
@@ -89,7 +89,7 @@ def _percent(value: float | None) -> str:
 
 
 def demo_text(clip: Path) -> str:
-    """Run daemon and broker on the clip, draw the picture, and tell the events."""
+    """Run daemon and broker on the clip, draw the picture, and return the events as text."""
     options = [f"--set={option}" for option in OPTIONS]
     with PrivateBroker() as broker:
         code, events = run_daemon(broker.url, ["--camera", str(clip), *options], lambda _: None)

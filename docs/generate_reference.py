@@ -30,6 +30,9 @@ COMMANDS = """\
 `edge-fer COMMAND --help` prints the options of a command and examples. \
 Every command that reads settings accepts `-c FILE` and `--set section.option=value`.
 
+Without a command, `edge-fer` prints its help and returns 0. A mistake on the command line \
+returns 2 and suggests a name for an unknown command or option.
+
 This page is generated from `edge_fer/cli/` by `make docs`.
 """
 

@@ -1,4 +1,4 @@
-"""Writes a stand-in for somebody's model: six labels, 128 px, three channels, random weights.
+"""Write an example of a foreign model: six labels, 128 px, three channels, random weights.
 
     python docs/examples/foreign_model.py FILE.onnx [--nhwc]
 
@@ -17,7 +17,7 @@ LABELS, SIDE, CHANNELS, WIDTH = 6, 128, 3, 8
 
 
 def foreign_model(*, nhwc: bool) -> onnx.ModelProto:
-    """One strided convolution, pooling, a dense layer and a softmax."""
+    """Return one strided convolution, pooling, a dense layer and a softmax."""
     draw = np.random.RandomState(0)
     weights = {
         "filters": draw.normal(0, 0.3, (WIDTH, CHANNELS, 5, 5)),
