@@ -1,4 +1,4 @@
-"""Writes a stand-in for somebody's model: six labels, 128 px, three channels, random weights.
+"""Writes a stand-in for another author's model: six labels, 128 px, three channels, random weights.
 
     python docs/examples/foreign_model.py FILE.onnx [--nhwc]
 
