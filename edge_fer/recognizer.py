@@ -258,8 +258,8 @@ class Recognizer:
 
 NOT_ACKNOWLEDGED = (
     "a live camera needs acknowledge_use: one of home, research, medical, safety, public-venue, "
-    "art; people who are filmed must be informed, and inferring emotions of people at work or in education is "
-    "prohibited in the EU (AI Act, article 5(1)(f))"
+    "art; people who are filmed must be informed, and inferring emotions of people at work or in "
+    "education is prohibited in the EU (AI Act, article 5(1)(f))"
 )
 
 
