@@ -211,7 +211,7 @@ class Recognizer:
         """Return every face of one picture, the largest first; no tracking, no smoothing.
 
         ``image`` is the path of a picture file, or an array: grey (H, W) or colour (H, W, 3 or 4)
-        uint8, in OpenCV's ``order`` of channels unless told "rgb". An alpha channel is ignored.
+        uint8. ``order`` is that of its colour channels, "bgr" as in OpenCV; alpha is ignored.
 
         Raises:
             DataError: the file cannot be read or decoded.
@@ -258,8 +258,8 @@ class Recognizer:
 
 NOT_ACKNOWLEDGED = (
     "a live camera needs acknowledge_use: one of home, research, medical, safety, public-venue, "
-    "art; people filmed must be told, and inferring emotions of people at work or in education is "
-    "prohibited in the EU (AI Act, article 5(1)(f))"
+    "art; people who are filmed must be informed, and inferring emotions of people at work or in "
+    "education is prohibited in the EU (AI Act, article 5(1)(f))"
 )
 
 

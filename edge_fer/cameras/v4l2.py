@@ -123,7 +123,7 @@ class V4l2Camera(Camera):
         asked = (self._settings.width, self._settings.height)
         usable: list[_Mode] = []
         for wanted in WANTED:
-            given = self._ask(capture, wanted)
+            given = self._request(capture, wanted)
             if given[0] in WANTED and given not in usable:
                 usable.append(given)
             if given[0] == wanted and given[1] == asked and self._is_fast(given[2]):
@@ -132,13 +132,13 @@ class V4l2Camera(Camera):
             raise self.error(f"gives {given[0] or 'no format'}; must be one of {', '.join(WANTED)}")
         # Size first: surplus frames can be dropped, missing pixels cannot be added.
         best = max(usable, key=lambda mode: (mode[1] == asked, mode[2]))
-        return self._ask(capture, best[0])
+        return self._request(capture, best[0])
 
     def _is_fast(self, rate: float) -> bool:
         # Some drivers do not report their rate.
         return rate <= 0 or rate >= _RATE_SLACK * self._settings.fps
 
-    def _ask(self, capture: Capture, wanted: str) -> _Mode:
+    def _request(self, capture: Capture, wanted: str) -> _Mode:
         """Request a format at the size and rate of the settings; return what the device chose."""
         capture.set(cv2.CAP_PROP_FOURCC, int.from_bytes(wanted.encode(), "little"))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._settings.width)

@@ -19,6 +19,7 @@ from edge_fer.cameras.pi import PiCamera
 from edge_fer.cameras.rtsp import RtspCamera
 from edge_fer.cameras.v4l2 import V4l2Camera
 from edge_fer.config.settings import Camera as Settings
+from edge_fer.testing import ScriptedCamera
 
 
 @dataclasses.dataclass
@@ -103,7 +104,13 @@ def _gst(source: str, channels: int) -> Callable[[Path], Case]:
     return build
 
 
+def _scripted(folder: Path) -> Case:
+    camera = ScriptedCamera(scenes(6))
+    return Case(camera, lambda: camera.is_open, 6)
+
+
 CASES = {
+    "scripted": _scripted,
     "mp4": _mp4,
     "avi": _avi,
     "gif": _gif,
