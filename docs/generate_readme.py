@@ -54,7 +54,7 @@ def figures_text(card: Card) -> str:
 
 
 def models_table(cards: list[Card]) -> str:
-    """A Markdown table, a row a model, and the commands behind its figures."""
+    """Return a Markdown table with a row per model, and the commands behind its figures."""
     rows = [HEADINGS, ("---",) * len(HEADINGS), *(_row(card) for card in cards)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return (
