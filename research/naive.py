@@ -43,7 +43,7 @@ HEADINGS = (
 )
 
 Row = tuple[Run, Fit, Fit]
-"""What was seen of a clip, and how the boxes of ours and of the naive one fit."""
+"""What was seen of a clip, and how well our boxes and those of the naive detector fit."""
 
 
 def main() -> int:

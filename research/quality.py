@@ -171,7 +171,7 @@ def _locator(detector: Detector) -> Callable[[Luma], Points | None]:
 
 
 def by_kind(found: Found) -> str:
-    """What becomes of the faces of each kind, as a Markdown table."""
+    """Return a Markdown table of the outcomes of each kind of face."""
     rows: list[Row] = [
         (
             "crops",

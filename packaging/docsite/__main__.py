@@ -35,7 +35,7 @@ def pages(root: Path = ROOT) -> list[Path]:
 
 
 def targets(root: Path, page: Path) -> Iterator[Path]:
-    """The project's files that a page links to or shows, relative to the project.
+    """Yield the project's files that a page links to or shows, relative to the project.
 
     Raises:
         FileNotFoundError: a link leads to nothing.

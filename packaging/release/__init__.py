@@ -31,7 +31,7 @@ class Target:
     python: str
     """Version of its python3."""
     numpy: str
-    """What its own numpy demands of ours, which is loaded beside its picamera2."""
+    """What its own numpy demands of the numpy that is loaded beside its picamera2."""
     glibc: int
     """Minor number of its glibc."""
     arch: str

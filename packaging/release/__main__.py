@@ -74,7 +74,7 @@ def _build(targets: Sequence[Target], work: Path, out: Path, level: int) -> Sums
     for target in targets:
         print(f"package for {target.name}", flush=True)
         files.append(build_deb(made, target, out, fresh(work / "tree")))
-        sums = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    sums = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     (out / SUMS).write_text("".join(f"{digest}  {name}\n" for name, digest in sums.items()))
     return sums
 

@@ -81,7 +81,7 @@ def build_deb(made: Made, target: Target, out: Path, tree: Path) -> Path:
 
 
 def find_deb(target: Target, folder: Path = DIST) -> Path:
-    """The package for a target, as `make deb` left it in a folder.
+    """Return the package for a target, as `make deb` left it in a folder.
 
     Raises:
         ReleaseError: it is not there.

@@ -31,7 +31,7 @@ version = {python}
 
 
 def pip_for(target: Target, *command: str) -> list[str]:
-    """A command of pip, choosing wheels that the target's Python and glibc take."""
+    """Return a command of pip that chooses wheels for the target's Python and glibc."""
     glibc = [f"manylinux_2_{minor}_{target.machine}" for minor in range(target.glibc, 16, -1)]
     platforms = [f"--platform={name}" for name in (*glibc, f"manylinux2014_{target.machine}")]
     return [
@@ -70,7 +70,7 @@ def lay_out(target: Target, wheel: Path, home: Path) -> None:
 
 
 def _wheels(target: Target) -> Path:
-    """The pinned wheels, unpacked; kept, since they are the same until other ones are pinned."""
+    """Return the unpacked pinned wheels; they are kept until others are pinned."""
     digest = hashlib.sha256(target.pins.read_bytes()).hexdigest()[:12]
     site = CACHE / "wheels" / f"{target.name}-{digest}"
     if not site.exists():

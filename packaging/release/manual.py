@@ -60,7 +60,7 @@ def pack(text: str, file: Path) -> None:
 
 
 def _print(source: Path, module: str, *arguments: str, date: int) -> str:
-    """What the ``main`` of a module prints."""
+    """Return the output of the ``main`` of a module."""
     run = f"import sys; from {module} import main; sys.exit(main())"
     # argparse breaks its lines at the terminal's width.
     fixed = {"PYTHONPATH": str(source), "COLUMNS": "80", "SOURCE_DATE_EPOCH": str(date)}

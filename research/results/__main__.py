@@ -2,7 +2,7 @@
 
     python -m research.results [--render] [NAME ...]
 
-Without a name it measures all of them; `--render` only writes the page anew. The numbers are
+Without a name it measures all of them; `--render` only renews the page. The numbers are
 kept in figures.json beside this file.
 """
 
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def write_page() -> None:
-    """The page anew, from what is recorded."""
+    """Render the page again from the recorded figures."""
     PAGE.write_text(render(json.loads(RECORD.read_text()), proofs.load()))
 
 

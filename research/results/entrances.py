@@ -27,7 +27,7 @@ REPEATS = 2
 """Of each head, way and rate, at other places, sizes and moments."""
 
 LEAD_S, WATCH_S = (1.0, 2.0), 3.0
-"""Seconds ahead of the face, drawn from; seconds from then to the end of the stream."""
+"""Seconds before the face, drawn from; seconds from then to the end of the stream."""
 
 FACES_PX = (70, 120)
 SPEED = 200.0

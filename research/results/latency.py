@@ -12,7 +12,7 @@ from edge_fer.bench.naive import Processes
 from edge_fer.types import Box, Event, Frame, Phase
 
 SAME_FACE = 0.2
-"""IoU of an event's box with the face; a moving face is ahead of its box by up to a look."""
+"""IoU of an event's box with the face; a moving face leads its box by up to a look."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _tells(event: Event, trial: Trial, time: float) -> bool:
 
 
 def count_changes(pipeline: Processes, frames: Iterable[Frame]) -> int:
-    """Events beyond the first one: changes, and tracks that end and begin anew."""
+    """Events beyond the first one: changes, and tracks that end and begin again."""
     events = [event for frame in frames for event in pipeline.process(frame).events]
     return sum(event.phase == Phase.CHANGE for event in events) + max(
         0, sum(event.phase == Phase.BEGIN for event in events) - 1

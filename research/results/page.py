@@ -14,7 +14,7 @@ HEAD = """\
 # Results
 
 What finding, following and reading faces costs, and how well it goes.
-`make bench` measures all of this anew and writes this page; {command} measures one figure alone.
+`make bench` measures all of this again and writes this page; {command} measures one figure alone.
 `edge-fer bench` tells what your own device makes of your own camera.
 
 *Naive* is what most programs do: dlib's HOG at upsample 1 on every whole frame, the stock

@@ -27,7 +27,7 @@ FLICKER = 0.02
 """Standard deviation of the brightness from frame to frame, as a share."""
 
 Picture = NDArray[np.float32]
-"""(480, 640) luma ahead of the sensor."""
+"""(480, 640) luma before the sensor."""
 
 Scene = Callable[[float], Picture]
 """What is to be seen at a stream time in seconds."""

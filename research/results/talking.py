@@ -39,7 +39,7 @@ def talking() -> dict[str, Figure]:
         "coverage": Figure(
             _known(whole.coverage),
             f"Of the {whole.naive_boxes} faces that naive "
-            f"found in the same run, {whole.covered} have a track of ours there. "
+            f"found in the same run, {whole.covered} have a track of edge-fer there. "
             "Faces marked by hand are below.",
         ),
         "agreement": _agreement(whole),
@@ -93,8 +93,8 @@ def _false_boxes(runs: Mapping[str, Run]) -> dict[str, Figure]:
     whole = total([pair[0] for pair in fits.values()])
     rows = tuple(_fit_row(name, *pair) for name, pair in fits.items())
     note = (
-        f"{whole.false} of {whole.boxes} boxes of ours with a track lie on no face marked by hand "
-        "(IoU below 0.3), in all clips of the table together; boxes and faces are counted anew "
+        f"{whole.false} of {whole.boxes} boxes of edge-fer with a track lie on no face marked by hand "
+        "(IoU below 0.3), in all clips of the table together; boxes and faces are counted again "
         "in each frame. Marked are all faces, also those turned away or covered by a hand."
     )
     negative, frames = fits[NEGATIVE][0], read_truth(BOXES / f"{NEGATIVE}.json").frames

@@ -121,7 +121,7 @@ def text(size: Size, draw: Draw) -> Array:
 
 
 def windows(size: Size, draw: Draw) -> Array:
-    """A grid of framed panes, each of its own level: facades, shelves, keyboards."""
+    """Draw a grid of framed panes, each of its own level: facades, shelves, keyboards."""
     rows, columns = draw.integers(2, 10, 2)
     panes = draw.integers(0, 256, (rows, columns)).astype(np.float32)
     picture = cv2.resize(panes, size[::-1], interpolation=cv2.INTER_NEAREST)

@@ -148,7 +148,7 @@ class Mosaics:
         return np.array(cv2.resize(part, size[::-1], interpolation=method), np.uint8)
 
     def _photograph(self, canvas: Luma, draw: Draw) -> Pasted:
-        """A photograph that fills the canvas or most of it, its border repeated."""
+        """Return a photograph that fills the canvas or most of it, its border repeated."""
         shorter = min(canvas.shape)
         side = self._side(shorter * 0.3, shorter * 0.95, draw)
         one = self._portrait(draw, side)
@@ -166,7 +166,7 @@ class Mosaics:
     def _single(
         self, size: tuple[int, int], others: Sequence[Pasted], draw: Draw, *, crowd: bool
     ) -> Pasted | None:
-        """A face that hides none of the others, or None where there is no room."""
+        """Return a face that hides none of the others, or None if there is no room."""
         shorter = min(size)
         high = shorter * (0.25 if crowd else 0.85)
         side = self._side(DRAWN, max(high, 1.5 * DRAWN), draw)
