@@ -8,12 +8,12 @@ import tarfile
 import numpy as np
 import pytest
 import torch
-from toys import tiny_net, toy_pictures, toy_split
+from toys import tiny_net, toy_pictures, toy_split, write_fer2013
 
 from edge_fer.errors import ConfigError, DataError
 from edge_fer.types import Box, Detection
 from training import soften
-from training.teachers import dlib_net, faceres, folds, job, merge, weights, wild
+from training.teachers import dlib_net, faceres, folds, job, merge, pack, weights, wild
 from training.teachers.__main__ import changed
 from training.teachers.job import Options, loss_of, run_fold, write_scores
 from training.teachers.work import Wild, Work
@@ -385,3 +385,28 @@ def found(left, side, score=0.5):
 )
 def test_the_largest_face_counts_and_hog_is_believed_less_alone(hog, yunet, expected):
     assert expected == wild.largest(hog, yunet)
+
+
+# --- carrying the pictures elsewhere
+
+
+def test_packed_pictures_come_back(tmp_path, monkeypatch):
+    data, there = tmp_path / "data", tmp_path / "there"
+    data.mkdir()
+    write_fer2013(data / "fer2013.npz")
+    chips = toy_pictures(3, noise=5).images
+    np.savez(data / "wild.npz", chips=chips, picture=np.arange(len(chips)))
+    monkeypatch.setenv("EDGE_FER_DATA", str(data))
+    for runs, command in ((data, [str(there)]), (there / "runs", [str(there), "--unpack"])):
+        monkeypatch.setenv("EDGE_FER_RUNS", str(runs))
+        monkeypatch.setattr("sys.argv", ["pack", *command])
+        assert 0 == pack.main()
+    with np.load(data / "fer2013.npz") as ours, np.load(there / "fer2013.npz") as theirs:
+        known = ours["usage"] < 2
+        assert ours["label"][known].tolist() == theirs["label"].tolist()
+        error = ours["images"][known].astype(float) - theirs["images"]
+        assert 0 < np.sqrt((error**2).mean()) < 12
+    with np.load(there / "runs/wild.npz") as theirs:
+        assert chips.shape == theirs["chips"].shape
+        assert np.abs(chips.astype(float) - theirs["chips"]).mean() < 4
+    assert not (there / "runs/aligned.npz").exists()
