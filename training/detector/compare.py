@@ -9,7 +9,6 @@ both miss is not counted.
 import argparse
 import sys
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -28,14 +27,13 @@ from training.detector.pictures import SOURCES, data_folder, read_pictures, runs
 from training.detector.prepare import SHARES, teaching
 from training.detector.runtime import SMALLEST_PX, CnnDetector
 
-SCENES: Final = 150
-
 
 def main() -> int:
     """Parse the command line, measure, print."""
     parser = argparse.ArgumentParser(description="Compare detectors on held-out scenes.")
     parser.add_argument("models", nargs="*", type=Path)
     parser.add_argument("--yunet", type=Path, required=True)
+    parser.add_argument("--scenes", type=int, default=150, help="scenes of each kind")
     return answer(lambda: report(parser.parse_args()))
 
 
@@ -47,13 +45,13 @@ def report(arguments: argparse.Namespace) -> None:
         for source in SOURCES
     ]
     fields = backgrounds(runs, None)[1]
-    sets = scene_sets(lambda options: Mosaics(held, SHARES, fields, options), SCENES)
+    sets = scene_sets(lambda options: Mosaics(held, SHARES, fields, options), arguments.scenes)
     detectors: dict[str, Detector] = {
         "hog": HogDetector(),
         "yunet": YuNetDetector(str(arguments.yunet), sha256_of(arguments.yunet)),
         **{model.stem: CnnDetector(model) for model in arguments.models},
     }
-    print("| detector |", " | ".join(f"{name} ({SCENES})" for name in KINDS), "|")
+    print("| detector |", " | ".join(KINDS), "|")
     print("|", " | ".join(["---"] * (1 + len(KINDS))), "|")
     for name, detector in detectors.items():
         rows = [found(detector, sets[kind]) for kind in KINDS]

@@ -23,8 +23,8 @@ def degrade(luma: Luma, smallest: float, draw: Draw) -> Luma:
         picture = _shaken(picture, max(3, round(smallest * draw.uniform(0.05, 0.12))), draw)
     if draw.random() < 0.15 and smallest >= 24:
         picture = _coarse(picture, draw.uniform(max(0.35, 12 / smallest), 0.9))
-    if draw.random() < 0.45:
-        spread = draw.uniform(0, 14) if draw.random() < 0.8 else draw.uniform(14, 30)
+    if draw.random() < 0.4:
+        spread = draw.uniform(0, 8) if draw.random() < 0.85 else draw.uniform(8, 20)
         picture = picture + draw.standard_normal(picture.shape, np.float32) * spread
     result = np.clip(np.round(picture), 0, 255).astype(np.uint8)
     if draw.random() < 0.3:
@@ -37,9 +37,9 @@ def degrade(luma: Luma, smallest: float, draw: Draw) -> Luma:
 def _light(luma: Luma, draw: Draw) -> np.ndarray:
     """Gamma, contrast, brightness, and at times a light from one side."""
     levels = np.arange(256, dtype=np.float32) / 255
-    levels = levels ** np.exp(draw.uniform(-0.6, 0.6))
-    contrast = np.exp(draw.normal(-0.1, 0.35))
-    levels = (levels - 0.5) * contrast + 0.5 + draw.normal(0, 0.12)
+    levels = levels ** np.exp(draw.uniform(-0.45, 0.45))
+    contrast = np.exp(draw.normal(-0.05, 0.28))
+    levels = (levels - 0.5) * contrast + 0.5 + draw.normal(0, 0.1)
     picture = 255.0 * np.clip(levels, 0, 1)[luma]
     if draw.random() < 0.2:
         angle, amount = draw.uniform(0, 2 * np.pi), draw.uniform(0.1, 0.7)
