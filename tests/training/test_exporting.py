@@ -5,7 +5,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from tiny_model import write_card
+from tests.support.tiny_model import write_card
 from torch import nn
 from toys import OPTIONS, lived_in, tiny_net, toy_pictures, toy_split
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import test_camera_contract as contract
-from fakes.media import HEIGHT, WIDTH
+from tests.support.clips import HEIGHT, WIDTH
 
 import edge_fer.cameras
 from edge_fer.cameras import CAMERAS, camera_class, open_camera, split_source

@@ -1,6 +1,5 @@
 """The AsyncAPI document: fresh, valid, and true of what a real daemon says."""
 
-# ruff: noqa: F401, F811 (fixtures are imported to be asked for by name)
 
 import json
 import queue
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faces import CACHE, carphone
+from tests.support.media import CACHE
 from jsonschema import Draft7Validator
-from talk import Inbox
-from tiny_model import write_tiny_model
+from tests.support.mqtt import Inbox
+from tests.support.tiny_model import write_tiny_model
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.mqtt.connection import subscribe

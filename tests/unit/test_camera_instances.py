@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from faces import carphone  # noqa: F401  a fixture
-from tiny_model import write_tiny_model
+
+from tests.support.tiny_model import write_tiny_model
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.demo.demo import PrivateBroker
@@ -85,7 +85,7 @@ def environment(instance: str) -> dict[str, str]:
 
 
 def test_two_instances_share_a_broker_and_nothing_else(
-    carphone: Path,  # noqa: F811
+    carphone: Path,
     tmp_path: Path,
 ) -> None:
     model = write_tiny_model(tmp_path, temperature=0.2)

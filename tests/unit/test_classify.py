@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny_model import write_tiny_model
+from tests.support.tiny_model import write_tiny_model
 
 from edge_fer.emotion.card import Golden, Input
 from edge_fer.emotion.classify import Classifier, softmax

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from talk import DEADLINE_S, ME
+from tests.support.mqtt import ME
+from tests.support.wait import DEADLINE_S
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.config.settings import HomeAssistant, Mqtt
