@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge_fer.config.broker_url import parse_broker
@@ -71,9 +73,10 @@ def wait_for(reached: Any, what: str) -> Any:
 @pytest.fixture
 def camera(carphone: Path, tmp_path: Path) -> Iterator[str]:
     """Show the clip on a network camera; only a live camera has all numbers."""
-    video, frames, port = cv2.VideoCapture(str(carphone)), [], free_port()
+    video, port = cv2.VideoCapture(str(carphone)), free_port()
+    frames: list[NDArray[np.uint8]] = []
     while len(frames) < PICTURES and (picture := video.read()[1]) is not None:
-        frames.append(picture)
+        frames.append(picture.astype(np.uint8))
     with serving(write_folder(tmp_path / "film", frames), port):
         yield f"rtsp://127.0.0.1:{port}/faces"
 

@@ -10,6 +10,7 @@ import random
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from edge_fer.config.settings import Mqtt
 from edge_fer.mqtt.messages import Identity
@@ -32,9 +33,14 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.stress.publisher_process"])
 
 
-def publisher(url: str, folder: Path, session: str, **options: object) -> Publisher:
+def publisher(url: str, folder: Path, session: str, **options: Any) -> Publisher:
     """Return a publisher with its outbox in the folder; ``options`` are those of `Mqtt`."""
-    settings = {"max_queued": MAX_QUEUED, "spill_after_s": SPILL_AFTER_S, "drain_s": 0, **options}
+    settings: dict[str, Any] = {
+        "max_queued": MAX_QUEUED,
+        "spill_after_s": SPILL_AFTER_S,
+        "drain_s": 0,
+        **options,
+    }
     me = Identity("edge-fer", DEVICE, "cam0", session, "0", "none", "00")
     return Publisher(Mqtt(brokers=[url], **settings), me, lambda _: None, folder=folder)
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.emotion.card import Card, find_model, read_card
 from edge_fer.errors import ConfigError, DataError, ModelError
+from edge_fer.mqtt.messages import Message
 from edge_fer.mqtt.subscriber import subscribe
 from tests.stress.fuzz import datasets, files, parsers
 from tests.stress.fuzz.child import cases
@@ -255,12 +256,12 @@ def test_a_daemon_goes_on_when_its_model_is_damaged(
     check(rows, RUNNING, outcomes.items())
 
 
-def stats(inbox: "queue.SimpleQueue") -> dict[str, float]:
+def stats(inbox: "queue.SimpleQueue[Message]") -> dict[str, float]:
     found: dict[str, float] = json.loads(inbox.get(timeout=daemons.STUCK_S).payload)
     return found
 
 
-def reloaded(inbox: "queue.SimpleQueue", before: dict[str, float]) -> dict[str, float]:
+def reloaded(inbox: "queue.SimpleQueue[Message]", before: dict[str, float]) -> dict[str, float]:
     """Return the stats after the daemon has reloaded, or refused to, and read more frames."""
     while True:
         after = stats(inbox)

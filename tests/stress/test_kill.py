@@ -154,7 +154,7 @@ def in_parallel(one_round: Round, effort: Effort, rounds: int, within_s: float) 
     every = [Rounds(one_round, effort.seed + number, within_s) for number in range(jobs)]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         found = list(pool.map(lambda one, share: one.run(share, effort.until), every, shares))
-    counts = sum(found, Counter())
+    counts: Counter[str] = sum(found, Counter())
     counts["most_unaccepted"] = max(one["most_unaccepted"] for one in found)
     return counts
 

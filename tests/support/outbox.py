@@ -16,7 +16,8 @@ from edge_fer.mqtt.outbox import Outbox, OutboxLimits
 from edge_fer.mqtt.outbox_db import OutboxDb
 from edge_fer.mqtt.outbox_writer import OutboxWriter
 from edge_fer.mqtt.publisher import Publisher
-from tests.support.mqtt import DEADLINE_S, ME, send
+from tests.support.mqtt import ME, send
+from tests.support.wait import DEADLINE_S
 
 NOWHERE = "mqtt://127.0.0.1:9"
 

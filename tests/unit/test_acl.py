@@ -13,8 +13,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge_fer.config.settings import Mqtt
 from edge_fer.mqtt.publisher import Publisher
 from tests.support.broker import Mosquitto
-from tests.support.mqtt import DEADLINE_S, EVENT, ME, SIZE
-from tests.support.wait import wait_until
+from tests.support.mqtt import EVENT, ME, SIZE
+from tests.support.wait import DEADLINE_S, wait_until
 
 FILES = Path(__file__).parents[2] / "deploy" / "mosquitto"
 NOT_AUTHORIZED = 135

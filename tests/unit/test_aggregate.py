@@ -17,9 +17,9 @@ from edge_fer.mqtt import schema
 from edge_fer.mqtt.aggregate import RETURN_S, Aggregate, Summary
 from edge_fer.mqtt.publisher import Publisher
 from edge_fer.types import Box, Presence
-from tests.support.mqtt import DEADLINE_S, EVENT, FACE, ME, SIZE, listening, until_acked, warnings
+from tests.support.mqtt import EVENT, FACE, ME, SIZE, listening, until_acked, warnings
 from tests.support.outbox import keep, names
-from tests.support.wait import wait_until
+from tests.support.wait import DEADLINE_S, wait_until
 
 APART = 1000
 

@@ -16,8 +16,8 @@ from edge_fer.mqtt.commands import Commands, address_response
 from edge_fer.mqtt.messages import Message
 from edge_fer.mqtt.publisher import response_message
 from edge_fer.mqtt.schema import ResponsePayload
-from tests.support.mqtt import DEADLINE_S, ME, listening, publisher
-from tests.support.wait import wait_until
+from tests.support.mqtt import ME, listening, publisher
+from tests.support.wait import DEADLINE_S, wait_until
 
 OWN = "edge-fer/porch/response"
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.support.mqtt import (
-    DEADLINE_S,
     FACE,
     SIZE,
     Cable,
@@ -23,7 +22,7 @@ from tests.support.mqtt import (
     until_acked,
     warnings,
 )
-from tests.support.wait import wait_until
+from tests.support.wait import DEADLINE_S, wait_until
 
 
 def test_events_arrive_in_order_and_without_gaps(broker: Any) -> None:

@@ -21,9 +21,9 @@ from edge_fer.errors import ModelError
 from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.schema import schemas
 from edge_fer.vision.landmarks import find_landmarks
-from tests.support.mqtt import DEADLINE_S, command
+from tests.support.mqtt import command
 from tests.support.tiny_model import write_tiny_model
-from tests.support.wait import wait_until
+from tests.support.wait import DEADLINE_S, wait_until
 
 
 @pytest.fixture(scope="module")

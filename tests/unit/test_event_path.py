@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.mqtt import DEADLINE_S, EVENT, SIZE, publisher
+from tests.support.mqtt import EVENT, SIZE, publisher
 from tests.support.outbox import durable
-from tests.support.wait import wait_until
+from tests.support.wait import DEADLINE_S, wait_until
 
 PACKAGE = str(Path(__file__).parents[2] / "edge_fer") + "/"
 MAX_FILES = 4

@@ -3,8 +3,8 @@
 import json
 import queue
 
-from tests.support.mqtt import DEADLINE_S, command, listening
-from tests.support.wait import wait_until
+from tests.support.mqtt import command, listening
+from tests.support.wait import DEADLINE_S, wait_until
 
 
 def stats(inbox):

@@ -18,19 +18,8 @@ from edge_fer.errors import BrokerError, ConfigError
 from edge_fer.mqtt.client import MqttClient
 from edge_fer.mqtt.connection import RETRY_MAX_S, RETRY_MIN_S, backoff_s, probe
 from edge_fer.types import Box, Presence
-from tests.support.mqtt import (
-    DEADLINE_S,
-    FACE,
-    ME,
-    SIZE,
-    command,
-    listening,
-    publisher,
-    send,
-    status,
-    warnings,
-)
-from tests.support.wait import wait_until
+from tests.support.mqtt import FACE, ME, SIZE, command, listening, publisher, send, status, warnings
+from tests.support.wait import DEADLINE_S, wait_until
 
 
 def write_password(folder: Path, password: str) -> str:

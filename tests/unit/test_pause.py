@@ -10,9 +10,9 @@ import pytest
 from edge_fer.config.settings import Device, Mqtt, Settings
 from edge_fer.daemon.control import PauseFile, ServiceControl, pause_file
 from edge_fer.daemon.service import PAUSED
-from tests.support.mqtt import DEADLINE_S, command, listening
+from tests.support.mqtt import command, listening
 from tests.support.service_manager import Rig
-from tests.support.wait import wait_until
+from tests.support.wait import DEADLINE_S, wait_until
 
 
 def pause_files(folder: Path) -> list[str]:

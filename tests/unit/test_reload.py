@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
-from tests.support.mqtt import DEADLINE_S, listening
+from tests.support.mqtt import listening
 from tests.support.tiny_model import write_tiny_model
-from tests.support.wait import wait_until
+from tests.support.wait import DEADLINE_S, wait_until
 
 FILE = """
 [model]

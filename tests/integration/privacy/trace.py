@@ -53,7 +53,7 @@ class Call:
         found = _STRING.findall(self.text)
         if any(cut for _, cut in found):
             raise ValueError(f"strace has truncated an argument of {self.name}")
-        return [codecs.escape_decode(text.encode())[0] for text, _ in found]  # type: ignore[attr-defined]
+        return [codecs.escape_decode(text.encode())[0] for text, _ in found]
 
     @property
     def target(self) -> str:

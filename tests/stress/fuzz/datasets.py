@@ -42,7 +42,7 @@ def _all_splits(path: Path) -> None:
         data = load(path, split)
         assert len({len(data.images), len(data.labels), len(data.ids)}) == 1, "lengths differ"
         assert data.labels.max(initial=0) < len(data.names), "a label without a name"
-        assert (data.images.dtype, data.images.ndim) == (np.uint8, 3), "not pictures"
+        assert (data.images.dtype, data.images.ndim) == (np.dtype(np.uint8), 3), "not pictures"
         if data.votes is not None:
             by_majority(data)
 

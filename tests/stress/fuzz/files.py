@@ -110,7 +110,7 @@ def _play(file: Path) -> int:
     count = 0
     with open_camera(Camera(source=f"file:{file}")) as camera:
         for frame in camera:
-            assert (frame.luma.dtype, frame.luma.ndim) == (np.uint8, 2), "not luma"
+            assert (frame.luma.dtype, frame.luma.ndim) == (np.dtype(np.uint8), 2), "not luma"
             count += 1
             if count == MOST_FRAMES:
                 break
