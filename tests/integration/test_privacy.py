@@ -19,7 +19,7 @@ from edge_fer.mqtt.publisher import event_message
 from edge_fer.types import Box, Event, Phase
 from tests.integration.privacy import trace
 from tests.integration.privacy.contents import Contents, Pixels
-from tests.integration.privacy.ledger import account
+from tests.integration.privacy.ledger import Ledger, account
 from tests.integration.privacy.packets import Packet, packets
 from tests.integration.privacy.run import run
 from tests.integration.privacy.verdict import Verdict
@@ -207,7 +207,7 @@ def test_a_daemon_lets_nothing_out_but_what_it_leaks_on_purpose(carphone, tmp_pa
 
 @pytest.fixture(scope="module")
 def ledgers(record):
-    ledgers = {}
+    ledgers: dict[str, Ledger] = {}
     yield ledgers
     if len(ledgers) == len(MODES) + len(LEAKS):
         modes = [ledgers[mode] for mode in MODES]

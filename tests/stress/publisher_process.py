@@ -35,12 +35,8 @@ _FORKS.set_forkserver_preload(["tests.stress.publisher_process"])
 
 def publisher(url: str, folder: Path, session: str, **options: Any) -> Publisher:
     """Return a publisher with its outbox in the folder; ``options`` are those of `Mqtt`."""
-    settings: dict[str, Any] = {
-        "max_queued": MAX_QUEUED,
-        "spill_after_s": SPILL_AFTER_S,
-        "drain_s": 0,
-        **options,
-    }
+    own = {"max_queued": MAX_QUEUED, "spill_after_s": SPILL_AFTER_S, "drain_s": 0}
+    settings: dict[str, Any] = {**own, **options}
     me = Identity("edge-fer", DEVICE, "cam0", session, "0", "none", "00")
     return Publisher(Mqtt(brokers=[url], **settings), me, lambda _: None, folder=folder)
 

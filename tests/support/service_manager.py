@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.fakes.fifo import Hardware
@@ -113,7 +114,7 @@ class Rig:
 def rig(tmp_path: Path, carphone: Path, broker: Mosquitto, short_landmarks: Path) -> Iterator[Rig]:
     film, frames = cv2.VideoCapture(str(carphone)), []
     for _ in range(40):
-        frames.append(cv2.cvtColor(film.read()[1], cv2.COLOR_BGR2GRAY))
+        frames.append(cv2.cvtColor(film.read()[1], cv2.COLOR_BGR2GRAY).astype(np.uint8))
     hardware = Hardware(tmp_path, frames)
     settings = {
         "model.path": write_tiny_model(tmp_path, "tiny-fp32", temperature=0.2),

@@ -5,7 +5,7 @@ last, so that a test can say what it will answer.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -22,7 +22,7 @@ def write_tiny_model(
     labels: tuple[str, ...] = FER2013_LABELS,
     size: int = 48,
     further_sizes: tuple[int, ...] = (),
-    channels: int = 1,
+    channels: Literal[1, 3] = 1,
     **changes: Any,
 ) -> Path:
     """Write model and card; ``changes`` replace fields of the card.
