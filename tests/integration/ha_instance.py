@@ -144,12 +144,15 @@ def install() -> None:
 
 def _python() -> str:
     """Return the Python that this version of Home Assistant needs."""
+    if sys.version_info[:2] == PYTHON:
+        return sys.executable
     name = "python{}.{}".format(*PYTHON)
+    # pyenv's own python3.13 in PATH runs only where that version is chosen.
     pyenv = sorted((Path.home() / ".pyenv/versions").glob("{}.{}.*/bin/python".format(*PYTHON)))
-    found = sys.executable if sys.version_info[:2] == PYTHON else shutil.which(name)
-    if found is None and not pyenv:
+    found = str(pyenv[-1]) if pyenv else shutil.which(name)
+    if found is None:
         pytest.skip(f"Home Assistant {VERSION} needs {name}: neither in PATH nor of pyenv")
-    return found or str(pyenv[-1])
+    return found
 
 
 def _entries(port: int) -> dict[str, Any]:
