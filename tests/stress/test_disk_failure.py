@@ -135,7 +135,7 @@ def older(place: Place) -> tuple[Daemon, str]:
     create(place.file)
     downgrade(place.file)
     daemon = place.start()
-    line = daemon.wait_for_line("events of earlier sessions wait")
+    line = daemon.wait_for_line("events of earlier sessions")
 
     def delivered() -> bool:
         return ROWS == sum(name.startswith("old") for name in list(daemon.log.acknowledged))
