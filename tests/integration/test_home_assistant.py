@@ -11,7 +11,7 @@ import pytest
 from paho.mqtt import publish
 
 from edge_fer.config.settings import HomeAssistant
-from edge_fer.emotion.labels import FER2013_LABELS, LABELS, UNCERTAIN
+from edge_fer.emotion.card import FER2013_LABELS, LABELS, UNCERTAIN
 from edge_fer.mqtt import publisher
 from edge_fer.mqtt.aggregate import Summary
 from edge_fer.mqtt.homeassistant import Announcement, Facts, announce

@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.daemon.prometheus import Textfile
+from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.data_inventory import NUMBERS
-from edge_fer.mqtt.subscriber import subscribe
 from tests.integration.prometheus_server import (
     PATIENCE_S,
     Prometheus,

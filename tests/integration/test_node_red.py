@@ -15,7 +15,7 @@ import pytest
 from paho.mqtt import publish
 
 from edge_fer.config.broker_url import parse_broker
-from edge_fer.mqtt.subscriber import subscribe
+from edge_fer.mqtt.connection import subscribe
 from tests.support.broker import Mosquitto
 from tests.support.daemon import daemon
 from tests.support.long_runs import Record

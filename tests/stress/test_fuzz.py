@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.emotion.card import Card, find_model, read_card
 from edge_fer.errors import ConfigError, DataError, ModelError
+from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.messages import Message
-from edge_fer.mqtt.subscriber import subscribe
 from tests.stress.fuzz import datasets, files, parsers
 from tests.stress.fuzz.child import cases
 from tests.stress.fuzz.mutate import mutate

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from edge_fer.cameras import open_camera
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.config.settings import Camera
+from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.messages import Message
-from edge_fer.mqtt.subscriber import subscribe
 from tests.support.broker import Mosquitto
 from tests.support.clips import write_video
 from tests.support.daemon import PROGRAM, Daemon, options

@@ -13,7 +13,6 @@ from edge_fer.testing import frames
 from edge_fer.types import Box, Outcome, Presence, Report, Verdict
 from research.annotations import Fit
 from research.naive import table
-from tests.fakes.scripted import frames
 
 FACE = Box(100, 100, 80, 80)
 AWAY = Box(400, 100, 80, 80)

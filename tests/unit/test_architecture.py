@@ -158,7 +158,9 @@ def test_a_circle_is_found():
 def test_no_imports_form_a_circle():
     """Not even those inside functions, nor those that only a type checker makes."""
     known = dict(modules())
-    assert {"edge_fer.pipeline", "training.build", "test_pipeline", "tests.fakes.clock"} <= set(known)
+    assert {"edge_fer.pipeline", "training.build", "test_pipeline", "tests.fakes.clock"} <= set(
+        known
+    )
     graph = {
         name: {other for other in imported_modules(file, known) if other in known} - {name}
         for name, file in known.items()

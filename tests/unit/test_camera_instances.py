@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tiny_model import write_tiny_model
-
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.demo.demo import PrivateBroker
 from edge_fer.mqtt.connection import subscribe
+from tests.support.tiny_model import write_tiny_model
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
 UNIT, TEMPLATE = (FOLDER / name for name in ("edge-fer.service", "edge-fer@.service"))

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-
 from edge_fer.cameras.file import list_pictures
 from edge_fer.cli import main
 from edge_fer.errors import DataError

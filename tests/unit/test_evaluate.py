@@ -4,13 +4,12 @@ import json
 
 import numpy as np
 import pytest
-
-from tests.support.datasets import put
 from test_metrics import write_data
-from tests.support.tiny_model import write_tiny_model
 
 from edge_fer.cli import main
 from edge_fer.emotion.card import FER2013_LABELS, LABELS
+from tests.support.datasets import put
+from tests.support.tiny_model import write_tiny_model
 
 CARD = {"ferplus-public": {"accuracy": 0.8}}
 ANGER, CONTEMPT = 4, 7

@@ -35,7 +35,6 @@ from edge_fer.testing import (
 from edge_fer.types import Box, Frame
 from edge_fer.vision.landmarks import Aligner
 from edge_fer.vision.search import EveryFrame
-from tests.fakes.scripted import CentredLandmarker, ScriptedClassifier, ScriptedDetector
 
 NIGHT = np.random.default_rng(0).normal(18, 2, (48, 64)).clip(0, 255).astype(np.uint8)
 DAY = np.linspace(0, 255, 48 * 64).reshape(48, 64).astype(np.uint8)

@@ -3,14 +3,13 @@
 import json
 
 import pytest
-from tests.support.browser import websocket
 from release import ReleaseError
-from tests.support.mqtt import EVENT, SIZE, listening, publisher
-from tests.support.wait import wait_until
-from tests.support.wait import DEADLINE_S
 
 from tests.integration.debian.broker import documented
 from tests.integration.debian.webview import Chromium, Node
+from tests.support.browser import websocket
+from tests.support.mqtt import EVENT, SIZE, listening, publisher
+from tests.support.wait import DEADLINE_S, wait_until
 
 A_MOMENT_MS = 2000
 """To wait for what will not come."""

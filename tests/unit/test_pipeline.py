@@ -10,7 +10,6 @@ from edge_fer.testing import CentredLandmarker, ScriptedClassifier, ScriptedDete
 from edge_fer.types import Box, Frame, Outcome, Phase
 from edge_fer.vision.landmarks import Aligner
 from edge_fer.vision.search import EveryFrame
-from tests.fakes.scripted import CentredLandmarker, ScriptedClassifier, ScriptedDetector, frames
 
 FACE = Box(100, 100, 90, 90)
 READ_ALL = Quality(min_ipd_px=0, max_roll_deg=180, max_turn=1, min_sharpness=0, max_cover=1)

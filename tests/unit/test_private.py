@@ -11,10 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.mqtt import command, listening
-from tests.support.wait import wait_until
-from tests.support.wait import DEADLINE_S
-
 from edge_fer.cli import main
 from edge_fer.config.settings import Tracking
 from edge_fer.daemon.stats import Stats
@@ -22,6 +18,8 @@ from edge_fer.mqtt import schema
 from edge_fer.mqtt.data_inventory import NUMBERS, TOPICS, inventory
 from edge_fer.types import Box
 from edge_fer.vision.search import Tracker
+from tests.support.mqtt import command, listening
+from tests.support.wait import DEADLINE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 PER_FACE = ("track", "box", "confidence", "scores", "faces", "emotion")

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 
-
 import edge_fer
 from edge_fer.cameras import CAMERAS, Camera, Reading
 from edge_fer.config.settings import Camera as CameraSettings

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 
-
 from edge_fer import Face, Recognizer, Settings, open_camera
 from edge_fer.config.settings import Vision
 from edge_fer.emotion.card import UNCERTAIN

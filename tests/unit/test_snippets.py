@@ -18,13 +18,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.support.broker import Mosquitto, find_mosquitto
 from docsite.__main__ import ROOT, pages
-
-from tests.support.snippets import TARGETS, Block, read, unfit, unfit_in_line
-from tests.support.mqtt import publisher
-from tests.support.wait import wait_until
-from tests.support.wait import DEADLINE_S
 
 from edge_fer.cameras import open_camera
 from edge_fer.cli import main
@@ -32,6 +26,10 @@ from edge_fer.config.broker_url import parse_brokers
 from edge_fer.config.load import load
 from edge_fer.config.options import OPTIONS
 from tests.support import ports
+from tests.support.broker import Mosquitto, find_mosquitto
+from tests.support.mqtt import publisher
+from tests.support.snippets import TARGETS, Block, read, unfit, unfit_in_line
+from tests.support.wait import DEADLINE_S, wait_until
 
 PROGRAM = re.compile(
     r"(sudo |env |[A-Z_]+=\S+ |/opt/edge-fer/bin/)*"

@@ -7,12 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.support.tiny_model import write_tiny_model
-
 from edge_fer import Recognizer
 from edge_fer.cli import main
 from edge_fer.config.load import load
 from edge_fer.emotion.card import read_card
+from tests.support.tiny_model import write_tiny_model
 
 LABELS = ("sad", "neutral", "waving")
 CARD = ["--labels", "Sad,Neutral,Waving", "--own-labels", "waving", "--mean", "128", "--std", "64"]

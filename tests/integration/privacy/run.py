@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_fer.config.broker_url import parse_broker
+from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.messages import Message
-from edge_fer.mqtt.subscriber import subscribe
 from tests.integration.privacy.trace import strace
 from tests.support.broker import Mosquitto, running
 from tests.support.daemon import PROGRAM, STUCK_S, options

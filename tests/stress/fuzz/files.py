@@ -16,8 +16,8 @@ from edge_fer.emotion.card import find_model
 from edge_fer.emotion.classify import Classifier
 from edge_fer.opencv import silence_opencv
 from tests.stress.fuzz.mutate import mutate
-from tests.stress.fuzz.parsers import CARD_WORDS, card_seeds
 from tests.stress.fuzz.outcome import judge
+from tests.stress.fuzz.parsers import CARD_WORDS, card_seeds
 
 NAMES = ("onnx", "card and network", "video", "picture")
 SIDES = 48, 64
@@ -45,7 +45,7 @@ class Kind:
 
 
 def kind(name: str, folder: Path) -> Kind:
-    """One of `NAMES`; its seeds are made in ``folder``."""
+    """Return one of `NAMES`; its seeds are made in ``folder``."""
     silence_opencv()
     if name == "video":
         return Kind(_videos(folder), _play)
