@@ -20,6 +20,7 @@ ASYNCAPI = .cache/asyncapi/node_modules
 SCHEMA = $(VENV)/bin/check-jsonschema --builtin-schema
 # Node and npm come with the environment, as a wheel.
 ACTIVE = PATH="$(abspath $(VENV))/bin:$$PATH"
+LONG = $(ACTIVE) pytest -v --record -m
 
 # The clip is published test material with small faces; a live camera needs a declared use.
 ifeq ($(CAMERA),file:$(CLIP))
@@ -109,9 +110,9 @@ bench: ## measure docs/background/results.md anew [ARGS=]; media and data in $ED
 	@$(VENV)/bin/python -m research.results $(ARGS)
 
 .PHONY: torture
-torture: ## kill, starve, cut off and fool the daemon; renews docs/background/results.md; as root [ARGS=NAME]
-	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data mosquitto iproute2 --media astronaut.png
-	@$(VENV)/bin/python -m tools.torture $(ARGS)
+torture: venv ## as root: kill the daemon, cut its network, fill its disk, fool it; hours [ARGS='-k kill_daemon']
+	@$(LONG) stress --ignore tests/stress/test_fuzz.py --ignore tests/stress/test_soak.py \
+		tests/stress $(ARGS)
 
 .PHONY: model
 model: NET ?= ultralight-ferplus
@@ -153,14 +154,12 @@ first-start: ## as root: edge-fer setup by questions and from a file, in that co
 	@$(LONG) integration tests/integration/test_first_start.py $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## damaged input for every parser, model and video; hours; renews docs/background/results.md [ARGS=]
-	@$(PREPARE) --venv $(VENV) --extras dev --apt libdlib-data mosquitto --media $(notdir $(CLIP))
-	@$(VENV)/bin/python -m tools.fuzz $(ARGS)
+fuzz: venv ## damaged input for every parser, model and video; hours [ARGS='-k config --rounds 1000']
+	@$(LONG) stress tests/stress/test_fuzz.py $(ARGS)
 
 .PHONY: soak
-soak: ## a million frames of the daemon; about an hour; renews docs/background/results.md [ARGS=]
-	@$(PREPARE) --venv $(VENV) --extras dev --apt libdlib-data mosquitto --media $(notdir $(CLIP))
-	@$(VENV)/bin/python -m tools.torture.soak $(ARGS)
+soak: venv ## a million frames of the daemon; about an hour [ARGS='--rounds 100000']
+	@$(LONG) stress tests/stress/test_soak.py $(ARGS)
 
 .PHONY: picamera
 picamera: ## as root: the real picamera2 on a virtual camera against the file camera; $$EDGE_FER_MEDIA
@@ -174,10 +173,8 @@ conf: venv ## regenerate deploy/edge-fer.toml
 	mv deploy/edge-fer.toml.new deploy/edge-fer.toml
 
 .PHONY: privacy
-privacy: ## prove under strace what a running daemon lets out; renews docs/background/results.md [ARGS=]
-	@$(PREPARE) --venv $(VENV) --extras dev --apt libdlib-data mosquitto mosquitto-clients strace \
-		--media $(notdir $(CLIP))
-	@$(VENV)/bin/python -m tools.privacy $(ARGS)
+privacy: venv ## trace with strace what leaves a running daemon; $$EDGE_FER_MEDIA [ARGS=]
+	@$(LONG) integration tests/integration/test_privacy.py $(ARGS)
 
 .PHONY: docs
 docs: venv ## regenerate the reference pages, their JSON files, and the figures of the READMEs
@@ -193,31 +190,26 @@ site: ## build these pages as a site in dist/site; dead links and anchors are er
 	@PYTHONPATH=packaging $(VENV)/bin/python -m docsite
 
 .PHONY: dashboard
-dashboard: ## put the live web view into dist/dashboard; needs npm the first time
-	@$(PYTHON) -m tools.dashboard
+dashboard: ## build the live web view in dist/dashboard; needs npm the first time
+	@$(PYTHON) -m deploy.dashboard.build
 
 .PHONY: screenshots
-screenshots: ## take the pages' pictures of the live web view anew; needs npm the first time
+screenshots: ## take the pictures of the live web view; needs npm the first time
 	@$(PREPARE) --venv $(VENV) --extras dev,demo --apt libdlib-data mosquitto chromium \
 		--media $(notdir $(CLIP)) astronaut.png
-	@$(VENV)/bin/python -m tools.screenshots $(ARGS)
+	@$(VENV)/bin/python -m docs.screenshots $(ARGS)
 
 .PHONY: home-assistant
-home-assistant: ## show and switch a device in a real Home Assistant; needs Python 3.13
-	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data mosquitto --media $(notdir $(CLIP))
-	@$(VENV)/bin/python -m tools.homeassistant
+home-assistant: venv ## show and switch a device in a real Home Assistant; needs Python 3.13
+	@$(LONG) integration tests/integration/test_home_assistant.py $(ARGS)
 
 .PHONY: node-red
-node-red: ## run deploy/node-red/flow.json in a real Node-RED; needs npm the first time
-	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data mosquitto --media $(notdir $(CLIP))
-	@$(VENV)/bin/python -m tools.nodered
+node-red: venv ## run deploy/node-red/flow.json in a real Node-RED, from npm
+	@$(LONG) integration tests/integration/test_node_red.py $(ARGS)
 
 .PHONY: metrics
-metrics: ## have a real node_exporter and Prometheus read what the daemon writes
-	@$(PREPARE) --venv $(VENV) --extras dev,demo --media $(notdir $(CLIP)) \
-		--apt libdlib-data mosquitto debian-archive-keyring python3-gi \
-		gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
-	@$(VENV)/bin/python -m tools.metrics
+metrics: venv ## read the daemon's metrics with a real node_exporter and Prometheus
+	@$(LONG) integration tests/integration/test_node_exporter.py $(ARGS)
 
 .PHONY: asyncapi
 asyncapi: $(ASYNCAPI) ## check docs/reference/asyncapi.json with the parser of AsyncAPI

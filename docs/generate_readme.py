@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from docs.pages import fill
 from edge_fer.config.load import load
 from edge_fer.demo.demo import PrivateBroker, run_daemon
 from edge_fer.demo.plot import draw_run
 from edge_fer.emotion.card import TRUTHS, Card, find_model, read_card, shipped_models
-from tools.pages import fill
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

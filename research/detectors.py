@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from docs.pages import fill, media_clips, table
 from edge_fer.bench.models import ratio
 from edge_fer.cameras import open_camera
 from edge_fer.config.settings import Camera, Vision
@@ -30,7 +31,6 @@ from edge_fer.vision.pixels import rescale
 from edge_fer.vision.scan import find_whole, scaled_box
 from edge_fer.vision.search import NEAR
 from edge_fer.vision.yunet import YuNetDetector
-from tools.pages import fill, media_clips, table
 from training.landmarks.compare import percent_of_ipd
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "background" / "detectors.md"

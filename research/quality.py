@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from docs.pages import fill, media_clips, table
 from edge_fer.cameras import open_camera
 from edge_fer.config.settings import Camera, Settings
 from edge_fer.emotion.card import Framing, sha256_of
@@ -35,7 +36,6 @@ from edge_fer.vision.quality import assess, reject
 from edge_fer.vision.scan import find_whole
 from edge_fer.vision.yunet import YuNetDetector
 from research.occlusions import KINDS
-from tools.pages import fill, media_clips, table
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "background" / "quality.md"
 MODEL: Final = PAGE.parents[1] / "models" / "ultralight-ferplus-p30-int8.onnx"

@@ -24,11 +24,11 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from docs.pages import fill, table
 from edge_fer.bench.models import Ratio, ratio
 from edge_fer.build import interleave
 from edge_fer.emotion.card import Card, read_card, shipped_models
 from edge_fer.emotion.session import PROVIDER, drawn_chip, optimize, session_options, to_tensor
-from tools.pages import fill, table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "background" / "onnxruntime.md"

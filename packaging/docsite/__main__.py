@@ -1,6 +1,6 @@
 """Builds the documentation site into dist/site from the Markdown of the whole project.
 
-    python -m tools.site
+    python -m docsite
 
 The pages stay where they are and link to each other as files, so they read as well in an editor;
 a copy of them, with all they link to, is what Sphinx sees. A link or an anchor that leads nowhere

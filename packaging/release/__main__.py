@@ -13,11 +13,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.dashboard.build import DashboardError
 from release import CACHE, DIST, TARGETS, ReleaseError, Target
 from release.deb import Made, build_deb, fresh
 from release.python import build_python
 from release.source import changed, copy_source, epoch
-from tools.dashboard import DashboardError
 
 SUMS = "SHA256SUMS"
 

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
+from deploy.dashboard.build import assemble
 from release import CACHE, DEBIAN, DIST, ReleaseError, Target, run
 from release.environment import HOME, lay_out
 from release.manual import pack, put, write_manual
-from tools.dashboard import assemble
 
 MAINTAINER = "edge-fer developers <edge-fer@packages.invalid>"
 """Debian wants an address, and there is none: .invalid is reserved, so no stranger gets mail."""

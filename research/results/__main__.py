@@ -33,7 +33,6 @@ from research.results.media import (
     require,
 )
 from research.results.page import entry, render
-from tools import proofs
 
 RECORD = Path(__file__).with_name("figures.json")
 PAGE = ROOT / "docs" / "background" / "results.md"
@@ -79,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def write_page() -> None:
     """Render the page again from the recorded figures."""
-    PAGE.write_text(render(json.loads(RECORD.read_text()), proofs.load()))
+    PAGE.write_text(render(json.loads(RECORD.read_text())))
 
 
 def _check(names: Sequence[str]) -> None:

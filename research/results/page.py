@@ -34,14 +34,12 @@ def entry(figure: Figure, device: Mapping[str, Any], command: str) -> dict[str, 
     return {**dataclasses.asdict(figure), **facts}
 
 
-def render(record: Record, proofs: Record | None = None) -> str:
-    """The page; ``proofs`` are those of `tools.proofs.load`."""
+def render(record: Record) -> str:
+    """Return the page."""
     cpus = sorted({f"{one['cpu']}, {one['cores']} cores" for one in record.values()})
     said = f"measured on {' and '.join(cpus)}, among other work" if cpus else "nothing is measured"
     parts = [HEAD.format(command="`python -m research.results NAME`", cpus=said), summary(record)]
     parts += [_section(key, record[key]) for key in (*GOALS, *EXTRA) if key in record]
-    if proofs:
-        parts += [_proofs(proofs), *(_proof(name, found) for name, found in proofs.items())]
     return "\n".join(parts)
 
 
@@ -79,32 +77,6 @@ def _titled(key: str, title: str, found: Mapping[str, Any]) -> str:
     if rows:
         text += f"\n{table(tuple(rows[0]), [tuple(map(str, row.values())) for row in rows])}"
     return text
-
-
-PROVED = """
-# Proofs
-
-What takes too long for the tests, or needs a machine's own systemd, another dashboard or another
-processor. Each was run with real parts by the command beside it, which renews its part here.
-"""
-
-
-def _proofs(proofs: Record) -> str:
-    rows = [
-        (
-            f"[{one['title']}](#{name})",
-            one["floor"],
-            one["aim"],
-            f"{one['reached']} ({one['verdict']})",
-            f"`{one['command']}`",
-        )
-        for name, one in proofs.items()
-    ]
-    return f"{PROVED}\n{table(('proof', *HEADINGS[1:]), rows)}"
-
-
-def _proof(name: str, found: Mapping[str, Any]) -> str:
-    return _titled(name, found["title"], found)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

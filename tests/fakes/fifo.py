@@ -1,7 +1,6 @@
-"""A live camera whose driver is a named pipe, and the process that plays the hardware behind it.
+"""A live camera whose driver is a named pipe, and the process that is its hardware.
 
-The writer is a process of its own, so that a signal does to it what life does to a camera:
-SIGSTOP stalls it, SIGKILL unplugs it.
+The writer is a separate process, so that a signal can stall (SIGSTOP) or unplug it (SIGKILL).
 """
 
 import os
@@ -37,10 +36,10 @@ while True:
 
 
 class FifoCamera(Camera):
-    """Reads raw luma of the size asked for.
+    """Reads raw luma of the configured size.
 
-    "fifo:PATH" answers within `camera.timeout_s`, as cameras of ours do; "hung:PATH" is a driver
-    that never comes back.
+    "fifo:PATH" answers within `camera.timeout_s`, as the cameras of edge-fer do; "hung:PATH" is a
+    driver whose read never returns.
     """
 
     live = True
@@ -56,7 +55,7 @@ class FifoCamera(Camera):
             self._pipe = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError:
             raise self.error("cannot be opened; is it plugged in?") from None
-        # What is left of a frame that nobody has read to its end.
+        # Discard the rest of a frame that was not read to its end.
         while select.select([self._pipe], [], [], 0)[0] and os.read(self._pipe, 1 << 20):
             pass
         os.set_blocking(self._pipe, self._hangs)
@@ -83,7 +82,7 @@ class FifoCamera(Camera):
 
 
 class Hardware:
-    """What is behind the pipe: plays frames (H, W) again and again until it is unplugged."""
+    """The device behind the pipe: plays frames (H, W) in a loop until it is unplugged."""
 
     def __init__(self, folder: Path, frames: Sequence[NDArray[np.uint8]], fps: float = 20) -> None:
         self.path, self._film = folder / "camera", folder / "film.raw"

@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 from release import TARGETS, ReleaseError
 from release.deb import find_deb
-from tests.support.long_runs import Effort, Record
 
 from tests.integration.arm64.compare import Row, compare, compare_steps, holds
 from tests.integration.arm64.side import Side, decode
 from tests.support.chroot import fresh_root, needs_root
+from tests.support.long_runs import Effort, Record
 
 pytestmark = [pytest.mark.integration, needs_root]
 FRAMES = 60

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from release import TARGETS, ReleaseError, Target
 from release.deb import find_deb
-from tests.support.long_runs import Record
 
 from tests.integration.debian.first_event import CONFIG, Row, first_event, timed
 from tests.support.chroot import Root, fresh_root, needs_root
+from tests.support.long_runs import Record
 
 pytestmark = [pytest.mark.integration, needs_root]
 NATIVE = [target for target in TARGETS if target.arch == "amd64"]

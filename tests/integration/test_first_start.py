@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.long_runs import Record
 
 from tests.integration.systemd.finding import Finding, failures, rows
 from tests.integration.systemd.interactive_setup import asked
 from tests.integration.systemd.machine import debian  # noqa: F401
 from tests.integration.systemd.unattended_setup import unasked
 from tests.support.chroot import needs_root
+from tests.support.long_runs import Record
 
 pytestmark = [pytest.mark.integration, needs_root]
 

@@ -25,13 +25,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from release import run
-from tests.support.long_runs import Record
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.demo.demo import PrivateBroker
 from edge_fer.mqtt.connection import subscribe
 from tests.integration.picamera.debian import Debian
 from tests.support.chroot import needs_root
+from tests.support.long_runs import Record
 
 pytestmark = [pytest.mark.integration, needs_root]
 

@@ -18,13 +18,13 @@ from release.deb import fresh
 from release.environment import pip_for
 from release.python import build_python
 from release.source import copy_source, epoch
-from tests.support.long_runs import Record
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.demo.demo import PrivateBroker
 from edge_fer.mqtt.connection import subscribe
 from tests.integration.debian.first_event import CLIP, Row, timed
 from tests.support.chroot import Root, fresh_root, needs_root
+from tests.support.long_runs import Record
 
 pytestmark = [pytest.mark.integration, needs_root]
 

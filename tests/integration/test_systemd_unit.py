@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.long_runs import Record
 
 from tests.integration.systemd.environment import Rig
 from tests.integration.systemd.finding import Finding, failures, rows
@@ -23,6 +22,7 @@ from tests.integration.systemd.life import fail, hang, reload, start, stop
 from tests.integration.systemd.machine import CLIP, booted, debian  # noqa: F401
 from tests.integration.systemd.sandbox import fence
 from tests.support.chroot import needs_root
+from tests.support.long_runs import Record
 
 pytestmark = [pytest.mark.integration, needs_root]
 

@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 import pytest
 from face_toys import toy_portraits
-from faces import portrait, yunet_file  # noqa: F401  fixtures
 
 from training.detector.backgrounds import fingerprint, on_grey, tiled, views
 from training.detector.covers import COVERS
@@ -87,7 +86,7 @@ def test_points_are_dlibs_where_both_agree_and_mapped_where_not():
     assert points[-1] == pytest.approx(dlibs[-1] * 50 + 100, abs=0.5)
 
 
-def test_teachers_agree_on_the_portrait(portrait, yunet_file):  # noqa: F811
+def test_teachers_agree_on_the_portrait(portrait, yunet_file):
     part = portrait[20:220, 130:330]
     yunet, hog = Teachers(yunet_file).votes(part)
     best = max(agree(yunet, hog, passes=6), key=lambda one: one["mean"])

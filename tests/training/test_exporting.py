@@ -5,12 +5,12 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from tiny_model import write_card
 from torch import nn
 from toys import OPTIONS, lived_in, tiny_net, toy_pictures, toy_split
 
 from edge_fer.emotion.card import FER2013_LABELS, FORMAT, Card, sha256_of
 from edge_fer.emotion.classify import Classifier
+from tests.support.tiny_model import write_card
 from training.data import SPEC
 from training.export import costs, export
 from training.prune import count_macs, cut

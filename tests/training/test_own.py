@@ -7,12 +7,12 @@ import shlex
 import numpy as np
 import pytest
 import torch
-from folders import affectnet, affectnet_csv, class_folders, raf_db
 from toys import QUICK, tiny_net, toy_pictures, toy_recipe
 
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import Classifier
 from edge_fer.errors import ConfigError, DataError
+from tests.support.datasets import affectnet, affectnet_csv, class_folders, raf_db
 from training.data import to_split
 from training.own import make_own, make_parser, own_fit, read_order, with_labels
 from training.own_card import Order, command_of

@@ -5,17 +5,17 @@ import json
 
 import numpy as np
 import pytest
-from operators import (
+from toys import toy_pictures
+
+from edge_fer.emotion.classify import Classifier
+from edge_fer.evaluation.dataset import load
+from tests.support.onnx_operators import (
     FLOAT_CONVOLUTIONS,
     U8_ACTIVATIONS_S8_WEIGHTS,
     optimized,
     quantized_types,
     written,
 )
-from toys import toy_pictures
-
-from edge_fer.emotion.classify import Classifier
-from edge_fer.evaluation.dataset import load
 from training.export import export
 from training.nets import NETS
 from training.quantize import activation_ranges, pick_images, quantize

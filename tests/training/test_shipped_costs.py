@@ -1,9 +1,9 @@
 """The shipped models are physically smaller than the networks they were cut from."""
 
 import pytest
-from shipped import SHIPPED
 
 from edge_fer.emotion.card import read_card
+from tests.support.shipped import SHIPPED
 from training.export import costs, export
 from training.nets import new_net
 from training.recipe import read_recipe

@@ -8,12 +8,13 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
-from conftest import Mosquitto
 from paho.mqtt.enums import CallbackAPIVersion
-from talk import DEADLINE_S, EVENT, ME, SIZE, until
 
 from edge_fer.config.settings import Mqtt
 from edge_fer.mqtt.publisher import Publisher
+from tests.support.broker import Mosquitto
+from tests.support.mqtt import EVENT, ME, SIZE
+from tests.support.wait import DEADLINE_S, wait_until
 
 FILES = Path(__file__).parents[2] / "deploy" / "mosquitto"
 NOT_AUTHORIZED = 135
@@ -120,8 +121,8 @@ def test_a_device_hears_commands_to_it_and_nothing_else(clients: dict[str, Clien
         assert clients["hall"].may_publish(topic)
     for topic in ("edge-fer/hall/enabled/set", "edge-fer/porch/enabled/set"):
         assert clients["dashboard"].may_publish(topic)
-    until(lambda: len(clients["dashboard"].heard) == 4, "all of it")
-    until(lambda: clients["porch"].heard, "the command")
+    wait_until(lambda: len(clients["dashboard"].heard) == 4, "all of it")
+    wait_until(lambda: clients["porch"].heard, "the command")
     assert ["edge-fer/porch/enabled/set"] == clients["porch"].heard
 
 
@@ -142,13 +143,13 @@ def test_a_daemon_of_that_name_needs_no_more(guarded: Guarded, tmp_path: Path) -
     client = Client(guarded, "dashboard")
     client.listen("edge-fer/porch/#")
     with out:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         out.publish_event(EVENT, SIZE)
         out.publish_stats({"frames": 1}, 0)
         out.publish_enabled(True)
-        until(lambda: out.counters()["acked"] == 1, "acknowledged")
+        wait_until(lambda: out.counters()["acked"] == 1, "acknowledged")
         assert client.may_publish("edge-fer/porch/enabled/set")
-        until(lambda: "edge-fer/porch/response" in client.heard, "answered")
+        wait_until(lambda: "edge-fer/porch/response" in client.heard, "answered")
     client.close()
     assert 0 == out.counters()["refused"]
     expected = {"status", "event", "stats", "enabled", "response", "enabled/set"}

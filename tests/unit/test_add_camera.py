@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import test_camera_contract as contract
-from fakes.media import HEIGHT, WIDTH
 
 import edge_fer.cameras
 from edge_fer.cameras import CAMERAS, camera_class, open_camera, split_source
@@ -15,6 +14,7 @@ from edge_fer.cli import main
 from edge_fer.config.load import load
 from edge_fer.config.settings import Camera as Settings
 from edge_fer.errors import ConfigError
+from tests.support.clips import HEIGHT, WIDTH
 
 ROOT = Path(__file__).parents[2]
 REGISTERED = {"pattern": "edge_fer.cameras.pattern:PatternCamera"}

@@ -10,8 +10,6 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keeping import keep, names
-from talk import DEADLINE_S, EVENT, FACE, ME, SIZE, listening, until, until_acked, warnings
 
 from edge_fer.config.settings import Mqtt, Privacy
 from edge_fer.daemon.reporting import build_reporter
@@ -19,6 +17,9 @@ from edge_fer.mqtt import schema
 from edge_fer.mqtt.aggregate import RETURN_S, Aggregate, Summary
 from edge_fer.mqtt.publisher import Publisher
 from edge_fer.types import Box, Presence
+from tests.support.mqtt import EVENT, FACE, ME, SIZE, listening, until_acked, warnings
+from tests.support.outbox import keep, names
+from tests.support.wait import DEADLINE_S, wait_until
 
 APART = 1000
 
@@ -209,7 +210,7 @@ def test_no_event_or_state_can_be_published() -> None:
 def test_a_state_that_a_broker_still_shows_is_taken_away(broker: Any) -> None:
     with Publisher(Mqtt(brokers=[broker.url]), ME, lambda _: None) as out:
         out.publish_state([FACE], SIZE, 0)
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
     with listening(broker, "state") as inbox:
         assert inbox.get(timeout=DEADLINE_S).payload
         with crowd(broker.url):
@@ -228,7 +229,7 @@ def test_events_that_were_kept_are_deleted_instead_of_sent(
         crowd(broker.url, tmp_path, spill_after_s=0.05) as out,
     ):
         out.publish_aggregate(SUMMARY)
-        until(lambda: out.counters()["dropped_barred"] == 70, "barred")
+        wait_until(lambda: out.counters()["dropped_barred"] == 70, "barred")
         until_acked(out, 1)
         assert "edge-fer/porch/aggregate" == inbox.get(timeout=DEADLINE_S).topic
     assert inbox.empty()
@@ -258,7 +259,7 @@ def test_events_of_another_prefix_with_the_same_file_are_deleted_too(
         out.publish_event(EVENT, SIZE)
     settings = Mqtt(brokers=[broker.url])
     with Publisher(settings, other, lambda _: None, folder=tmp_path, per_face=False) as out:
-        until(lambda: out.counters()["dropped_barred"] == 1, "barred")
+        wait_until(lambda: out.counters()["dropped_barred"] == 1, "barred")
     assert 0 == out.counters()["sent"]
 
 
@@ -267,7 +268,7 @@ def test_what_is_deleted_is_not_left_in_the_file(broker: Any, tmp_path: Path) ->
     file = tmp_path / "edge-fer-porch.db"
     assert b'"track"' in file.read_bytes()
     with crowd(broker.url, tmp_path, spill_after_s=0.05) as out:
-        until(lambda: out.counters()["dropped_barred"] == 70, "barred")
+        wait_until(lambda: out.counters()["dropped_barred"] == 70, "barred")
     left = [path.name for path in tmp_path.iterdir() if b'"track"' in path.read_bytes()]
     assert [] == left, sqlite3.sqlite_version
 

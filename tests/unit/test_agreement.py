@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shipped import SHIPPED
-from tiny_model import write_tiny_model
 
 from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import softmax
 from research.agreement import FLOOR, compare, draw, kept, render, scores, table, too_different
 from research.emulation import CPUS, HERE, Emulator
 from research.progress import StepError
+from tests.support.shipped import SHIPPED
+from tests.support.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[2]
 RECORD = json.loads((ROOT / "docs/background/agreement.json").read_text())

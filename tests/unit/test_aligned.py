@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from faces import portrait  # noqa: F401  a fixture
 
 from edge_fer.emotion.card import Framing
 from edge_fer.evaluation.chips import SIDE, How, StillAligner, box_of, plausible
@@ -20,7 +19,7 @@ def aligner(landmarks) -> StillAligner:
 
 
 @pytest.fixture
-def crop(portrait) -> np.ndarray:  # noqa: F811
+def crop(portrait) -> np.ndarray:
     """48 px, as FER-2013 crops faces."""
     return resize_square(portrait[45:190, 155:300], 48)
 
@@ -39,7 +38,7 @@ def test_a_face_is_found_and_put_where_the_framing_says(aligner, crop):
     assert np.abs(five_points(again) - TEMPLATE).max() < 3
 
 
-def test_the_landmarks_are_in_pixels_of_the_picture_given(aligner, portrait):  # noqa: F811
+def test_the_landmarks_are_in_pixels_of_the_picture_given(aligner, portrait):
     close = portrait[45:190, 155:300]
     large, _ = aligner.locate(close)
     small, _ = aligner.locate(resize_square(close, 48))

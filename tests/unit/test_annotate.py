@@ -5,7 +5,6 @@ import os
 import cv2
 import numpy as np
 import pytest
-from faces import carphone, portrait  # noqa: F401  fixtures
 
 from edge_fer.cameras import Camera
 from edge_fer.cli import main
@@ -37,7 +36,7 @@ def frames_of(path):
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
-def test_a_video_keeps_its_frames_and_gets_a_box_round_the_face(tmp_path, carphone, suffix):  # noqa: F811
+def test_a_video_keeps_its_frames_and_gets_a_box_round_the_face(tmp_path, carphone, suffix):
     target = tmp_path / f"seen{suffix}"
     assert 0 == main(["annotate", str(carphone), str(target), "--set", SMALL_FACES])
     frames = list(frames_of(target))
@@ -49,7 +48,7 @@ def test_a_video_keeps_its_frames_and_gets_a_box_round_the_face(tmp_path, carpho
     assert [target] == list(tmp_path.iterdir())
 
 
-def test_a_picture_becomes_a_picture(tmp_path, portrait):  # noqa: F811
+def test_a_picture_becomes_a_picture(tmp_path, portrait):
     source, target = tmp_path / "in.png", tmp_path / "out.png"
     cv2.imwrite(str(source), portrait)
     assert 0 == main(["annotate", str(source), str(target)])
@@ -71,7 +70,7 @@ def test_a_live_camera_is_refused_before_it_is_opened(tmp_path):
         ("out.png", 74, "has many frames"),
     ],
 )
-def test_what_cannot_be_written_is_one_line(tmp_path, carphone, capsys, name, code, said):  # noqa: F811
+def test_what_cannot_be_written_is_one_line(tmp_path, carphone, capsys, name, code, said):
     assert code == main(["annotate", str(carphone), str(tmp_path / name)])
     assert said in capsys.readouterr().err
     assert [] == list(tmp_path.iterdir())
@@ -86,7 +85,7 @@ def test_a_folder_is_no_target_and_is_known_before_the_file_is_played(tmp_path, 
     assert "is a folder" in capsys.readouterr().err
 
 
-def test_the_source_is_never_overwritten(tmp_path, portrait, capsys):  # noqa: F811
+def test_the_source_is_never_overwritten(tmp_path, portrait, capsys):
     source = tmp_path / "in.png"
     cv2.imwrite(str(source), portrait)
     before = source.read_bytes()
@@ -95,7 +94,7 @@ def test_the_source_is_never_overwritten(tmp_path, portrait, capsys):  # noqa: F
     assert before == source.read_bytes()
 
 
-def test_a_name_that_is_no_utf_8_is_one_line(tmp_path, carphone, capsys):  # noqa: F811
+def test_a_name_that_is_no_utf_8_is_one_line(tmp_path, carphone, capsys):
     target = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mp4")
     assert 78 == main(["annotate", str(carphone), target])
     assert capsys.readouterr().err.endswith("must be a UTF-8 name\n")

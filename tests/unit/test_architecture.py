@@ -158,7 +158,9 @@ def test_a_circle_is_found():
 def test_no_imports_form_a_circle():
     """Not even those inside functions, nor those that only a type checker makes."""
     known = dict(modules())
-    assert {"edge_fer.pipeline", "training.build", "test_pipeline", "fakes.clock"} <= set(known)
+    assert {"edge_fer.pipeline", "training.build", "test_pipeline", "tests.fakes.clock"} <= set(
+        known
+    )
     graph = {
         name: {other for other in imported_modules(file, known) if other in known} - {name}
         for name, file in known.items()
@@ -253,9 +255,9 @@ def test_help_does_not_load_the_runtime(tmp_path):
 def test_onnxruntime_keeps_its_telemetry_to_itself(tmp_path):
     """With the variable set ahead of the import it leaves no device id and no event store."""
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r});"
+        f"import sys; sys.path.insert(0, {str(ROOT)!r});"
         "import pathlib, numpy as np;"
-        "from tiny_model import write_tiny_model;"
+        "from tests.support.tiny_model import write_tiny_model;"
         "from edge_fer.emotion.classify import Classifier;"
         "folder = pathlib.Path('model'); folder.mkdir();"
         "Classifier(write_tiny_model(folder)).classify([np.zeros((48, 48), np.uint8)]);"

@@ -1,7 +1,5 @@
 """The AsyncAPI document: fresh, valid, and true of what a real daemon says."""
 
-# ruff: noqa: F401, F811 (fixtures are imported to be asked for by name)
-
 import json
 import queue
 import re
@@ -12,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faces import CACHE, carphone
 from jsonschema import Draft7Validator
-from talk import Inbox
-from tiny_model import write_tiny_model
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.messages import Message
+from tests.support.media import CACHE
+from tests.support.mqtt import Inbox
+from tests.support.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "reference" / "asyncapi.json"

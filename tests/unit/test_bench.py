@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faces import carphone  # noqa: F401  a fixture
-from tiny_model import write_tiny_model
 
 from edge_fer.bench import stability
 from edge_fer.bench.device import memory_mb
@@ -22,6 +20,7 @@ from edge_fer.config.broker_url import parse_broker
 from edge_fer.errors import UnsteadyError
 from edge_fer.mqtt.connection import subscribe
 from edge_fer.pipeline import STAGES
+from tests.support.tiny_model import write_tiny_model
 
 FRAMES = 41
 NO_BROKER = "--set=mqtt.brokers=['mqtt://127.0.0.1:9']"
@@ -34,7 +33,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def base(carphone, landmarks, folder):  # noqa: F811
+def base(carphone, landmarks, folder):
     """What a run needs: the clip, whose faces are small, and a tiny network."""
     model = write_tiny_model(folder)
     return ["bench", "--camera", carphone, "--model", model, SMALL_FACES, NO_BROKER]
@@ -117,8 +116,8 @@ def test_a_process_knows_its_age_from_its_very_start():
     assert 0.3 - tick <= age <= time.monotonic() - began + tick
 
 
-def test_a_live_camera_is_played_once_at_its_own_pace(capsys, monkeypatch, base, carphone):  # noqa: F811
-    monkeypatch.setitem(CAMERAS, "v4l2", "fakes.replay:Replay")
+def test_a_live_camera_is_played_once_at_its_own_pace(capsys, monkeypatch, base, carphone):
+    monkeypatch.setitem(CAMERAS, "v4l2", "tests.fakes.replay:Replay")
     live = ["--camera", f"v4l2:{carphone}", "--set=privacy.acknowledge_use=research"]
     code, out, _ = call(capsys, *base, *live, "--frames", FRAMES, "--json")
     figures = json.loads(out)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faces import carphone  # noqa: F401  a fixture
 
 from edge_fer.cli import main
 from edge_fer.emotion.card import read_card
@@ -49,7 +48,7 @@ def model(tmp_path):
     return write_model(tmp_path / "foreign.onnx")
 
 
-def test_the_page_leads_from_somebodys_file_to_events(carphone, tmp_path, monkeypatch, capfd):  # noqa: F811
+def test_the_page_leads_from_somebodys_file_to_events(carphone, tmp_path, monkeypatch, capfd):
     try:
         find_landmarks()
     except ModelError as error:

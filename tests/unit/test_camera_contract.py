@@ -8,10 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from fakes.media import HEIGHT, WIDTH, scenes, write_folder, write_gif, write_video
-from fakes.picamera2 import FakePicamera2
-from fakes.stream import FakeStream
-from fakes.v4l2 import FakeDevice
 
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.cameras.gstreamer import CsiCamera, GstCamera
@@ -20,6 +16,10 @@ from edge_fer.cameras.rtsp import RtspCamera
 from edge_fer.cameras.v4l2 import V4l2Camera
 from edge_fer.config.settings import Camera as Settings
 from edge_fer.testing import ScriptedCamera
+from tests.fakes.picamera2 import FakePicamera2
+from tests.fakes.stream import FakeStream
+from tests.fakes.v4l2 import FakeDevice
+from tests.support.clips import HEIGHT, WIDTH, scenes, write_folder, write_gif, write_video
 
 
 @dataclasses.dataclass

@@ -9,13 +9,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from fakes.clock import Clock
-from fakes.media import HEIGHT, WIDTH, scenes, write_folder, write_gif, write_video
 from numpy.typing import NDArray
 
 from edge_fer.cameras import open_camera
 from edge_fer.cameras.file import FileCamera
 from edge_fer.config.settings import Camera as Settings
+from tests.fakes.clock import Clock
+from tests.support.clips import HEIGHT, WIDTH, scenes, write_folder, write_gif, write_video
 
 MEDIA = os.environ.get("EDGE_FER_MEDIA", "")
 

@@ -2,13 +2,13 @@
 
 import cv2
 import pytest
-from fakes.media import scenes
-from fakes.stream import FakeStream
 
 from edge_fer.cameras import open_camera
 from edge_fer.cameras.gstreamer import GstCamera
 from edge_fer.config.settings import Camera as Settings
 from edge_fer.errors import CameraError
+from tests.fakes.stream import FakeStream
+from tests.support.clips import scenes
 
 PIPELINE = "videotestsrc num-buffers=9 ! video/x-raw,format=GRAY8,width=320,height=240 ! appsink"
 has_gstreamer = cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER)

@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from faces import carphone  # noqa: F401  a fixture
-from tiny_model import write_tiny_model
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.demo.demo import PrivateBroker
 from edge_fer.mqtt.connection import subscribe
+from tests.support.tiny_model import write_tiny_model
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
 UNIT, TEMPLATE = (FOLDER / name for name in ("edge-fer.service", "edge-fer@.service"))
@@ -85,7 +84,7 @@ def environment(instance: str) -> dict[str, str]:
 
 
 def test_two_instances_share_a_broker_and_nothing_else(
-    carphone: Path,  # noqa: F811
+    carphone: Path,
     tmp_path: Path,
 ) -> None:
     model = write_tiny_model(tmp_path, temperature=0.2)

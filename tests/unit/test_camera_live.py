@@ -5,16 +5,16 @@ import logging
 
 import cv2
 import pytest
-from fakes.clock import Clock
-from fakes.media import HEIGHT, WIDTH, scenes
-from fakes.picamera2 import FakePicamera2
-from fakes.v4l2 import FakeDevice
 
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.cameras.pi import PiCamera
 from edge_fer.cameras.v4l2 import V4l2Camera
 from edge_fer.config.settings import Camera as Settings
 from edge_fer.errors import CameraError
+from tests.fakes.clock import Clock
+from tests.fakes.picamera2 import FakePicamera2
+from tests.fakes.v4l2 import FakeDevice
+from tests.support.clips import HEIGHT, WIDTH, scenes
 
 
 def _play(camera: Camera) -> None:

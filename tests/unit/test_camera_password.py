@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from fakes.media import scenes, write_folder
-from fakes.rtsp import needs_server, serving
 
 from edge_fer.cameras import open_camera, without_password
 from edge_fer.config.broker_url import parse_broker
@@ -16,7 +14,9 @@ from edge_fer.config.settings import Camera as Settings
 from edge_fer.demo.demo import PrivateBroker
 from edge_fer.errors import CameraError, ConfigError
 from edge_fer.mqtt.connection import subscribe
-from tools import ports
+from tests.support import ports
+from tests.support.clips import scenes, write_folder
+from tests.support.rtsp import needs_server, serving
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes.media import scenes, write_folder
-from fakes.rtsp import needs_server, serving
-from fakes.stream import FakeCapture, FakeStream
 
 from edge_fer.cameras import Camera, open_camera
 from edge_fer.cameras.rtsp import PACED, RtspCamera
 from edge_fer.config.settings import Camera as Settings
 from edge_fer.errors import CameraError
-from tools import ports
+from tests.fakes.stream import FakeCapture, FakeStream
+from tests.support import ports
+from tests.support.clips import scenes, write_folder
+from tests.support.rtsp import needs_server, serving
 
 WIDTH, HEIGHT = 320, 240
 

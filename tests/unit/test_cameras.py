@@ -7,11 +7,11 @@ from pathlib import Path
 
 import cv2
 import pytest
-from fakes.media import HEIGHT, WIDTH, scenes, write_folder, write_video
 
 from edge_fer.cameras import open_camera, split_source
 from edge_fer.config.settings import Camera as Settings
 from edge_fer.errors import CameraError, ConfigError
+from tests.support.clips import HEIGHT, WIDTH, scenes, write_folder, write_video
 
 
 @pytest.mark.parametrize(

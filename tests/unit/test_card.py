@@ -4,11 +4,11 @@ import json
 
 import onnx
 import pytest
-from tiny_model import write_tiny_model
 
 from edge_fer.emotion.card import LABELS, Golden, find_model, read_card, sha256_of
 from edge_fer.emotion.classify import Classifier
 from edge_fer.errors import ModelError
+from tests.support.tiny_model import write_tiny_model
 
 
 def change(model, **changes):

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tiny_model import write_tiny_model
 
 from edge_fer.emotion.card import Golden, Input
 from edge_fer.emotion.classify import Classifier, softmax
 from edge_fer.emotion.session import drawn_chip, to_tensor
+from tests.support.tiny_model import write_tiny_model
 
 SIX = ("angry", "happy", "sad", "surprise", "neutral", "contempt")
 

@@ -6,10 +6,9 @@ import shlex
 
 import numpy as np
 import pytest
-from faces import carphone  # noqa: F401  a fixture
-from tiny_model import write_tiny_model
 
 from edge_fer.cli import COMMANDS, build_parser, main
+from tests.support.tiny_model import write_tiny_model
 
 ACKNOWLEDGED = "--set=privacy.acknowledge_use=research"
 
@@ -197,7 +196,7 @@ def test_check_names_a_wrong_password(capsys, locked_broker, model, tmp_path):
     assert "wrong horse" not in out
 
 
-def test_check_says_where_a_frame_is_too_large_for_scan_s(capsys, carphone):  # noqa: F811
+def test_check_says_where_a_frame_is_too_large_for_scan_s(capsys, carphone):
     base = ["check", "--camera", carphone, ACKNOWLEDGED]
     _, out, _ = call(capsys, *base, "--set=vision.min_face_px=20", "--set=vision.scan_s=0.1")
     assert "vision.scan_s is 0.1" in " ".join(out.split())
@@ -207,7 +206,7 @@ def test_check_says_where_a_frame_is_too_large_for_scan_s(capsys, carphone):  # 
 
 def test_explain_gives_every_frame_a_line_that_names_the_setting(
     capsys,
-    carphone,  # noqa: F811
+    carphone,
     landmarks,
     model,
 ):

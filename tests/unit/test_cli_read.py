@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from faces import portrait  # noqa: F401  a fixture
 
 from edge_fer.cameras.file import list_pictures
 from edge_fer.cli import main
@@ -18,7 +17,7 @@ OPTIONS = ["--set", "vision.min_face_px=60"]
 
 
 @pytest.fixture
-def folder(portrait: np.ndarray, landmarks: Path, tmp_path: Path) -> Path:  # noqa: F811
+def folder(portrait: np.ndarray, landmarks: Path, tmp_path: Path) -> Path:
     """A face, no face, a damaged picture and a text, and one more face in a subfolder."""
     colour = np.stack([portrait // 2, portrait, portrait], axis=2)
     (tmp_path / "more").mkdir()

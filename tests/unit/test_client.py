@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from talk import EVENT, FACE, ME, SIZE, Cable, send, until, warnings
 
 from edge_fer.client import Aggregate, Event, State, subscribe
 from edge_fer.config.settings import Mqtt
@@ -23,6 +22,8 @@ from edge_fer.mqtt.publisher import (
     no_state_message,
     state_message,
 )
+from tests.support.mqtt import EVENT, FACE, ME, SIZE, Cable, send, warnings
+from tests.support.wait import wait_until
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "guides" / "python-client.md"
@@ -134,7 +135,7 @@ def test_a_lost_connection_is_made_again(broker: Any) -> None:
         say(broker, *events(1))
         assert 1 == next(heard).seq
         cable.cut()
-        cable.mend()
+        cable.restore()
         # What is said before it has subscribed again is not heard, so it is said until it is.
         heard_again = threading.Event()
         speaker = threading.Thread(target=_repeat, args=(broker, events(2), heard_again))
@@ -155,7 +156,7 @@ def test_nobody_holding_it_hangs_up(broker: Any) -> None:
         assert "porch" == state.device
         break
     log = broker.folder / "mosquitto.log"
-    until(lambda: log.read_text().count("disconnected") >= 3, "hung up")
+    wait_until(lambda: log.read_text().count("disconnected") >= 3, "hung up")
 
 
 @pytest.mark.parametrize("name", ["a/b", "+", "", "#"])

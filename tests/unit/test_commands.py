@@ -10,13 +10,14 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from talk import DEADLINE_S, ME, listening, publisher, until
 
 from edge_fer.mqtt import commands, schema
 from edge_fer.mqtt.commands import Commands, address_response
 from edge_fer.mqtt.messages import Message
 from edge_fer.mqtt.publisher import response_message
 from edge_fer.mqtt.schema import ResponsePayload
+from tests.support.mqtt import ME, listening, publisher
+from tests.support.wait import DEADLINE_S, wait_until
 
 OWN = "edge-fer/porch/response"
 
@@ -189,7 +190,7 @@ def test_a_broker_carries_refusals_and_answers_to_where_they_were_wanted(broker:
         publisher(broker.url, on_enabled=asked.put) as out,
         listening(broker, "response/#") as inbox,
     ):
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         publish(broker, "edge-fer/porch/reload/set", "now")
         first = inbox.get(timeout=DEADLINE_S)
         for_me = ["-D", "publish", "response-topic", f"{OWN}/me"]
@@ -212,7 +213,7 @@ def test_a_broker_carries_refusals_and_answers_to_where_they_were_wanted(broker:
 
 def test_correlation_data_come_back_with_the_answer(broker: Any, tmp_path: Path) -> None:
     with publisher(broker.url) as out:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         reply = subprocess.run(
             [
                 "mosquitto_rr",
@@ -245,7 +246,7 @@ def test_correlation_data_come_back_with_the_answer(broker: Any, tmp_path: Path)
 
 def test_a_broker_keeps_packets_from_us_that_are_too_long(broker: Any) -> None:
     with publisher(broker.url) as out, listening(broker, "response") as inbox:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         publish(broker, "edge-fer/porch/enabled/set", "x" * 100_000)
         publish(broker, "edge-fer/porch/enabled/set", "x" * 1000)
         got = json.loads(inbox.get(timeout=DEADLINE_S).payload)

@@ -7,7 +7,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from tiny_model import write_tiny_model
 
 from edge_fer.bench.models import compile_and_compare
 from edge_fer.build import build_classifier
@@ -18,6 +17,7 @@ from edge_fer.emotion.card import Golden, read_card, sha256_of
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.session import cache_folder, compile_model, drawn_chip, find_copy, processor
 from edge_fer.errors import ModelError
+from tests.support.tiny_model import write_tiny_model
 
 BLACK = (0, 0, 0)
 CHIP = drawn_chip(BLACK, 48)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reading import mistakes, mistakes_if_any, read
 
 from edge_fer.config.load import default_path, device_name, load, require_acknowledged
 from edge_fer.config.settings import Device, Privacy, Settings
 from edge_fer.errors import ConfigError
+from tests.support.config import mistakes, mistakes_if_any, read
 
 
 def test_an_empty_file_gives_the_defaults(tmp_path):

@@ -2,7 +2,8 @@
 
 import msgspec
 import pytest
-from reading import mistakes, read
+
+from tests.support.config import mistakes, read
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-from faces import portrait  # noqa: F401  a fixture
 
 from training.evaluation.corruptions import box_blur, darken, halve, jpeg_loss, move
 
@@ -69,7 +68,7 @@ def real_jpeg(chip: np.ndarray, quality: int) -> np.ndarray:
 
 @pytest.mark.parametrize("quality", [10, 40, 75, 95])
 @pytest.mark.parametrize("side", [48, 45])
-def test_the_loss_is_that_of_the_real_jpeg_up_to_rounding(portrait, quality, side):  # noqa: F811
+def test_the_loss_is_that_of_the_real_jpeg_up_to_rounding(portrait, quality, side):
     face = cv2.resize(portrait[50:180, 160:290], (side, side), interpolation=cv2.INTER_AREA)
     chips = np.stack([face, NOISE[0, :side, :side], SMOOTH[0, :side, :side]])
     for chip, ours in zip(chips, jpeg_loss(chips, quality=quality), strict=True):

@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 import pytest
-from talk import (
-    DEADLINE_S,
+
+from tests.support.mqtt import (
     FACE,
     SIZE,
     Cable,
@@ -19,10 +19,10 @@ from talk import (
     publisher,
     send,
     status,
-    until,
     until_acked,
     warnings,
 )
+from tests.support.wait import DEADLINE_S, wait_until
 
 
 def test_events_arrive_in_order_and_without_gaps(broker: Any) -> None:
@@ -42,9 +42,9 @@ def test_nothing_is_lost_when_the_connection_is_cut_again_and_again(broker: Any)
             until_acked(out, made + 1)
             cable.cut()
             send(out, 100)
-            until(lambda: not out.connected, "noticed the cut")
+            wait_until(lambda: not out.connected, "noticed the cut")
             send(out, 100)
-            cable.mend()
+            cable.restore()
         assert list(range(1, 601)) == collect(inbox, 600)
     assert 0 == out.undelivered
     counters = out.counters()
@@ -59,7 +59,7 @@ def test_events_made_while_the_broker_is_away_come_when_it_is_back(broker: Any) 
         until_acked(out, 3)
         broker.stop()
         send(out, 30)
-        until(lambda: not out.connected, "noticed the loss")
+        wait_until(lambda: not out.connected, "noticed the loss")
         send(out, 30)
         out.publish_enabled(True)
         broker.start()
@@ -74,7 +74,7 @@ def test_over_the_bound_the_oldest_events_are_dropped_and_counted(broker: Any) -
     cable.cut()
     with listening(broker, "event") as inbox, publisher(cable.url, max_queued=50) as out:
         send(out, 80)
-        cable.mend()
+        cable.restore()
         assert list(range(31, 81)) == collect(inbox, 50)
         assert 30 == out.counters()["dropped_full"]
     cable.cut()
@@ -110,14 +110,14 @@ def test_without_any_broker_nothing_raises_or_waits(
         out.publish_stats({}, 0)
         out.publish_enabled(True)
         assert time.monotonic() - started < 1
-        until(lambda: caplog.messages.count(line) > 1, "tried again")
+        wait_until(lambda: caplog.messages.count(line) > 1, "tried again")
     assert 500 == out.undelivered
     assert [line] == warnings(caplog)
 
 
 def test_a_broker_that_hangs_stops_neither_events_nor_the_end(broker: Any) -> None:
     with publisher(broker.url, drain_s=0.1) as out:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         os.kill(broker.process.pid, signal.SIGSTOP)
         started = time.monotonic()
         send(out, 500)
@@ -128,7 +128,7 @@ def test_a_broker_that_hangs_stops_neither_events_nor_the_end(broker: Any) -> No
 
 def test_no_more_than_the_window_is_handed_over(broker: Any) -> None:
     with publisher(broker.url, drain_s=0) as out:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         os.kill(broker.process.pid, signal.SIGSTOP)
         send(out, 100)
         assert 20 == out.counters()["sent"]
@@ -143,7 +143,7 @@ def test_the_main_thread_can_publish_from_a_command(broker: Any) -> None:
         leave.wait(DEADLINE_S)
 
     with publisher(broker.url, on_enabled=hold) as out:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         command(broker, "OFF")
         assert inside.wait(DEADLINE_S)
         send(out, 100)

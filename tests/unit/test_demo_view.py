@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from faces import carphone  # noqa: F401  a fixture
 
 from edge_fer.demo.demo import view_folder
 from edge_fer.errors import DataError
@@ -29,7 +28,7 @@ def test_a_folder_without_the_page_is_refused(tmp_path):
         view_folder(str(tmp_path))
 
 
-def test_the_browser_gets_the_page_and_where_the_broker_is(tmp_path, carphone):  # noqa: F811
+def test_the_browser_gets_the_page_and_where_the_broker_is(tmp_path, carphone):
     (tmp_path / "index.html").write_text("<p>the page</p>")
     browser = tmp_path / "browser.py"
     browser.write_text(BROWSER)

@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-from faces import carphone, portrait  # noqa: F401  fixtures
 
 from edge_fer.errors import ModelError
 from edge_fer.types import Box
@@ -21,18 +20,18 @@ def landmarker(landmarks) -> Landmarker:
     return Landmarker(str(landmarks))
 
 
-def test_twenty_faces_give_twenty_boxes(detector, portrait):  # noqa: F811
+def test_twenty_faces_give_twenty_boxes(detector, portrait):
     face = portrait[20:220, 130:330]
     assert 20 == len(detector.find(np.tile(face, (4, 5)), 0.0))
 
 
 @pytest.mark.parametrize(("factor", "count"), [(0.5, 0), (1.0, 1)])
-def test_a_face_below_the_smallest_size_is_not_found(detector, portrait, factor, count):  # noqa: F811
+def test_a_face_below_the_smallest_size_is_not_found(detector, portrait, factor, count):
     picture = cv2.resize(portrait, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     assert count == len(detector.find(picture, 0.5))
 
 
-def test_landmarks_lie_on_the_features(detector, landmarker, portrait):  # noqa: F811
+def test_landmarks_lie_on_the_features(detector, landmarker, portrait):
     face = detector.find(portrait, 0.0)[0]
     landmarks = landmarker.locate(portrait, face.box)
     left_eye, right_eye, nose, left_mouth, right_mouth = five_points(landmarks)
@@ -43,7 +42,7 @@ def test_landmarks_lie_on_the_features(detector, landmarker, portrait):  # noqa:
     assert left_mouth[0] < right_mouth[0]
 
 
-def test_a_face_half_outside_the_frame_has_landmarks_all_the_same(landmarker, portrait):  # noqa: F811
+def test_a_face_half_outside_the_frame_has_landmarks_all_the_same(landmarker, portrait):
     cropped = np.ascontiguousarray(portrait[:, 225:])
     assert (68, 2) == landmarker.locate(cropped, Box(-55, 60, 110, 110)).shape
 

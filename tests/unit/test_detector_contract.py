@@ -5,7 +5,6 @@ import functools
 import cv2
 import numpy as np
 import pytest
-from faces import portrait, yunet_file  # noqa: F401  fixtures
 
 from edge_fer.config.settings import Vision
 from edge_fer.emotion.card import sha256_of
@@ -40,20 +39,20 @@ def scaled(picture, factor):
     return cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
 
 
-def test_the_portraits_face_is_found_where_it_is(detector, portrait):  # noqa: F811
+def test_the_portraits_face_is_found_where_it_is(detector, portrait):
     face = detector.find(portrait, 0.05)[0]
     assert face.box.iou(FACE) >= 0.4
     assert face.box.width == pytest.approx(face.box.height, abs=1)
 
 
-def test_a_face_somewhat_above_the_smallest_size_is_found(detector, portrait):  # noqa: F811
+def test_a_face_somewhat_above_the_smallest_size_is_found(detector, portrait):
     factor = 1.2 * detector.smallest_px / FACE.width
     face = detector.find(scaled(portrait, factor), 0.0)[0]
     centre = (face.box.left + face.box.width / 2) / factor
     assert centre == pytest.approx(FACE.left + FACE.width / 2, abs=0.15 * FACE.width)
 
 
-def test_a_face_of_a_third_of_the_smallest_size_is_not(detector, portrait):  # noqa: F811
+def test_a_face_of_a_third_of_the_smallest_size_is_not(detector, portrait):
     assert [] == detector.find(scaled(portrait, detector.smallest_px / 3 / FACE.width), 0.0)
 
 
@@ -77,7 +76,7 @@ def test_a_picture_too_small_for_a_face_has_none(detector, shape):
     [np.s_[10:, 30:411, 0], np.s_[:, ::-1, 1], np.s_[..., 2]],
     ids=["a part", "mirrored", "a channel"],
 )
-def test_a_view_is_as_good_as_a_copy(detector, portrait, view):  # noqa: F811
+def test_a_view_is_as_good_as_a_copy(detector, portrait, view):
     part = np.dstack([portrait] * 3)[view]
     assert not part.flags.c_contiguous
     found = detector.find(part, 0.0)
@@ -86,14 +85,14 @@ def test_a_view_is_as_good_as_a_copy(detector, portrait, view):  # noqa: F811
 
 
 @pytest.mark.parametrize(("left", "top"), [(0, 0), (48, 16), (120, 90)])
-def test_boxes_are_in_px_of_the_picture(detector, portrait, left, top):  # noqa: F811
+def test_boxes_are_in_px_of_the_picture(detector, portrait, left, top):
     face = detector.find(portrait, 0.0)[0].box
     moved = detector.find(np.pad(portrait, ((top, 0), (left, 0)), mode="edge"), 0.0)[0].box
     assert moved.iou(Box(face.left + left, face.top + top, face.width, face.height)) > 0.6
 
 
 @pytest.mark.parametrize("threshold", [-1.0, -0.5, -0.2, 0.0])
-def test_scores_are_above_the_threshold_and_the_best_comes_first(detector, portrait, threshold):  # noqa: F811
+def test_scores_are_above_the_threshold_and_the_best_comes_first(detector, portrait, threshold):
     pair = np.hstack([portrait[20:220, 130:330], cv2.blur(portrait[20:220, 130:330], (7, 7))])
     scores = [face.score for face in detector.find(pair, threshold)]
     assert len(scores) >= 2
@@ -103,7 +102,7 @@ def test_scores_are_above_the_threshold_and_the_best_comes_first(detector, portr
     assert scores[:1] == [face.score for face in detector.find(pair, between)]
 
 
-def test_landmarks_do_not_depend_on_whose_box_they_are_located_in(portrait, yunet_file):  # noqa: F811
+def test_landmarks_do_not_depend_on_whose_box_they_are_located_in(portrait, yunet_file):
     try:
         find_landmarks()
     except ModelError as error:

@@ -3,7 +3,6 @@
 import time
 
 import pytest
-from faces import carphone  # noqa: F401  a fixture
 
 from edge_fer.build import build_classifier, build_pipeline
 from edge_fer.cameras import open_camera
@@ -33,17 +32,17 @@ def played(clip, *, slow: float = 0.0, **vision):
 
 
 @pytest.fixture(scope="module")
-def first(carphone):  # noqa: F811
+def first(carphone):
     return played(carphone)
 
 
-def test_two_plays_are_alike(first, carphone):  # noqa: F811
+def test_two_plays_are_alike(first, carphone):
     assert first == played(carphone)
 
 
-def test_a_slow_machine_gives_the_same(first, carphone):  # noqa: F811
+def test_a_slow_machine_gives_the_same(first, carphone):
     assert first == played(carphone, slow=0.05)
 
 
-def test_other_settings_give_something_else(first, carphone):  # noqa: F811
+def test_other_settings_give_something_else(first, carphone):
     assert first != played(carphone, threshold=1.5)

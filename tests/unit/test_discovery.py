@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from talk import DEADLINE_S, ME
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.config.settings import HomeAssistant, Mqtt
@@ -17,6 +16,8 @@ from edge_fer.mqtt.data_inventory import NUMBERS
 from edge_fer.mqtt.homeassistant import Announcement, Facts, announce, unique_id
 from edge_fer.mqtt.messages import Identity
 from edge_fer.mqtt.publisher import Publisher
+from tests.support.mqtt import ME
+from tests.support.wait import DEADLINE_S
 
 FACES = Facts(("angry", "happy", "smirk"), stats_s=10)
 CROWD = Facts(("angry", "happy", "smirk"), stats_s=10, aggregate_s=60)

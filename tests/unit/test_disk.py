@@ -14,12 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from keeping import NOWHERE, durable, fill, ids, keep, kept_outbox, names
-from talk import collect, listening, send, until, until_acked, warnings
 
 from edge_fer.mqtt.outbox import OutboxLimits
 from edge_fer.mqtt.outbox_db import OutboxDb, OutboxDbError
-from tools.torture.spoilt import age, open_spoilt
+from tests.support.damaged_outbox import (
+    ALL_READ,
+    DROPPED,
+    MOVED,
+    downgrade,
+    open_damaged,
+)
+from tests.support.mqtt import collect, listening, send, until_acked, warnings
+from tests.support.outbox import NOWHERE, durable, fill, ids, keep, kept_outbox, names
+from tests.support.wait import wait_until
 
 
 def unusable(tmp_path: Path) -> Path:
@@ -96,7 +103,7 @@ def test_a_file_that_could_be_used_only_later_is_taken_in_then(
         until_acked(out, 5)
         os.kill(broker.process.pid, signal.SIGSTOP)
         send(out, 30)
-        until(lambda: out.counters()["sent"] == 25, "on its way")
+        wait_until(lambda: out.counters()["sent"] == 25, "on its way")
         away.rename(path)
         os.kill(broker.process.pid, signal.SIGCONT)
         until_acked(out, 735)
@@ -124,7 +131,7 @@ def test_an_older_file_is_brought_up_and_its_events_are_delivered(
     broker: Any, tmp_path: Path
 ) -> None:
     keep(tmp_path, 50)
-    age(tmp_path / "edge-fer-porch.db")
+    downgrade(tmp_path / "edge-fer-porch.db")
     with listening(broker, "event") as inbox, durable(broker.url, tmp_path, "s2", drain_s=5) as out:
         assert [f"s1-{n}" for n in range(1, 51)] == ids(inbox, 50)
         until_acked(out, 50)
@@ -149,10 +156,10 @@ def test_a_row_that_is_damaged_is_dropped_and_counted_and_the_others_come(
 
 
 def test_whatever_is_damaged_nothing_comes_out_that_was_not_put_in(tmp_path: Path) -> None:
-    became = Counter(open_spoilt(number, tmp_path / "a.db") for number in range(60))
-    assert became["all rows came out"] > 5, became
-    assert became["rows dropped and counted"] > 0, became
-    assert became["refused as damaged, moved aside"] > 5, became
+    became = Counter(open_damaged(number, tmp_path / "a.db") for number in range(60))
+    assert became[ALL_READ] > 5, became
+    assert became[DROPPED] > 0, became
+    assert became[MOVED] > 5, became
 
 
 def test_a_second_process_is_kept_out_of_the_file(tmp_path: Path) -> None:
@@ -203,14 +210,14 @@ def test_a_file_that_is_damaged_while_in_use_costs_nothing_that_is_in_memory(
         writer,
     ):
         fill(outbox, 10)
-        until(lambda: outbox.unsaved_count() == 0, "stored")
+        wait_until(lambda: outbox.unsaved_count() == 0, "stored")
         assert writer._db is not None
         # SQLite's connection is the writer's alone, but now it is idle.
         time.sleep(0.3)
         writer._db._db.execute("DROP TABLE event")
         fill(outbox, 5)
-        until(lambda: writer.counters()["outbox_damaged"] == 1, "noticed")
-        until(lambda: outbox.unsaved_count() == 0, "stored again")
+        wait_until(lambda: writer.counters()["outbox_damaged"] == 1, "noticed")
+        wait_until(lambda: outbox.unsaved_count() == 0, "stored again")
     with contextlib.closing(OutboxDb(path)) as store:
         assert 15 == len(store.load(0, 100)[0])
 
@@ -220,12 +227,12 @@ def test_a_full_disk_is_counted_and_live_events_go_on(
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with listening(broker, "event") as inbox, durable(broker.url, tmp_path, drain_s=5) as out:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
         try:
             os.kill(broker.process.pid, signal.SIGSTOP)
             send(out, 400)
-            until(lambda: out.counters()["outbox_faults"], "full")
+            wait_until(lambda: out.counters()["outbox_faults"], "full")
             os.kill(broker.process.pid, signal.SIGCONT)
             assert list(range(1, 401)) == collect(inbox, 400)
             send(out, 5)
@@ -246,10 +253,10 @@ def test_when_a_full_disk_has_room_again_the_rows_are_written(
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
         try:
             fill(outbox, 400, b"x" * 500)
-            until(lambda: writer.counters()["outbox_faults"] > 1, "tried again")
+            wait_until(lambda: writer.counters()["outbox_faults"] > 1, "tried again")
             assert outbox.unsaved_count()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        until(lambda: outbox.unsaved_count() == 0, "stored")
+        wait_until(lambda: outbox.unsaved_count() == 0, "stored")
     with contextlib.closing(OutboxDb(tmp_path / "a.db")) as store:
         assert [str(n) for n in range(400)] == [row.name for row in store.load(0, 1000)[0]]

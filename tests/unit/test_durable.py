@@ -10,25 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from keeping import NOWHERE, durable, fill, ids, keep, kept_outbox, names
-from talk import collect, listening, send, until, until_acked, warnings
 
 from edge_fer.config.settings import Mqtt
 from edge_fer.mqtt.messages import Message
 from edge_fer.mqtt.outbox import Outbox, OutboxLimits, outbox_folder
 from edge_fer.mqtt.outbox_db import OutboxDb, QueuedMessage
-from tools.torture.kills import Torture, publisher_round
-from tools.torture.victim import MAX_UNACKED
-
-
-def test_no_accepted_event_is_lost_when_the_process_is_killed_at_random_moments() -> None:
-    counts = Torture(publisher_round, seed=int.from_bytes(os.urandom(2), "big")).run(20)
-    assert (0, 0, 0, 0) == tuple(
-        counts[name] for name in ("lost", "corrupt", "sessions_out_of_order", "left")
-    ), counts
-    # The event that is just being made comes on top.
-    assert counts["most_unaccepted"] <= MAX_UNACKED + 1, counts
-    assert counts["accepted"] > 100, counts
+from tests.support.mqtt import collect, listening, send, until_acked, warnings
+from tests.support.outbox import NOWHERE, durable, fill, ids, keep, kept_outbox, names
+from tests.support.wait import wait_until
 
 
 def test_with_a_broker_that_answers_nothing_is_written(broker: Any, tmp_path: Path) -> None:
@@ -54,10 +43,10 @@ def test_events_of_earlier_sessions_come_first_and_in_order(broker: Any, tmp_pat
 
 def test_a_row_goes_with_its_receipt_and_not_before(broker: Any, tmp_path: Path) -> None:
     with listening(broker, "event") as inbox, durable(broker.url, tmp_path, drain_s=5) as out:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         os.kill(broker.process.pid, signal.SIGSTOP)
         send(out, 5)
-        until(lambda: out.counters()["stored"] == 5, "stored")
+        wait_until(lambda: out.counters()["stored"] == 5, "stored")
         assert 5 == out.counters()["waiting"]
         os.kill(broker.process.pid, signal.SIGCONT)
         until_acked(out, 5)
@@ -68,7 +57,7 @@ def test_a_row_goes_with_its_receipt_and_not_before(broker: Any, tmp_path: Path)
 def test_a_clean_end_without_a_broker_keeps_everything(tmp_path: Path) -> None:
     started = time.monotonic()
     with durable(NOWHERE, tmp_path, spill_after_s=60, drain_s=30) as out:
-        until(lambda: out._sender._connection.failing, "refused")
+        wait_until(lambda: out._sender._connection.failing, "refused")
         send(out, 30)
     assert time.monotonic() - started < 10
     assert (0, 30) == (out.undelivered, len(names(tmp_path)))
@@ -94,7 +83,7 @@ def test_over_a_bound_the_oldest_rows_go_and_are_counted_by_its_name(
     path = tmp_path / "a.db"
     with kept_outbox(path, bounds) as (outbox, _):
         fill(outbox, 80)
-        until(lambda: outbox.counters()[counter] == 50, "dropped")
+        wait_until(lambda: outbox.counters()[counter] == 50, "dropped")
         assert 30 == len(outbox)
     with contextlib.closing(OutboxDb(path)) as store:
         assert [str(n) for n in range(50, 80)] == [row.name for row in store.load(0, 100)[0]]
@@ -151,7 +140,7 @@ def test_expired_rows_go_ahead_of_all_others(tmp_path: Path) -> None:
         fill(outbox, 8)
         time.sleep(0.5)
         fill(outbox, 8)
-        until(lambda: outbox.counters()["dropped_expired"] == 8, "expired")
+        wait_until(lambda: outbox.counters()["dropped_expired"] == 8, "expired")
         told = outbox.counters()
         assert (0, 8) == (told["dropped_full"], len(outbox))
 

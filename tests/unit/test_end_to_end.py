@@ -12,10 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from faces import carphone  # noqa: F401  a fixture
 from jsonschema import Draft202012Validator
-from talk import DEADLINE_S, command, until
-from tiny_model import write_tiny_model
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.demo.demo import PrivateBroker
@@ -24,6 +21,9 @@ from edge_fer.errors import ModelError
 from edge_fer.mqtt.connection import subscribe
 from edge_fer.mqtt.schema import schemas
 from edge_fer.vision.landmarks import find_landmarks
+from tests.support.mqtt import command
+from tests.support.tiny_model import write_tiny_model
+from tests.support.wait import DEADLINE_S, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def one_run(camera, options):
 
 
 @pytest.fixture(scope="module")
-def run(mosquitto_installed, carphone, options):  # noqa: F811
+def run(mosquitto_installed, carphone, options):
     return one_run(carphone, options)
 
 
@@ -140,7 +140,7 @@ def test_stats_are_flat_numbers_that_add_up(run):
     assert len(run["edge-fer/porch/event"]) == stats["events"] == stats["queued"]
 
 
-def test_two_runs_over_the_same_clip_tell_the_same_story(run, carphone, options):  # noqa: F811
+def test_two_runs_over_the_same_clip_tell_the_same_story(run, carphone, options):
     stories = []
     for topics in (run, one_run(carphone, options)):
         events = [json.loads(payload) for payload in topics["edge-fer/porch/event"]]
@@ -149,7 +149,7 @@ def test_two_runs_over_the_same_clip_tell_the_same_story(run, carphone, options)
     assert stories[0] == stories[1]
 
 
-def test_a_killed_daemon_is_reported_offline_by_the_broker(broker, carphone, options):  # noqa: F811
+def test_a_killed_daemon_is_reported_offline_by_the_broker(broker, carphone, options):
     with subscribe(parse_broker(broker.url), ["edge-fer/porch/status"]) as inbox:
         process = daemon(broker, carphone, [*options, "--set=camera.pace=real"])
         online = until_seen(inbox, "/status", state="online")
@@ -158,7 +158,7 @@ def test_a_killed_daemon_is_reported_offline_by_the_broker(broker, carphone, opt
         assert online["session"] == until_seen(inbox, "/status", state="offline")["session"]
 
 
-def test_a_signal_ends_the_daemon_in_an_orderly_way(broker, carphone, options):  # noqa: F811
+def test_a_signal_ends_the_daemon_in_an_orderly_way(broker, carphone, options):
     with subscribe(parse_broker(broker.url), ["edge-fer/porch/#"]) as inbox:
         process = daemon(broker, carphone, [*options, "--set=camera.pace=real"])
         until_seen(inbox, "/event", phase="begin")
@@ -185,7 +185,9 @@ def test_the_pause_switch_closes_the_camera_and_opens_it_again(broker, tmp_path,
         command(broker, "ON")
         wait_for(inbox, "/enabled", b"ON")
         before = until_seen(inbox, "/stats")["frames"]
-        until(lambda: until_seen(inbox, "/stats")["frames"] > before, "went on after the pause")
+        wait_until(
+            lambda: until_seen(inbox, "/stats")["frames"] > before, "went on after the pause"
+        )
         process.terminate()
         process.communicate(timeout=DEADLINE_S)
         assert 0 == process.returncode
@@ -202,7 +204,7 @@ def wait_for(inbox, suffix, payload):
             return
 
 
-def test_without_a_broker_the_run_ends_with_a_clear_line(free_port, carphone, options):  # noqa: F811
+def test_without_a_broker_the_run_ends_with_a_clear_line(free_port, carphone, options):
     class Nowhere:
         url = f"mqtt://127.0.0.1:{free_port}"
 
@@ -216,7 +218,7 @@ def test_without_a_broker_the_run_ends_with_a_clear_line(free_port, carphone, op
     assert "events could not be delivered" in errors
 
 
-def test_max_frames_ends_the_run(broker, carphone, options):  # noqa: F811
+def test_max_frames_ends_the_run(broker, carphone, options):
     with subscribe(parse_broker(broker.url), ["edge-fer/porch/stats"]) as inbox:
         process = daemon(broker, carphone, [*options, "--max-frames", "30"])
         process.communicate(timeout=60)

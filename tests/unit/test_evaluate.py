@@ -4,13 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from faces import portrait, yunet_file  # noqa: F401  fixtures
-from folders import put
 from test_metrics import write_data
-from tiny_model import write_tiny_model
 
 from edge_fer.cli import main
 from edge_fer.emotion.card import FER2013_LABELS, LABELS
+from tests.support.datasets import put
+from tests.support.tiny_model import write_tiny_model
 
 CARD = {"ferplus-public": {"accuracy": 0.8}}
 ANGER, CONTEMPT = 4, 7
@@ -92,7 +91,7 @@ def test_a_model_without_a_label_of_the_data_is_refused(capsys, tmp_path):
 
 
 @pytest.fixture
-def photos(tmp_path, portrait, landmarks):  # noqa: F811
+def photos(tmp_path, portrait, landmarks):
     put(tmp_path / "photos/happy/face.png", portrait)
     put(tmp_path / "photos/happy/none.png", np.zeros((200, 200), np.uint8))
     return ["--data", tmp_path / "photos", "--pictures", "photos"]
@@ -166,7 +165,7 @@ def test_the_configured_detector_is_the_one_that_is_used(capsys, photos, model, 
     assert (78, True) == (code, "vision.detector_model = /none.onnx" in errors)
 
 
-def test_yunet_finds_the_face_in_a_photograph(capsys, photos, model, yunet_file):  # noqa: F811
+def test_yunet_finds_the_face_in_a_photograph(capsys, photos, model, yunet_file):
     from edge_fer.emotion.card import sha256_of
 
     found = figures_of(

@@ -9,8 +9,10 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from keeping import durable
-from talk import DEADLINE_S, EVENT, SIZE, publisher, until
+
+from tests.support.mqtt import EVENT, SIZE, publisher
+from tests.support.outbox import durable
+from tests.support.wait import DEADLINE_S, wait_until
 
 PACKAGE = str(Path(__file__).parents[2] / "edge_fer") + "/"
 MAX_FILES = 4
@@ -48,7 +50,7 @@ def test_an_event_passes_four_files_from_publish_to_puback(
     try:
         out = publisher(broker.url) if outbox == "memory" else durable(broker.url, tmp_path)
         with out:
-            until(lambda: out.connected, "connected")
+            wait_until(lambda: out.connected, "connected")
             # Connecting publishes the status, and the writer opens its file.
             time.sleep(SETTLE_S)
             tracer.recording = True

@@ -3,15 +3,15 @@
 import threading
 
 import pytest
-from fakes.media import HEIGHT, WIDTH, scenes, write_folder
-from fakes.v4l2 import FakeDevice
-from talk import until
 
 from edge_fer.cameras import Camera, Reading, open_camera
 from edge_fer.cameras.v4l2 import V4l2Camera
 from edge_fer.config.settings import Camera as Settings
 from edge_fer.daemon.camera_thread import CameraThread, frame_timeout_s
 from edge_fer.errors import CameraError
+from tests.fakes.v4l2 import FakeDevice
+from tests.support.clips import HEIGHT, WIDTH, scenes, write_folder
+from tests.support.wait import wait_until
 
 
 def frames_of(thread):
@@ -19,7 +19,7 @@ def frames_of(thread):
     frames = []
     while not thread.closed:
         thread.request()
-        until(lambda: thread.closed or add(frames, thread.poll()), "answered")
+        wait_until(lambda: thread.closed or add(frames, thread.poll()), "answered")
     return frames
 
 
@@ -66,7 +66,7 @@ def test_nothing_is_read_ahead():
     camera.go.release(3)
     thread.request()
     thread.request()
-    until(thread.poll, "taken")
+    wait_until(thread.poll, "taken")
     assert 1 == camera.reads
     thread.close()
     assert thread.join(5)
@@ -78,7 +78,7 @@ def test_a_read_that_does_not_come_back_is_an_error_and_is_not_waited_for():
     thread = CameraThread(camera, 0.2, lambda: None)
     thread.request()
     with pytest.raises(CameraError, match=r"v4l2:0: does not respond for 0\.2 s"):
-        until(thread.poll, "taken")
+        wait_until(thread.poll, "taken")
     thread.close()
     assert not thread.join(0.1)
     assert camera.opened
@@ -105,7 +105,7 @@ def test_what_a_driver_raises_is_an_error_of_the_camera():
     thread = CameraThread(camera, 5, lambda: None)
     thread.request()
     with pytest.raises(CameraError) as caught:
-        until(thread.poll, "taken")
+        wait_until(thread.poll, "taken")
     text = "camera v4l2:0: driver error (RuntimeError: Camera frontend has timed out)"
     assert text == str(caught.value)
 

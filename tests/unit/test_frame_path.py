@@ -73,13 +73,11 @@ def trace(clip: Path) -> Tracer:
 
 def test_an_ordinary_frame_passes_few_files(carphone: Path, landmarks: Path) -> None:
     files = trace(carphone).ordinary()
-    print(f"{len(files)} files:", *files, sep="\n")  # noqa: T201
+    print(f"{len(files)} files:", *files, sep="\n")
     assert len(files) <= MOST
 
 
 if __name__ == "__main__":
     found = trace(Path(sys.argv[1])).ordinary()
-    print(*found, sep="\n")  # noqa: T201
-    print(f"{len(found)} files of {MOST} at most")  # noqa: T201
-else:
-    from faces import carphone  # noqa: F401  a fixture
+    print(*found, sep="\n")
+    print(f"{len(found)} files of {MOST} at most")

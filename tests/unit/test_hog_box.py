@@ -4,7 +4,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from faces import portrait  # noqa: F401  fixtures
 
 from edge_fer.types import Box
 from edge_fer.vision.dlib_hog import SHIFT, STEP, HogDetector, round_as_x86, scale_back
@@ -52,7 +51,7 @@ def test_one_rounding_moves_some_boxes_by_a_pixel():
     assert {1, 2} == set(apart)
 
 
-def test_the_detectors_boxes_are_windows_brought_back(portrait):  # noqa: F811
+def test_the_detectors_boxes_are_windows_brought_back(portrait):
     spans = {
         tuple(scale_back(end, level) for end in window) for level in LEVELS for window in windows()
     }

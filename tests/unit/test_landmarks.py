@@ -5,7 +5,6 @@ import json
 import cv2
 import numpy as np
 import pytest
-from faces import carphone, portrait  # noqa: F401  fixtures
 
 from edge_fer.errors import ModelError
 from edge_fer.types import Box
@@ -39,7 +38,7 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture
-def faces(tmp_path, portrait):  # noqa: F811
+def faces(tmp_path, portrait):
     """A folder of 100 slightly different pictures of one face."""
     random = np.random.default_rng(2)
     folder = tmp_path / "faces"
@@ -78,7 +77,7 @@ def test_a_shorter_file_is_a_predictor_of_as_many_cascades(tiny, tmp_path):
     assert ["two.dat"] == [path.name for path in tmp_path.iterdir()]
 
 
-def test_ten_cascades_of_the_stock_file_are_near_to_all_fifteen(landmarks, portrait, tmp_path):  # noqa: F811
+def test_ten_cascades_of_the_stock_file_are_near_to_all_fifteen(landmarks, portrait, tmp_path):
     shrink(landmarks, tmp_path / "ten.dat", 10)
     box = HogDetector().find(portrait, 0.0)[0].box
     ten, all_fifteen = (
@@ -163,7 +162,7 @@ def test_faces_of_fer_2013_are_large_enough_to_train_on(landmarks, data, tmp_pat
     assert 2 == len(LandmarkFile(out).cascades)
 
 
-def test_compare_gives_a_machine_both_files_and_distance(landmarks, carphone, tmp_path, capsys):  # noqa: F811
+def test_compare_gives_a_machine_both_files_and_distance(landmarks, carphone, tmp_path, capsys):
     shrink(landmarks, tmp_path / "four.dat", 4)
     code, out, _ = call(capsys, "compare", tmp_path / "four.dat", carphone, "--json")
     figures = json.loads(out)
@@ -174,7 +173,7 @@ def test_compare_gives_a_machine_both_files_and_distance(landmarks, carphone, tm
     assert figures["faces"] > 100
 
 
-def test_a_file_does_not_differ_from_itself(tiny, portrait, tmp_path, capsys):  # noqa: F811
+def test_a_file_does_not_differ_from_itself(tiny, portrait, tmp_path, capsys):
     cv2.imwrite(str(tmp_path / "one.png"), portrait)
     code, out, _ = call(capsys, "compare", tiny, tmp_path / "one.png", "--with", tiny)
     assert 0 == code
@@ -220,7 +219,7 @@ def test_a_mistake_is_one_line(tiny, tmp_path, monkeypatch, capsys, arguments, m
     assert ["text", "tiny.dat"] == sorted(path.name for path in tmp_path.iterdir())
 
 
-def test_too_few_faces_are_not_trained_on(tiny, tmp_path, portrait, capsys):  # noqa: F811
+def test_too_few_faces_are_not_trained_on(tiny, tmp_path, portrait, capsys):
     cv2.imwrite(str(tmp_path / "one.png"), portrait)
     code, _, errors = call(
         capsys, "train", tmp_path / "new.dat", tmp_path / "one.png", "--from", tiny

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from folders import affectnet, affectnet_csv, class_folders, put, raf_db
-from tiny_model import write_tiny_model
 
 from edge_fer.cli import main
 from edge_fer.emotion.card import LABELS
 from edge_fer.errors import DataError
 from edge_fer.evaluation.dataset import load, splits_in
+from tests.support.datasets import affectnet, affectnet_csv, class_folders, put, raf_db
+from tests.support.tiny_model import write_tiny_model
 
 PICTURES = [
     ("happy", np.full((64, 64), 200, np.uint8)),

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from tiny_model import write_tiny_model
 
 from edge_fer.emotion.card import FER2013_LABELS, LABELS
 from edge_fer.emotion.classify import Classifier
@@ -17,6 +16,7 @@ from edge_fer.evaluation.evaluate import (
     spread,
     summarise,
 )
+from tests.support.tiny_model import write_tiny_model
 
 
 def one_hot(columns, confidence=1.0):

@@ -4,10 +4,10 @@ import runpy
 from pathlib import Path
 
 import pytest
-from tiny_model import write_tiny_model
 
 from edge_fer.emotion.card import LABELS
 from edge_fer.errors import ModelError
+from tests.support.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[2]
 EMPTY = "# Head\n<!-- models -->\nold\n<!-- /models -->\ntail\n"

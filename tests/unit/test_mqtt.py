@@ -12,25 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from talk import (
-    DEADLINE_S,
-    FACE,
-    ME,
-    SIZE,
-    command,
-    listening,
-    publisher,
-    send,
-    status,
-    until,
-    warnings,
-)
 
 from edge_fer.config.broker_url import Broker, parse_broker
 from edge_fer.errors import BrokerError, ConfigError
 from edge_fer.mqtt.client import MqttClient
 from edge_fer.mqtt.connection import RETRY_MAX_S, RETRY_MIN_S, backoff_s, probe
 from edge_fer.types import Box, Presence
+from tests.support.mqtt import FACE, ME, SIZE, command, listening, publisher, send, status, warnings
+from tests.support.wait import DEADLINE_S, wait_until
 
 
 def write_password(folder: Path, password: str) -> str:
@@ -44,7 +33,7 @@ def test_late_listeners_get_status_state_and_enabled(broker: Any) -> None:
     with publisher(broker.url) as out:
         out.publish_enabled(True)
         out.publish_state([FACE], SIZE, 0)
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         with listening(broker, "+") as inbox:
             got = [inbox.get(timeout=DEADLINE_S) for _ in range(3)]
     by_name = {message.topic.rpartition("/")[2]: message for message in got}
@@ -57,7 +46,7 @@ def test_late_listeners_get_status_state_and_enabled(broker: Any) -> None:
 def test_a_clean_end_says_stopped_and_nothing_after_it(broker: Any) -> None:
     with listening(broker, "status") as inbox:
         with publisher(broker.url) as out:
-            until(lambda: out.connected, "connected")
+            wait_until(lambda: out.connected, "connected")
         assert ["online", "stopped"] == [status(inbox), status(inbox)]
         with listening(broker, "status") as late:
             assert "stopped" == status(late)
@@ -66,8 +55,8 @@ def test_a_clean_end_says_stopped_and_nothing_after_it(broker: Any) -> None:
 
 def test_when_the_process_is_killed_the_broker_says_offline(broker: Any) -> None:
     code = (
-        "import sys, time; sys.path.insert(0, 'tests'); import talk\n"
-        f"with talk.publisher({broker.url!r}): time.sleep(60)"
+        "import sys, time; from tests.support import mqtt\n"
+        f"with mqtt.publisher({broker.url!r}): time.sleep(60)"
     )
     root = Path(__file__).parents[2]
     with listening(broker, "status") as inbox:
@@ -83,7 +72,7 @@ def test_when_the_process_is_killed_the_broker_says_offline(broker: Any) -> None
 
 def test_state_is_published_when_it_changed_and_only_then(broker: Any) -> None:
     with listening(broker, "state") as inbox, publisher(broker.url) as out:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         for number in range(20):
             moved = Presence("t1", "happy", number / 20, Box(number, 0, 9, 9))
             out.publish_state([moved], SIZE, number)
@@ -98,7 +87,7 @@ def test_stats_are_sent_now_or_counted_as_skipped(broker: Any) -> None:
         out = publisher(broker.url)
         out.publish_stats({"frames": 1}, 0)
         with out:
-            until(lambda: out.connected, "connected")
+            wait_until(lambda: out.connected, "connected")
             out.publish_stats({"frames": 2}, 0)
             got = inbox.get(timeout=DEADLINE_S)
     assert (2, False) == (json.loads(got.payload)["frames"], got.retain)
@@ -111,7 +100,7 @@ def test_commands_call_back_and_bad_ones_are_counted(
     asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
     command(broker, "ON", "-r")
     with publisher(broker.url, on_enabled=asked.put) as out:
-        until(lambda: out.counters()["commands_refused"], "got the retained command")
+        wait_until(lambda: out.counters()["commands_refused"], "got the retained command")
         for payload in ("maybe", "on", "OFF", "ON"):
             command(broker, payload)
         assert [False, True] == [asked.get(timeout=DEADLINE_S) for _ in range(2)]
@@ -127,9 +116,9 @@ def test_a_command_that_fails_does_not_end_delivery(
         raise RuntimeError("camera on fire")
 
     with publisher(broker.url, on_enabled=fail) as out:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         command(broker, "OFF")
-        until(lambda: caplog.records and "camera on fire" in caplog.text, "logged")
+        wait_until(lambda: caplog.records and "camera on fire" in caplog.text, "logged")
         send(out, 1)
     assert 0 == out.undelivered
 
@@ -141,7 +130,7 @@ def test_a_wrong_password_is_told_once_and_tried_again(
     wrong = write_password(tmp_path, "battery staple")
     line = f"{locked_broker.url}: refused: bad user name or password; check mqtt.password_file"
     with publisher(locked_broker.url, password_file=wrong, drain_s=0) as out:
-        until(lambda: caplog.messages.count(line) > 1, "tried again")
+        wait_until(lambda: caplog.messages.count(line) > 1, "tried again")
         assert not out.connected
     assert [line] == warnings(caplog)
     assert "battery staple" not in caplog.text + repr(out) + repr(vars(out))
@@ -207,7 +196,7 @@ def test_an_error_that_nobody_thought_of_does_not_end_the_tries(
 
     monkeypatch.setattr(MqttClient, "connect", fail_once)
     with publisher(broker.url) as out:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
     assert f"{broker.url}: the connection has failed" in caplog.messages
 
 

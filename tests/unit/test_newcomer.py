@@ -1,15 +1,15 @@
 """What the walk of the package believes: a page that shows the event, a broker as documented."""
-# ruff: noqa: F401, F811 (fixtures are imported to be asked for by name)
 
 import json
 
 import pytest
-from browser import chromium, site, visit, web_broker, websocket
 from release import ReleaseError
-from talk import DEADLINE_S, EVENT, SIZE, listening, publisher, until
 
 from tests.integration.debian.broker import documented
 from tests.integration.debian.webview import Chromium, Node
+from tests.support.browser import websocket
+from tests.support.mqtt import EVENT, SIZE, listening, publisher
+from tests.support.wait import DEADLINE_S, wait_until
 
 A_MOMENT_MS = 2000
 """To wait for what will not come."""
@@ -21,7 +21,7 @@ def event(web_broker):
 
     def send():
         with listening(web_broker, "event") as inbox, publisher(web_broker.url) as out:
-            until(lambda: out.connected, "connected")
+            wait_until(lambda: out.connected, "connected")
             out.publish_event(EVENT, SIZE)
             return inbox.get(timeout=DEADLINE_S).payload.decode()
 

@@ -1,9 +1,9 @@
-"""What tools renew in our pages, and the clips it is about."""
+"""The parts of the documentation that programs renew."""
 
 import pytest
 
+from docs.pages import fill, media_clips, table, write_test_result
 from edge_fer.errors import DataError
-from tools.pages import fill, media_clips, table
 
 
 def test_rows_become_a_table():
@@ -31,3 +31,13 @@ def test_a_folder_without_clips_is_an_error(tmp_path, monkeypatch):
         media_clips("mkv")
     (tmp_path / "a.mkv").touch()
     assert [tmp_path / "a.mkv"] == media_clips("mkv")
+
+
+def test_a_test_result_is_a_line_the_command_and_a_table(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("Prose.\n<!-- soak -->\nold\n<!-- /soak -->\n")
+    write_test_result("soak", "no growth", "make soak", [{"frames": 9, "MB": 1.5}], page)
+    assert (
+        "Prose.\n<!-- soak -->\n**Result**: no growth (`make soak`).\n\n"
+        "| frames | MB |\n| --- | --- |\n| 9 | 1.5 |\n<!-- /soak -->\n"
+    ) == page.read_text()

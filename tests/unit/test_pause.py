@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from manager import Rig, carphone, rig  # noqa: F401  fixtures
-from talk import DEADLINE_S, command, listening, until
 
 from edge_fer.config.settings import Device, Mqtt, Settings
 from edge_fer.daemon.control import PauseFile, ServiceControl, pause_file
 from edge_fer.daemon.service import PAUSED
+from tests.support.mqtt import command, listening
+from tests.support.service_manager import Rig
+from tests.support.wait import DEADLINE_S, wait_until
 
 
 def pause_files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("**/*.paused"))
 
 
-def pause(rig: Rig, daemon: Any) -> None:  # noqa: F811
+def pause(rig: Rig, daemon: Any) -> None:
     """OFF, and wait until the daemon says that the camera is closed."""
     with listening(rig.broker, "enabled") as inbox:
         command(rig.broker, "OFF")
@@ -28,7 +29,7 @@ def pause(rig: Rig, daemon: Any) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
-def test_a_pause_outlives_the_process_until_somebody_says_on(rig: Rig, ending: int) -> None:  # noqa: F811
+def test_a_pause_outlives_the_process_until_somebody_says_on(rig: Rig, ending: int) -> None:
     rig.hardware.plug()
     with rig.run() as daemon:
         daemon.until("READY=1")
@@ -41,11 +42,11 @@ def test_a_pause_outlives_the_process_until_somebody_says_on(rig: Rig, ending: i
             assert b"OFF" == inbox.get(timeout=DEADLINE_S).payload
             command(rig.broker, "ON")
             daemon.until("STATUS=watching")
-            until(lambda: inbox.get(timeout=DEADLINE_S).payload == b"ON", "enabled")
-        until(lambda: not pause_files(rig.folder), "gone")
+            wait_until(lambda: inbox.get(timeout=DEADLINE_S).payload == b"ON", "enabled")
+        wait_until(lambda: not pause_files(rig.folder), "gone")
 
 
-def test_nothing_is_kept_where_nothing_may_be_written(rig: Rig) -> None:  # noqa: F811
+def test_nothing_is_kept_where_nothing_may_be_written(rig: Rig) -> None:
     rig.hardware.plug()
     with rig.run("--set=mqtt.outbox=memory") as daemon:
         daemon.until("READY=1")
@@ -55,7 +56,7 @@ def test_nothing_is_kept_where_nothing_may_be_written(rig: Rig) -> None:  # noqa
         assert PAUSED not in " ".join(daemon.until("READY=1"))
 
 
-def test_a_pause_that_cannot_be_kept_holds_and_says_so(rig: Rig) -> None:  # noqa: F811
+def test_a_pause_that_cannot_be_kept_holds_and_says_so(rig: Rig) -> None:
     rig.hardware.plug()
     (rig.folder / "file").touch()
     with rig.run(f"--set=mqtt.outbox={rig.folder / 'file' / 'folder'}") as daemon:
@@ -69,10 +70,10 @@ def test_the_pause_file_exists_before_the_main_loop_has_seen_the_command(tmp_pat
     file = PauseFile(tmp_path / "folder" / "a.paused")
     control = ServiceControl(file)
     control.enable(False)
-    until(lambda: file.exists, "there")
+    wait_until(lambda: file.exists, "there")
     assert not ServiceControl(file).enabled
     control.enable(True)
-    until(lambda: not file.exists, "gone")
+    wait_until(lambda: not file.exists, "gone")
     assert ServiceControl(file).enabled
 
 
@@ -83,7 +84,7 @@ def test_of_many_commands_in_a_row_the_last_one_counts(tmp_path: Path) -> None:
         control.enable(False)
         control.enable(True)
     control.enable(False)
-    until(lambda: not [it for it in threading.enumerate() if "_write" in it.name], "written")
+    wait_until(lambda: not [it for it in threading.enumerate() if "_write" in it.name], "written")
     assert file.exists
 
 
@@ -94,11 +95,11 @@ def test_a_pause_goes_along_with_the_devices_name(tmp_path: Path) -> None:
     )
     control = ServiceControl(old)
     control.enable(False)
-    until(lambda: old.exists, "there")
+    wait_until(lambda: old.exists, "there")
     control.use_pause_file(new)
-    until(lambda: pause_files(tmp_path) == ["edge-fer-hall.paused"], "moved")
+    wait_until(lambda: pause_files(tmp_path) == ["edge-fer-hall.paused"], "moved")
     control.enable(True)
-    until(lambda: not pause_files(tmp_path), "gone")
+    wait_until(lambda: not pause_files(tmp_path), "gone")
     assert "" == control.failure
 
 
@@ -107,5 +108,5 @@ def test_a_name_that_was_paused_once_does_not_close_a_camera_that_is_on(tmp_path
     (tmp_path / "hall.paused").touch()
     control = ServiceControl(PauseFile(tmp_path / "porch.paused"))
     control.use_pause_file(stale)
-    until(lambda: not pause_files(tmp_path), "gone")
+    wait_until(lambda: not pause_files(tmp_path), "gone")
     assert control.enabled

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 from msgspec import Struct, defstruct
-from talk import EVENT, FACE, ME, SIZE, warnings
 
 from edge_fer.client import Aggregate, Event, State, Subscription, subscribe
 from edge_fer.config.broker_url import parse_broker
@@ -20,6 +19,7 @@ from edge_fer.mqtt.aggregate import Summary
 from edge_fer.mqtt.client import ConnectOptions
 from edge_fer.mqtt.publisher import aggregate_message, event_message, state_message
 from edge_fer.mqtt.schema import BoxPayload, FacePayload, described
+from tests.support.mqtt import EVENT, FACE, ME, SIZE, warnings
 
 ROOT = Path(__file__).parents[2]
 TOPIC = "edge-fer/porch/event"

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from manager import carphone, rig  # noqa: F401  fixtures
-from talk import DEADLINE_S, command, listening, until
 
 from edge_fer.cli import main
 from edge_fer.config.settings import Tracking
@@ -20,6 +18,8 @@ from edge_fer.mqtt import schema
 from edge_fer.mqtt.data_inventory import NUMBERS, TOPICS, inventory
 from edge_fer.types import Box
 from edge_fer.vision.search import Tracker
+from tests.support.mqtt import command, listening
+from tests.support.wait import DEADLINE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 PER_FACE = ("track", "box", "confidence", "scores", "faces", "emotion")
@@ -46,17 +46,17 @@ def next_message(daemon, inbox):
     got = []
 
     def there():
-        daemon.hear(0.05)
+        daemon.receive(0.05)
         if not inbox.empty():
             got.append(inbox.get())
         return got
 
-    until(there, "heard")
+    wait_until(there, "heard")
     return got[0]
 
 
 @pytest.fixture
-def config(tmp_path, rig):  # noqa: F811
+def config(tmp_path, rig):
     file = tmp_path / "edge-fer.toml"
     rig.options += [f"--config={file}", "--set=log.level=debug"]
 
@@ -66,7 +66,7 @@ def config(tmp_path, rig):  # noqa: F811
     return write
 
 
-def test_nothing_of_single_faces_leaves_a_daemon_or_is_logged(rig, config):  # noqa: F811
+def test_nothing_of_single_faces_leaves_a_daemon_or_is_logged(rig, config):
     config("aggregate")
     rig.hardware.plug()
     with listening(rig.broker, "#") as inbox:
@@ -101,7 +101,7 @@ def test_nothing_of_single_faces_leaves_a_daemon_or_is_logged(rig, config):  # n
     assert "Traceback" not in daemon.log
 
 
-def test_a_reload_goes_from_one_mode_to_the_other_and_back(rig, config):  # noqa: F811
+def test_a_reload_goes_from_one_mode_to_the_other_and_back(rig, config):
     config("faces")
     rig.hardware.plug()
     topics = ("event", "aggregate", "state")
@@ -157,7 +157,7 @@ def test_the_list_has_every_topic_and_field_of_the_wire():
     assert [] == [field for field in every if not field["meaning"]]
 
 
-def test_the_list_has_every_number_of_stats(rig, config):  # noqa: F811
+def test_the_list_has_every_number_of_stats(rig, config):
     config("faces")
     rig.hardware.plug()
     with rig.run() as daemon, listening(rig.broker, "stats") as inbox:
@@ -187,15 +187,15 @@ def test_the_copy_of_the_list_is_fresh():
     assert inventory() == shown, "run: python docs/generate_mqtt.py"
 
 
-def test_the_outbox_of_a_group_holds_nothing_of_single_faces(rig, config, tmp_path):  # noqa: F811
+def test_the_outbox_of_a_group_holds_nothing_of_single_faces(rig, config, tmp_path):
     config("aggregate")
     rig.broker.stop()
     rig.hardware.plug()
     rig.options += [f"--set=mqtt.outbox={tmp_path / 'box'}", "--set=mqtt.spill_after_s=0.05"]
     with rig.run() as daemon:
         daemon.until("READY=1")
-        until(
-            lambda: daemon.hear(0.05) is None or daemon.log.count("interval of") > 1,
+        wait_until(
+            lambda: daemon.receive(0.05) is None or daemon.log.count("interval of") > 1,
             "two intervals",
         )
         assert 0 == daemon.stop()[0]

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Mosquitto
-from keeping import durable
-from talk import ME, collect, listening, publisher, send, until, until_acked, warnings
 
 from edge_fer.config.broker_url import parse_broker
 from edge_fer.mqtt.connection import probe
 from edge_fer.mqtt.messages import Message
 from edge_fer.mqtt.outbox_db import OutboxDb, QueuedMessage
-from tools import ports
+from tests.support import ports
+from tests.support.broker import Mosquitto
+from tests.support.mqtt import ME, collect, listening, publisher, send, until_acked, warnings
+from tests.support.outbox import durable
+from tests.support.wait import wait_until
 
 FORMAT = r"%t|%C|%E|%P"
 """Topic, content type, seconds to expiry, user properties."""
@@ -49,7 +50,7 @@ def heard(broker: Any, topic: str) -> "subprocess.Popen[str]":
 def test_events_say_what_they_are_and_when_they_expire(broker: Any) -> None:
     listener = heard(broker, "edge-fer/porch/event")
     with publisher(broker.url, expire_s=600) as out:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         while listener.poll() is None:
             send(out, 1)
             time.sleep(0.05)
@@ -77,7 +78,7 @@ def test_the_expiry_of_an_old_event_is_what_is_left_of_it(broker: Any, tmp_path:
 
 def test_status_is_the_same_session_in_birth_and_will(broker: Any) -> None:
     with publisher(broker.url) as out, listening(broker, "status") as inbox:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         birth = json.loads(inbox.get(timeout=15).payload)
         out._sender._client.abort()
         will = json.loads(inbox.get(timeout=15).payload)

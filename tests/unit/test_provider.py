@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_model import write_tiny_model
 
 from edge_fer.build import build_classifier
 from edge_fer.config.load import load
@@ -14,6 +13,7 @@ from edge_fer.emotion.card import read_card
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.session import available_providers, chain, compile_model, engine_folder
 from edge_fer.errors import ConfigError, ModelError
+from tests.support.tiny_model import write_tiny_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "guides" / "jetson.md"
 

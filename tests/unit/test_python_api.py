@@ -6,7 +6,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from faces import carphone, portrait  # noqa: F401  fixtures
 
 import edge_fer
 from edge_fer.cameras import CAMERAS, Camera, Reading
@@ -51,8 +50,8 @@ class ClipCamera(Camera):
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_block_runs(
     block: str,
-    portrait: np.ndarray,  # noqa: F811
-    carphone: Path,  # noqa: F811
+    portrait: np.ndarray,
+    carphone: Path,
     landmarks: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -5,7 +5,6 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
-from faces import portrait  # noqa: F401  fixture
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,12 +39,12 @@ MIRRORED = [
 
 
 @pytest.fixture(scope="module")
-def box(portrait):  # noqa: F811
+def box(portrait):
     return HogDetector().find(portrait, 0.0)[0].box
 
 
 @pytest.fixture(scope="module")
-def points(portrait, box):  # noqa: F811
+def points(portrait, box):
     try:
         landmarker = Landmarker()
     except ModelError as error:
@@ -94,17 +93,17 @@ def mouth_hidden(picture, points, luma):
     return painted(picture, points, [points[29], *points[[14, 12, 8, 4, 2]]], luma)
 
 
-def test_an_upright_sharp_face_is_read(portrait, points):  # noqa: F811
+def test_an_upright_sharp_face_is_read(portrait, points):
     assert why(portrait, points) is None
 
 
 @pytest.mark.parametrize("degrees", [-120, -60, 60, 120])
-def test_a_face_on_its_side_is_tilted(portrait, points, degrees):  # noqa: F811
+def test_a_face_on_its_side_is_tilted(portrait, points, degrees):
     assert Outcome.TILTED is why(*turned_by(portrait, points, degrees))
 
 
 @pytest.mark.parametrize("degrees", [-30, -15, 15, 30])
-def test_roll_is_the_angle_and_the_rest_stays(portrait, points, degrees):  # noqa: F811
+def test_roll_is_the_angle_and_the_rest_stays(portrait, points, degrees):
     upright, tilted = seen(portrait, points), seen(*turned_by(portrait, points, degrees))
     assert upright.roll_deg + degrees == pytest.approx(tilted.roll_deg, abs=0.1)
     assert upright.turn == pytest.approx(tilted.turn, abs=0.01)
@@ -112,31 +111,31 @@ def test_roll_is_the_angle_and_the_rest_stays(portrait, points, degrees):  # noq
     assert upright.cover == pytest.approx(tilted.cover, abs=0.1)
 
 
-def test_a_face_out_of_focus_is_blurred(portrait, points):  # noqa: F811
+def test_a_face_out_of_focus_is_blurred(portrait, points):
     ipd = seen(portrait, points).ipd_px
     assert Outcome.BLURRED is why(cv2.GaussianBlur(portrait, (0, 0), ipd / 7), points)
 
 
-def test_the_more_blur_the_less_sharpness(portrait, points):  # noqa: F811
+def test_the_more_blur_the_less_sharpness(portrait, points):
     blurs = [cv2.GaussianBlur(portrait, (0, 0), sigma) for sigma in (2, 3, 4, 6)]
     figures = [seen(blur, points).sharpness for blur in (portrait, *blurs)]
     assert sorted(figures, reverse=True) == figures
 
 
-def test_a_sharp_face_of_60_px_is_not_blurred_whatever_the_chip(portrait, points, box):  # noqa: F811
+def test_a_sharp_face_of_60_px_is_not_blurred_whatever_the_chip(portrait, points, box):
     small = shrunk(portrait, points, 60 / box.width)
     sizes = (32, 48, 64, 96)
     assert [None] * 4 == [reject(seen(*small, size=size), DEFAULTS) for size in sizes]
 
 
-def test_a_face_shrunk_to_a_few_px_is_tiny(portrait, points):  # noqa: F811
+def test_a_face_shrunk_to_a_few_px_is_tiny(portrait, points):
     factor = 0.5 * DEFAULTS.min_ipd_px / seen(portrait, points).ipd_px
     assert Outcome.TINY is why(*shrunk(portrait, points, factor))
 
 
 @pytest.mark.parametrize("luma", [10, 128, 240])
 @pytest.mark.parametrize("hide", [half_hidden, mouth_hidden])
-def test_a_half_hidden_face_is_covered(portrait, points, hide, luma):  # noqa: F811
+def test_a_half_hidden_face_is_covered(portrait, points, hide, luma):
     assert Outcome.COVERED is why(*hide(portrait, points, luma))
 
 
@@ -148,7 +147,7 @@ def from_the_side(points, degrees):
     return np.column_stack([x, points[:, 1]]).astype(np.float32)
 
 
-def test_turn_grows_to_either_side(portrait, points):  # noqa: F811
+def test_turn_grows_to_either_side(portrait, points):
     for side in (1, -1):
         views = [from_the_side(points, side * degrees) for degrees in (0, 10, 20, 30, 40, 50)]
         figures = [seen(portrait, view).turn for view in views]
@@ -158,12 +157,12 @@ def test_turn_grows_to_either_side(portrait, points):  # noqa: F811
 @pytest.mark.parametrize(
     ("degrees", "outcome"), [(-60, Outcome.TURNED), (-10, None), (10, None), (60, Outcome.TURNED)]
 )
-def test_a_face_far_to_the_side_is_turned(portrait, points, degrees, outcome):  # noqa: F811
+def test_a_face_far_to_the_side_is_turned(portrait, points, degrees, outcome):
     turn = seen(portrait, from_the_side(points, degrees)).turn
     assert outcome is reject(dataclasses.replace(CLEAR, turn=turn), DEFAULTS)
 
 
-def test_the_mirrored_picture_has_the_same_figures(portrait, points):  # noqa: F811
+def test_the_mirrored_picture_has_the_same_figures(portrait, points):
     other = points[MIRRORED] * [-1, 1] + [portrait.shape[1] - 1, 0]
     one = seen(portrait, points)
     two = seen(np.ascontiguousarray(portrait[:, ::-1]), other.astype(np.float32))
@@ -175,7 +174,7 @@ def test_the_mirrored_picture_has_the_same_figures(portrait, points):  # noqa: F
 
 
 @given(st.floats(0.3, 1.0), st.floats(0, 60))
-def test_brightness_and_contrast_change_no_figure(portrait, points, gain, offset):  # noqa: F811
+def test_brightness_and_contrast_change_no_figure(portrait, points, gain, offset):
     one = seen(portrait, points)
     two = seen(np.rint((portrait * 0.75 * gain) + offset).astype(np.uint8), points)
     assert one.sharpness == pytest.approx(two.sharpness, abs=0.04)
@@ -188,7 +187,7 @@ def test_a_flat_chip_is_neither_sharp_nor_a_face(luma, size):
     assert Quality(0, 0, 0, 0, 1) == figures
 
 
-def test_hidden_parts_are_looked_for_where_the_framing_has_them(portrait, points):  # noqa: F811
+def test_hidden_parts_are_looked_for_where_the_framing_has_them(portrait, points):
     wide = tuple((0.25 + x / 2, 0.25 + y / 2) for x, y in FRAMING)
     chip = Aligner(wide, 96).chip(portrait, points)
     hidden = Aligner(wide, 96).chip(*mouth_hidden(portrait, points, 128))

@@ -7,7 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from faces import carphone, portrait  # noqa: F401  fixtures
 
 from edge_fer import Face, Recognizer, Settings, open_camera
 from edge_fer.config.settings import Vision
@@ -24,7 +23,7 @@ def recognizer(landmarks: Path) -> Recognizer:
 
 
 @pytest.fixture(scope="module")
-def colour(portrait: np.ndarray) -> np.ndarray:  # noqa: F811
+def colour(portrait: np.ndarray) -> np.ndarray:
     """The portrait in BGR, with a tint that leaves red and blue different."""
     return np.stack([portrait // 2, portrait, np.minimum(portrait, 200)], axis=2)
 
@@ -35,7 +34,7 @@ def shown(faces: list[Face]) -> list[tuple[Box, str | None, float, Outcome | Non
 
 def test_a_face_of_a_picture_has_all_that_is_known_of_it(
     recognizer: Recognizer,
-    portrait: np.ndarray,  # noqa: F811
+    portrait: np.ndarray,
 ) -> None:
     (face,) = recognizer.read(portrait)
     assert ("happy", None, None) == (face.emotion, face.outcome, face.track)
@@ -52,7 +51,7 @@ def test_a_face_of_a_picture_has_all_that_is_known_of_it(
 
 def test_two_pictures_do_not_influence_each_other(
     recognizer: Recognizer,
-    portrait: np.ndarray,  # noqa: F811
+    portrait: np.ndarray,
 ) -> None:
     first = shown(recognizer.read(portrait))
     assert [] == recognizer.read(np.zeros((200, 200), np.uint8))
@@ -137,7 +136,7 @@ def test_a_file_that_is_no_picture_is_an_error_that_names_it(
 
 def test_a_face_too_hard_to_read_is_listed_without_an_emotion(
     landmarks: Path,
-    portrait: np.ndarray,  # noqa: F811
+    portrait: np.ndarray,
 ) -> None:
     (face,) = Recognizer(min_face_px=40, min_ipd_px=200).read(portrait)
     assert (None, 0.0, {}) == (face.emotion, face.confidence, dict(face.scores))
@@ -147,7 +146,7 @@ def test_a_face_too_hard_to_read_is_listed_without_an_emotion(
 
 def test_a_face_below_enter_is_uncertain(
     landmarks: Path,
-    portrait: np.ndarray,  # noqa: F811
+    portrait: np.ndarray,
 ) -> None:
     certain = Recognizer(Settings(vision=Vision(min_face_px=40)))
     doubtful = Recognizer(min_face_px=40, enter=1.0)
@@ -159,7 +158,7 @@ def test_a_face_below_enter_is_uncertain(
 
 def test_no_face_of_a_picture_gives_way_to_another(
     landmarks: Path,
-    portrait: np.ndarray,  # noqa: F811
+    portrait: np.ndarray,
 ) -> None:
     one_at_a_time = Recognizer(min_face_px=40, max_faces=1)
     twice = np.concatenate([portrait, portrait], axis=1)
@@ -168,7 +167,7 @@ def test_no_face_of_a_picture_gives_way_to_another(
 
 def test_a_stream_has_tracks_events_and_an_end(
     recognizer: Recognizer,
-    carphone: Path,  # noqa: F811
+    carphone: Path,
 ) -> None:
     frames = list(recognizer.watch(carphone))
     events = [event for frame in frames for event in frame.events]
@@ -186,7 +185,7 @@ def test_a_stream_has_tracks_events_and_an_end(
 
 def test_a_stream_is_watched_anew_each_time(
     recognizer: Recognizer,
-    portrait: np.ndarray,  # noqa: F811
+    portrait: np.ndarray,
 ) -> None:
     camera = ScriptedCamera([portrait] * 8, fps=10)
     told = [
@@ -199,7 +198,7 @@ def test_a_stream_is_watched_anew_each_time(
 
 def test_whoever_stops_watching_has_closed_the_camera(
     recognizer: Recognizer,
-    portrait: np.ndarray,  # noqa: F811
+    portrait: np.ndarray,
 ) -> None:
     camera = ScriptedCamera([portrait] * 8)
     stream = recognizer.watch(camera)
@@ -212,7 +211,7 @@ def test_whoever_stops_watching_has_closed_the_camera(
 
 def test_a_camera_that_fails_is_an_error_and_closed(
     recognizer: Recognizer,
-    portrait: np.ndarray,  # noqa: F811
+    portrait: np.ndarray,
 ) -> None:
     camera = ScriptedCamera([portrait, CameraError("unplugged")])
     with pytest.raises(CameraError, match="unplugged"):
@@ -273,7 +272,7 @@ def test_every_option_has_a_typed_keyword() -> None:
         assert hint == kind, name
 
 
-def test_faces_are_plain_values(recognizer: Recognizer, portrait: np.ndarray) -> None:  # noqa: F811
+def test_faces_are_plain_values(recognizer: Recognizer, portrait: np.ndarray) -> None:
     (face,) = recognizer.read(portrait)
     with pytest.raises(dataclasses.FrozenInstanceError):
         face.emotion = "sad"  # type: ignore[misc]

@@ -4,9 +4,10 @@ import json
 import signal
 
 import pytest
-from manager import carphone, rig  # noqa: F401  fixtures
-from talk import DEADLINE_S, listening, until
-from tiny_model import write_tiny_model
+
+from tests.support.mqtt import listening
+from tests.support.tiny_model import write_tiny_model
+from tests.support.wait import DEADLINE_S, wait_until
 
 FILE = """
 [model]
@@ -28,7 +29,7 @@ def models(tmp_path):
 
 
 @pytest.fixture
-def config(tmp_path, models, rig):  # noqa: F811
+def config(tmp_path, models, rig):
     """A configuration file, from which the daemon reads its model."""
     file = tmp_path / "edge-fer.toml"
     file.write_text(FILE.format(model=models[0], hold_s=0.2))
@@ -46,20 +47,20 @@ def reload(daemon):
     daemon.until("READY=1")
 
 
-def test_another_model_takes_over_without_losing_the_process(rig, config, models):  # noqa: F811
+def test_another_model_takes_over_without_losing_the_process(rig, config, models):
     rig.hardware.plug()
     with rig.run() as daemon, listening(rig.broker, "event", "stats") as inbox:
         daemon.until("READY=1")
         assert "tiny-one-fp32" == next_event(inbox)["model"]["name"]
         config.write_text(FILE.format(model=models[1], hold_s=0.2))
         reload(daemon)
-        until(lambda: next_event(inbox)["model"]["name"] == "tiny-two-fp32", "taken over")
+        wait_until(lambda: next_event(inbox)["model"]["name"] == "tiny-two-fp32", "taken over")
         code, seconds = daemon.stop()
         assert (0, True) == (code, seconds < 2)
     assert "configuration reloaded; changed: pipeline, publisher" in daemon.log
 
 
-def test_a_bad_configuration_or_model_changes_nothing_and_is_told_in_one_line(rig, config, models):  # noqa: F811
+def test_a_bad_configuration_or_model_changes_nothing_and_is_told_in_one_line(rig, config, models):
     rig.hardware.plug()
     with rig.run() as daemon, listening(rig.broker, "event", "stats") as inbox:
         daemon.until("READY=1")
@@ -72,9 +73,9 @@ def test_a_bad_configuration_or_model_changes_nothing_and_is_told_in_one_line(ri
         spoil_golden(models[0])
         config.write_text(good)
         reload(daemon)
-        until(lambda: next_stats(inbox)["reloads_refused"] == 3, "counted")
+        wait_until(lambda: next_stats(inbox)["reloads_refused"] == 3, "counted")
         frames = next_stats(inbox)["frames"]
-        until(lambda: next_stats(inbox)["frames"] > frames, "went on")
+        wait_until(lambda: next_stats(inbox)["frames"] > frames, "went on")
     refused = [line for line in daemon.log.splitlines() if "reload failed" in line]
     assert 3 == len(refused)
     assert "hold_ms" in refused[0]
@@ -84,7 +85,7 @@ def test_a_bad_configuration_or_model_changes_nothing_and_is_told_in_one_line(ri
     assert "Traceback" not in daemon.log
 
 
-def test_the_status_says_that_a_reload_was_refused_until_one_is_taken(rig, config):  # noqa: F811
+def test_the_status_says_that_a_reload_was_refused_until_one_is_taken(rig, config):
     rig.hardware.plug()
     with rig.run() as daemon:
         daemon.until("READY=1")
@@ -99,20 +100,20 @@ def test_the_status_says_that_a_reload_was_refused_until_one_is_taken(rig, confi
         assert "STATUS=watching" in daemon.messages[-3:]
 
 
-def test_a_change_of_looking_alone_keeps_camera_and_broker(rig, config, models):  # noqa: F811
+def test_a_change_of_looking_alone_keeps_camera_and_broker(rig, config, models):
     rig.hardware.plug()
     with rig.run() as daemon, listening(rig.broker, "event", "stats") as inbox:
         daemon.until("READY=1")
         session = next_event(inbox)["session"]
         config.write_text(FILE.format(model=models[0], hold_s=0.3))
         reload(daemon)
-        until(lambda: next_stats(inbox)["reloads"] == 1, "counted")
+        wait_until(lambda: next_stats(inbox)["reloads"] == 1, "counted")
         assert session == next_event(inbox)["session"]
         assert 0 == next_stats(inbox)["camera_losses"]
     assert "configuration reloaded; changed: pipeline\n" in daemon.log
 
 
-def test_a_hung_camera_can_be_exchanged_by_a_reload(rig, config, models):  # noqa: F811
+def test_a_hung_camera_can_be_exchanged_by_a_reload(rig, config, models):
     rig.hardware.plug()
     rig.options = [option for option in rig.options if "camera.source" not in option]
     source = f'[camera]\nsource = "{{}}:{rig.hardware.path}"'

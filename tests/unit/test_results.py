@@ -17,7 +17,6 @@ from research.results.media import Head, require
 from research.results.page import entry, render, summary
 from research.results.streams import box_at, make_sprite, paste, stream
 from research.results.timing import MISSED_S, longest, row
-from tools import proofs
 
 FACE, ELSEWHERE = Box(100, 100, 80, 80), Box(400, 100, 80, 80)
 DEVICE = {"cpu": "Toy", "cores": 2}
@@ -172,7 +171,7 @@ def test_the_page_has_the_notes_and_tables_of_what_was_measured():
 
 def test_the_page_is_freshly_made():
     record = json.loads(results.RECORD.read_text())
-    page = render(record, proofs.load())
+    page = render(record)
     assert page == results.PAGE.read_text(), "run: python -m research.results --render"
 
 

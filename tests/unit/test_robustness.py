@@ -6,12 +6,12 @@ import json
 import cv2
 import numpy as np
 import pytest
-from tiny_model import write_tiny_model
 
 from edge_fer.errors import DataError, ModelError
 from edge_fer.evaluation.chips import How
 from edge_fer.evaluation.dataset import Dataset, by_majority, load
 from edge_fer.vision.landmarks import find_landmarks
+from tests.support.tiny_model import write_tiny_model
 from training.evaluation import __main__ as command
 from training.evaluation.robustness import CORRUPTIONS, measure_alignment, measure_robustness
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Mosquitto
-from manager import Rig, carphone, rig  # noqa: F401  fixtures
-from talk import until
 
-from tools import ports
+from tests.support import ports
+from tests.support.broker import Mosquitto
+from tests.support.service_manager import Rig
+from tests.support.wait import wait_until
 
 SECRET = "correct-horse-battery-staple"
 
@@ -31,7 +31,7 @@ def locked(tmp_path: Path) -> Iterator[Mosquitto]:
     ids=["right", "wrong"],  # the temporary folder has the name in it
 )
 def test_a_running_daemon_shows_its_password_nowhere(
-    rig: Rig,  # noqa: F811
+    rig: Rig,
     locked: Mosquitto,
     password: str,
     expected: str,
@@ -44,7 +44,7 @@ def test_a_running_daemon_shows_its_password_nowhere(
     settings = [f"--set=mqtt.{name}={value}" for name, value in options.items()]
     with rig.run(*settings, "--set=log.level=debug") as daemon:
         daemon.until("READY=1")
-        until(lambda: expected in daemon.log, expected)
+        wait_until(lambda: expected in daemon.log, expected)
         proc = Path(f"/proc/{daemon.process.pid}")
         seen = [(proc / name).read_bytes() for name in ("cmdline", "environ")]
         assert str(file).encode() in seen[0]

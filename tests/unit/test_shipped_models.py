@@ -1,19 +1,19 @@
 """Each model in models/ is what its card says, and small and whole enough to ship."""
 
 import pytest
-from operators import (
+
+from edge_fer.emotion.card import FER2013_LABELS, read_card
+from edge_fer.emotion.classify import Classifier
+from edge_fer.evaluation.dataset import FERPLUS_EMOTIONS
+from edge_fer.evaluation.evaluate import evaluate
+from tests.support.onnx_operators import (
     FLOAT_CONVOLUTIONS,
     U8_ACTIVATIONS_S8_WEIGHTS,
     optimized,
     quantized_types,
     written,
 )
-from shipped import SHIPPED
-
-from edge_fer.emotion.card import FER2013_LABELS, read_card
-from edge_fer.emotion.classify import Classifier
-from edge_fer.evaluation.dataset import FERPLUS_EMOTIONS
-from edge_fer.evaluation.evaluate import evaluate
+from tests.support.shipped import SHIPPED
 
 LARGEST_BYTES = {"ultralight": 1_000_000, "xception": 3_000_000}
 """Of an INT8 file; its fp32 twin, where there is one, is as large as its card says."""

@@ -5,7 +5,6 @@ import logging
 
 import numpy as np
 import pytest
-from tiny_model import write_tiny_model
 
 from edge_fer.build import build_classifier, build_pipeline, pick_size, time_sizes
 from edge_fer.cli import main
@@ -16,6 +15,7 @@ from edge_fer.emotion.card import Golden, read_card
 from edge_fer.emotion.classify import Classifier
 from edge_fer.emotion.session import drawn_chip
 from edge_fer.errors import ConfigError, ModelError
+from tests.support.tiny_model import write_tiny_model
 
 FURTHER = (32, 64, 96)
 ACCURACIES = {

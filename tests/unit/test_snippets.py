@@ -18,18 +18,18 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Mosquitto, _mosquitto
 from docsite.__main__ import ROOT, pages
-from faces import carphone  # noqa: F401  a fixture
-from snippets import TARGETS, Block, read, unfit, unfit_in_line
-from talk import DEADLINE_S, publisher, until
 
 from edge_fer.cameras import open_camera
 from edge_fer.cli import main
 from edge_fer.config.broker_url import parse_brokers
 from edge_fer.config.load import load
 from edge_fer.config.options import OPTIONS
-from tools import ports
+from tests.support import ports
+from tests.support.broker import Mosquitto, find_mosquitto
+from tests.support.mqtt import publisher
+from tests.support.snippets import TARGETS, Block, read, unfit, unfit_in_line
+from tests.support.wait import DEADLINE_S, wait_until
 
 PROGRAM = re.compile(
     r"(sudo |env |[A-Z_]+=\S+ |/opt/edge-fer/bin/)*"
@@ -127,11 +127,11 @@ def test_a_configuration_of_mosquitto_starts_it(block: Block, broker: Mosquitto)
     text = block.text.replace("1883", str(broker.port)).replace("9001", websockets)
     config = broker.folder / "page.conf"
     config.write_text(f"{text}user root\n")
-    command = [_mosquitto(), "-c", str(config)]
+    command = [find_mosquitto(), "-c", str(config)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         deadline = time.monotonic() + 10
-        while not broker._accepts(broker.port):
+        while not broker.accepts(broker.port):
             assert process.poll() is None, f"{block}: {process.stderr.read()}"
             assert time.monotonic() < deadline, f"{block}: does not listen"
         process.kill()
@@ -153,7 +153,7 @@ def to_run(form: str) -> pytest.MarkDecorator:
 def test_mosquittos_commands_reach_a_device_or_hear_it(words: list[str], broker: Mosquitto) -> None:
     asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
     with publisher(broker.url, on_enabled=asked.put) as out:
-        until(lambda: out.connected, "connected")
+        wait_until(lambda: out.connected, "connected")
         # Its retained status is there for whoever listens.
         end = ["-C", "1"] if words[0] == "mosquitto_sub" else []
         end += [] if words[0] == "mosquitto_pub" else ["-W", "10"]

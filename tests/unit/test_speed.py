@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from tiny_model import write_tiny_model
 
 from edge_fer.bench import models
 from edge_fer.bench.models import Ratio, compare_precision, ratio
@@ -13,6 +12,7 @@ from edge_fer.cli import main
 from edge_fer.emotion import card
 from edge_fer.emotion.card import find_model, shipped_models
 from edge_fer.emotion.classify import Classifier
+from tests.support.tiny_model import write_tiny_model
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-from tiny_model import write_tiny_model
 
 from edge_fer.cli import main
 from edge_fer.cli.tables import Column, print_pairs, print_table
+from tests.support.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[2]
 WIDTHS = (40, 80, 200)

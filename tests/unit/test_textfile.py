@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from talk import warnings
 
 from edge_fer.config.load import load
 from edge_fer.daemon.prometheus import GAUGES, Textfile
 from edge_fer.daemon.stats import Stats
 from edge_fer.errors import ConfigError
 from edge_fer.mqtt.data_inventory import NUMBERS
+from tests.support.mqtt import warnings
 
 try:
     import tomllib

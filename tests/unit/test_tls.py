@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Mosquitto
-from talk import publisher, send, until, until_acked, warnings
 
 from edge_fer.config.broker_url import parse_broker, tls_context
 from edge_fer.config.settings import Mqtt
 from edge_fer.errors import BrokerError, ConfigError
 from edge_fer.mqtt.connection import probe
-from tools import ports
+from tests.support import ports
+from tests.support.broker import Mosquitto
+from tests.support.mqtt import publisher, send, until_acked, warnings
+from tests.support.wait import wait_until
 
 UNCLOSED = "ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning"
 """Paho leaves a socket whose handshake failed to the garbage collector."""
@@ -162,7 +163,7 @@ def test_an_unknown_authority_is_told_and_nothing_is_sent(
     assert text == refusal(broker, ca_file=other)
     with publisher(broker.url, ca_file=other, drain_s=0) as out:
         send(out, 1)
-        until(lambda: warnings(caplog), "told")
+        wait_until(lambda: warnings(caplog), "told")
     assert ([f"{broker.url}: {text}"], 1) == (warnings(caplog), out.undelivered)
 
 

@@ -6,13 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from faces import carphone, portrait  # noqa: F401  fixtures
-from tiny_model import write_tiny_model
 
 from edge_fer import Recognizer
 from edge_fer.cli import main
 from edge_fer.config.load import load
 from edge_fer.emotion.card import read_card
+from tests.support.tiny_model import write_tiny_model
 
 LABELS = ("sad", "neutral", "waving")
 CARD = ["--labels", "Sad,Neutral,Waving", "--own-labels", "waving", "--mean", "128", "--std", "64"]
@@ -37,7 +36,7 @@ def test_the_card_has_what_graph_and_author_state(model: Path) -> None:
 
 def test_commands_configuration_and_library_take_it(
     model: Path,
-    portrait: np.ndarray,  # noqa: F811
+    portrait: np.ndarray,
     landmarks: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -59,7 +58,7 @@ def test_commands_configuration_and_library_take_it(
 
 def test_check_names_it_and_what_does_not_match(
     model: Path,
-    carphone: Path,  # noqa: F811
+    carphone: Path,
     landmarks: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -4,10 +4,10 @@ import math
 import socket
 
 import pytest
-from fakes.clock import Clock
 
 from edge_fer.daemon.systemd import RELOAD_S, Notifier
 from edge_fer.daemon.watchdog import ACK_S, OFFLINE, DeliveryMonitor, Watchdog
+from tests.fakes.clock import Clock
 
 
 class Manager:

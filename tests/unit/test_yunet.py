@@ -3,15 +3,14 @@
 import hashlib
 
 import pytest
-from faces import yunet_file  # noqa: F401  fixture
-from reading import mistakes, read
-from tiny_model import write_tiny_model
 
 from edge_fer.config.settings import Settings, Vision
 from edge_fer.emotion.card import sha256_of
 from edge_fer.errors import ModelError
 from edge_fer.setup.checks import examine
 from edge_fer.vision.yunet import YuNetDetector
+from tests.support.config import mistakes, read
+from tests.support.tiny_model import write_tiny_model
 
 OTHER = "0" * 64
 
@@ -65,7 +64,7 @@ def test_what_is_no_yunet_is_one_line_and_nothing_on_stderr(request, tmp_path, c
     assert "" == capfd.readouterr().err
 
 
-def test_a_good_file_loads_without_a_word(yunet_file, capfd):  # noqa: F811
+def test_a_good_file_loads_without_a_word(yunet_file, capfd):
     YuNetDetector(str(yunet_file), sha256_of(yunet_file))
     assert ("", "") == capfd.readouterr()
 
@@ -100,7 +99,7 @@ def checked(**options):
     return finding.level, finding.text
 
 
-def test_check_names_the_detector_and_its_file(yunet_file):  # noqa: F811
+def test_check_names_the_detector_and_its_file(yunet_file):
     assert ("ok", "hog") == checked()
     options = {"detector": "yunet", "detector_model": str(yunet_file)}
     digest = sha256_of(yunet_file)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from release import ROOT, ReleaseError
 
 from tests.support.chroot import Root
-from tools.ports import free_port
+from tests.support.ports import free_port
 
 PAGE = ROOT / "docs" / "start" / "first-event.md"
 BLOCK = re.compile(r"^```cfg\n(.*?)^```", re.DOTALL | re.MULTILINE)

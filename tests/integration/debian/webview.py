@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from release import ReleaseError
 
+from tests.support.browser import NoBrowserError, headless
 from tests.support.chroot import Root
-from tools.browser import NoBrowserError, headless
-from tools.ports import free_port
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

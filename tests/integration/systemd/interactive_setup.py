@@ -96,7 +96,7 @@ def _runs(machine: Machine, when: str, camera: str) -> Iterator[Finding]:
         topics = _retained(heard)
     status = topics.get(f"edge-fer/{NAME}/status")
     yield same(
-        f"{when}: the unit; a subscriber hears status, discovery and an event",
+        f"{when}: the unit; a subscriber receives status, discovery and an event",
         f"enabled, active: watching; online; {NAME}; camera {camera}",
         f"{state(machine)}: {show(machine, 'StatusText')}; "
         f"{json.loads(status)['state'] if status else 'no status'}; "

@@ -1,0 +1,1 @@
+"""What the tests share: fixtures, real brokers and daemons as processes, and helpers."""

@@ -1,1 +1,0 @@
-"""The numbers of stats in a real node_exporter and a real Prometheus."""

@@ -1,1 +1,0 @@
-"""What a running daemon lets out, seen from outside: its system calls and its broker's traffic."""

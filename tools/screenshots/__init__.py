@@ -1,1 +1,0 @@
-"""Takes the pictures of the live web view that the pages show."""
