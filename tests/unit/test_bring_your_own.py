@@ -1,4 +1,4 @@
-"""The commands of docs/guides/bring-your-own.md about somebody's ONNX file, as they stand there."""
+"""The commands of docs/guides/bring-your-own.md about a foreign ONNX file, as they stand there."""
 
 import json
 import re
@@ -25,7 +25,9 @@ CARD = ["--labels", "Ahegao,Angry,Happy,Neutral,Sad,Surprise", "--own-labels", "
 
 def page_commands():
     section = (
-        (ROOT / "docs/guides/bring-your-own.md").read_text().partition("## Use somebody's ONNX")[2]
+        (ROOT / "docs/guides/bring-your-own.md")
+        .read_text()
+        .partition("## Use an existing ONNX file")[2]
     )
     block = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
     return [shlex.split(line) for line in block[1].splitlines()]
