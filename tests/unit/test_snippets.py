@@ -168,7 +168,7 @@ def test_mosquittos_commands_reach_a_device_or_hear_it(words: list[str], broker:
 @to_run("edge-fer (check|config|explain|models)")
 def test_our_own_quick_commands_run_as_they_stand(
     words: list[str],
-    carphone: Path,  # noqa: F811
+    carphone: Path,
     broker: Mosquitto,
     landmarks: Path,
     tmp_path: Path,
