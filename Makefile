@@ -10,7 +10,6 @@ CONFIG = $(DESTDIR)/etc/edge-fer/edge-fer.toml
 UNITS = $(DESTDIR)/etc/systemd/system
 PREPARE = $(PYTHON) -B packaging/prepare.py
 RELEASE = PYTHONPATH=packaging:. $(ACTIVE) python -m release
-LONG = $(VENV)/bin/pytest -v --record -m
 FOR_ROOTS = --apt mmdebstrap mosquitto mosquitto-clients debian-archive-keyring chromium \
 	--media $(notdir $(CLIP))
 FOR_TESTS = --apt libdlib-data mosquitto mosquitto-clients openssl systemd chromium strace \

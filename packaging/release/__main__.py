@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.dashboard.build import DashboardError
+from docs.pages import write_test_result
 from release import CACHE, DIST, TARGETS, ReleaseError, Target
 from release.deb import Made, build_deb, fresh
 from release.python import build_python
@@ -80,11 +81,15 @@ def _build(targets: Sequence[Target], work: Path, out: Path, level: int) -> Sums
 
 
 def _compare(first: Sums, second: Sums) -> int:
-    for name, digest in first.items():
-        print(f"{name}  {digest}  {'same' if second[name] == digest else 'differs'}")
-    same = sum(second[name] == digest for name, digest in first.items())
-    print(f"{same} of {len(first)} files are the same in both builds")
-    return int(same < len(first))
+    rows = [
+        {"file": name, "sha256": digest, "same": "yes" if second[name] == digest else "no"}
+        for name, digest in first.items()
+    ]
+    for row in rows:
+        print("  ".join(row.values()))
+    same = sum(row["same"] == "yes" for row in rows)
+    write_test_result("release", f"{same} of {len(rows)} files the same", "make release", rows)
+    return int(same < len(rows))
 
 
 if __name__ == "__main__":

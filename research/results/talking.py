@@ -94,8 +94,8 @@ def _false_boxes(runs: Mapping[str, Run]) -> dict[str, Figure]:
     rows = tuple(_fit_row(name, *pair) for name, pair in fits.items())
     note = (
         f"{whole.false} of {whole.boxes} boxes of edge-fer with a track lie on no face marked by "
-        "hand (IoU below 0.3), in all clips of the table together; boxes and faces are counted again "
-        "in each frame. Marked are all faces, also those turned away or covered by a hand."
+        "hand (IoU below 0.3), in all clips of the table together; boxes and faces are counted "
+        "again in each frame. Marked are all faces, also those turned away or covered by a hand."
     )
     negative, frames = fits[NEGATIVE][0], read_truth(BOXES / f"{NEGATIVE}.json").frames
     return {
