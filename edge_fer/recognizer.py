@@ -23,7 +23,7 @@ from edge_fer import cameras
 from edge_fer.build import build_classifier, build_pipeline
 from edge_fer.cameras import Camera
 from edge_fer.cameras.file import read_picture
-from edge_fer.config.load import Assignment, combine
+from edge_fer.config.load import PROHIBITED, Assignment, combine
 from edge_fer.config.options import OPTIONS, Option
 from edge_fer.config.settings import Settings, Use
 from edge_fer.emotion.card import UNCERTAIN
@@ -101,6 +101,13 @@ class Options(TypedDict, total=False):
 
 _RENAMED = {"model.path": "model", "model.size": "model_size"}
 """Option to keyword, where the keyword is not the option's own name."""
+
+_USE = OPTIONS["privacy"]["acknowledge_use"]
+
+NOT_ACKNOWLEDGED = (
+    f"a live camera needs acknowledge_use: {_USE.rule}; people in view must be informed, and "
+    f"{PROHIBITED}"
+)
 
 _SECTIONS = ("model", "vision", "quality", "tracking", "smoothing")
 
@@ -256,13 +263,6 @@ class Recognizer:
         return cameras.open_camera(replace(self.settings.camera, source=source))
 
 
-NOT_ACKNOWLEDGED = (
-    "a live camera needs acknowledge_use: one of home, research, medical, safety, public-venue, "
-    "art; people who are filmed must be informed, and inferring emotions of people at work or in "
-    "education is prohibited in the EU (AI Act, article 5(1)(f))"
-)
-
-
 def open_camera(
     source: "str | os.PathLike[str]", *, acknowledge_use: Use | Literal[""] = ""
 ) -> Camera:
@@ -343,5 +343,5 @@ def _settings(options: Mapping[str, object]) -> Settings:
 
 
 def _checked_use(use: str) -> str:
-    combine(Settings, [Assignment("acknowledge_use", OPTIONS["privacy"]["acknowledge_use"], use)])
+    combine(Settings, [Assignment("acknowledge_use", _USE, use)])
     return use

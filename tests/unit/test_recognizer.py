@@ -224,7 +224,7 @@ def test_a_live_camera_needs_the_acknowledgement_of_use(recognizer: Recognizer) 
     for open_live in (recognizer.watch, open_camera):
         with pytest.raises(ConfigError, match="acknowledge_use: one of home, research"):
             open_live("rtsp://127.0.0.1:9/a")
-        with pytest.raises(ConfigError, match="workplace and education are refused"):
+        with pytest.raises(ConfigError, match="use at work and in education is refused"):
             open_live("rtsp://127.0.0.1:9/a", acknowledge_use=wrong)
     assert open_camera("rtsp://127.0.0.1:9/a", acknowledge_use="home").live
     assert recognizer.watch("rtsp://127.0.0.1:9/a", acknowledge_use="home")
