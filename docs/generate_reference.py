@@ -6,6 +6,7 @@ Both pages contain only what the code states, so they are written as a whole.
 """
 
 import argparse
+import re
 from pathlib import Path
 
 from edge_fer.cli import build_parser
@@ -27,7 +28,7 @@ This page is generated from `edge_fer/config/settings.py` by `make docs`.
 COMMANDS = """\
 # Commands
 
-`edge-fer COMMAND --help` prints the options of a command and examples. \
+`--help` after a command prints its options and examples. \
 Every command that reads settings accepts `-c FILE` and `--set section.option=value`.
 
 Without a command, `edge-fer` prints its help and returns 0. A mistake on the command line \
@@ -54,16 +55,33 @@ def commands() -> str:
     """Return the page with one section per command."""
     parts = [COMMANDS]
     for name, parser in _subparsers(build_parser()).items():
-        usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
+        rows = "\n".join(_argument(parser, action) for action in parser._actions[1:])
         text = (parser.description or "").strip()
-        parts.append(f"\n## {name}\n\n{text}\n\n```text\n{usage}\n```\n")
+        parts.append(f"\n## {name}\n\n{text}\n\n| argument | meaning |\n|---|---|\n{rows}\n")
     return "".join(parts)
+
+
+def _argument(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
+    formatter = parser._get_formatter()
+    value = formatter._format_args(action, formatter._get_default_metavar_for_optional(action))
+    if not action.option_strings:
+        value = formatter._format_args(action, action.dest)
+    names = " or ".join(f"`{name} {value}`".replace(" `", "`") for name in action.option_strings)
+    meaning = formatter._expand_help(action) if action.help else ""
+    cells = (names or f"`{value}`", meaning)
+    return "| " + " | ".join(map(_cell, cells)) + " |"
 
 
 def _option(option: Option) -> str:
     default = "unset" if option.default is None else f"`{_shown(option.default)}`"
-    cells = (f"`{option.name}`", default, option.rule, option.description)
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    # A pattern is code, or Markdown would read its brackets as links.
+    rule = re.sub(r"(match(?:es)? )(\S+)", r"\1`\2`", option.rule)
+    cells = (f"`{option.name}`", default, rule, option.description)
+    return "| " + " | ".join(map(_cell, cells)) + " |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _shown(value: object) -> str:

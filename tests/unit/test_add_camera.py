@@ -1,4 +1,4 @@
-"""The how-to "add a camera", done to the letter with docs/examples/pattern_camera.py."""
+"""The how-to "add a camera" of CONTRIBUTING.md, followed with docs/examples/pattern_camera.py."""
 
 import shutil
 import sys

@@ -1,4 +1,4 @@
-"""An option of every kind, added as ARCHITECTURE.md says, works from every source."""
+"""An option of every kind, added as CONTRIBUTING.md says, works from every source."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
