@@ -36,7 +36,7 @@ EXAMPLES = """\
 examples:
   edge-fer demo --camera file:clip.mp4 --set privacy.acknowledge_use=research
   edge-fer demo --camera file:clip.mp4 --picture run.png --set privacy.acknowledge_use=research
-  edge-fer demo --camera v4l2:/dev/video0 --view --set privacy.acknowledge_use=private
+  edge-fer demo --camera v4l2:/dev/video0 --view --set privacy.acknowledge_use=home
 """
 
 

@@ -19,7 +19,7 @@ examples:
   edge-fer evaluate --data fer2013.npz --split private
   edge-fer evaluate --data fer2013.npz --labels own --dataset-labels-only
   edge-fer evaluate --data my-photos --pictures photos --set vision.detector=yunet \\
-      --set vision.detector_model=yunet.onnx
+      --set vision.detector_model=yunet.onnx --set vision.detector_sha256=SHA256
   edge-fer evaluate --data my-crops --pictures crops --model ./own-int8.onnx --json
 """
 

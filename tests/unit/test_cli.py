@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge_fer.cli import COMMANDS, build_parser, main
+from edge_fer.config.load import load
 from tests.support.tiny_model import write_tiny_model
 
 ACKNOWLEDGED = "--set=privacy.acknowledge_use=research"
@@ -43,14 +44,16 @@ def test_without_a_command_the_help_is_printed(capsys):
 def test_every_command_has_examples_that_parse(capsys, command):
     with pytest.raises(SystemExit):
         main([command, "--help"])
-    examples = capsys.readouterr().out.partition("examples:\n")[2].replace("\\\n", "")
+    examples = capsys.readouterr().out.partition("examples:\n")[2]
+    examples = re.sub(r"\\\n +", "", examples)
     lines = [line for line in examples.splitlines() if line.strip()]
     assert lines
     for line in lines:
         words = shlex.split(re.split(r"  \(| [|>] |   ", line.strip())[0])
         start = words.index("edge-fer") + 1
         assert command == words[start]
-        build_parser().parse_args(words[start:])
+        parsed = build_parser().parse_args(words[start:])
+        load(None, [text.replace("SHA256", "ab" * 32) for text in parsed.set], {})
 
 
 @pytest.mark.parametrize(
