@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from edge_fer.cli.common import add_model, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from edge_fer.errors import EdgeFerError
     from edge_fer.recognizer import Face
 
 HELP = "print the faces and emotions in pictures"
 DESCRIPTION = (
-    "Read every picture by itself, without tracking and smoothing. Folders are read with their "
-    "subfolders. A picture that cannot be read is reported on stderr, and the exit code is then "
-    "65."
+    "Recognize the faces and emotions of each picture on its own, without tracking and smoothing. "
+    "Folders are read with their subfolders. A picture that cannot be read is reported on stderr, "
+    "and the exit code is then 65."
 )
 EXAMPLES = """\
 examples:
@@ -109,15 +109,19 @@ def _print_json(picture: str, faces: "Sequence[Face]") -> None:
         {
             "emotion": face.emotion,
             "confidence": round(face.confidence, 4),
-            "scores": {label: round(score, 4) for label, score in face.scores.items()},
+            "scores": _rounded(face.scores),
             "box": dataclasses.asdict(face.box),
             "outcome": _outcome(face) or None,
             "landmarks": None if face.landmarks is None else face.landmarks.tolist(),
-            "quality": dataclasses.asdict(face.quality) if face.quality else None,
+            "quality": _rounded(dataclasses.asdict(face.quality)) if face.quality else None,
         }
         for face in faces
     ]
     print(json.dumps({"picture": picture, "faces": rows}, ensure_ascii=False))
+
+
+def _rounded(numbers: "Mapping[str, float]") -> dict[str, float]:
+    return {name: round(number, 4) for name, number in numbers.items()}
 
 
 def _outcome(face: "Face") -> str:
