@@ -102,7 +102,7 @@ class Classifier:
         if wanted not in (*built, "auto"):
             log.warning(
                 "model.provider = %s: this onnxruntime is built for %s alone; the cpu is used, "
-                "docs/guides/jetson.md says what to install",
+                "see docs/guides/jetson.md",
                 wanted,
                 ", ".join(built),
             )

@@ -69,7 +69,7 @@ def test_a_provider_that_is_not_built_in_is_told_and_the_cpu_used(model, caplog,
     assert "happy" in classifier.classify([np.zeros((48, 48), np.uint8)])[0]
     assert [
         f"model.provider = {provider}: this onnxruntime is built for cpu alone; the cpu is used, "
-        "docs/guides/jetson.md says what to install"
+        "see docs/guides/jetson.md"
     ] == caplog.messages
 
 
