@@ -1,6 +1,6 @@
 """The daemon's pipeline against the naive one on clips whose faces were checked by eye.
 
-    python -m research.naive [--clips FOLDER] [--set section.key=value ...] [CLIP ...]
+    python -m research.naive [--clips FOLDER] [--set section.option=value ...] [CLIP ...]
 
 Prints a Markdown table, a row for each clip of boxes/ that is there, and the two of all together:
 those where faces can be found, and all. Ratios are of CPU time and hold for this machine; what
@@ -58,7 +58,7 @@ def main() -> int:
         default=Path(os.environ.get("EDGE_FER_MEDIA", "media")),
         help="where they are, beside .cache; $EDGE_FER_MEDIA",
     )
-    parser.add_argument("--set", action="append", default=[], metavar="section.key=value")
+    parser.add_argument("--set", action="append", default=[], metavar="section.option=value")
     arguments = parser.parse_args()
     try:
         files = find_clips(arguments.clips, [arguments.folder, CACHE])

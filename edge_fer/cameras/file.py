@@ -1,4 +1,4 @@
-"""Files as a camera: a video, a gif, a picture or a folder of pictures in the order of names.
+"""Files as a camera: a video, a GIF, a picture or a folder of pictures in the order of names.
 
 No frame is dropped, however long the caller takes; `camera.pace` = "real" waits but never skips.
 Times are seconds in the stream, and so is the stamp: two replays of a file are equal. A file is
@@ -23,7 +23,7 @@ from edge_fer.opencv import silence_opencv
 from edge_fer.types import Luma
 
 PICTURES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-"""Suffixes of pictures; a gif is a video. Other files of a folder are ignored."""
+"""Suffixes of pictures; a GIF is a video. Other files of a folder are ignored."""
 
 _LONGEST_STEP_S = 10.0
 """A longer step between two timestamps of a container counts as damage."""
@@ -46,7 +46,7 @@ class FileCamera(Camera):
 
     scheme = "file"
     example = "file:PATH"
-    help = "a video, a gif, a picture or a folder of pictures"
+    help = "a video, a GIF, a picture or a folder of pictures"
     live = False
 
     def __init__(
@@ -151,7 +151,7 @@ class _Video:
         seconds = self._advance(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
         self.decoded += 1
         # OpenCV can return FFmpeg's own Y plane (CAP_PROP_CONVERT_RGB off), but 4.11 takes the
-        # first bytes of any format for it, even of a gif's BGRA or of 10-bit video.
+        # first bytes of any format for it, even of a GIF's BGRA or of 10-bit video.
         return np.ascontiguousarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8), seconds
 
     def _advance(self, position: float) -> float:

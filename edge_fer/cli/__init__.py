@@ -31,7 +31,7 @@ COMMANDS = (
 EPILOG = """\
 first steps:
   edge-fer setup           answer a few questions and start the service
-  edge-fer demo            see it at work on a clip, without a camera
+  edge-fer read PICTURE    try it on a picture, without a camera
   edge-fer COMMAND --help  show the options of a command, with examples
 """
 
@@ -132,7 +132,7 @@ def _configured() -> argparse.ArgumentParser:
         "--set",
         action="append",
         default=[],
-        metavar="section.key=value",
+        metavar="section.option=value",
         help="override one option; may be given several times",
     )
     return parent

@@ -20,7 +20,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    parser.add_argument("source", metavar="IN", help="a video, gif or picture")
+    parser.add_argument("source", metavar="IN", help="a video, GIF or picture")
     parser.add_argument("target", type=Path, metavar="OUT", help=".mp4, .avi, .png or .jpg")
     add_model(parser)
 

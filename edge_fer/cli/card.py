@@ -12,7 +12,7 @@ HELP = "write the card of your own ONNX model"
 DESCRIPTION = (
     "Write the card that a model needs beside it, from its graph and its author's statements: "
     "the labels in the order of the outputs, and how pixels are scaled. The card holds the file's "
-    "sha256 and golden vectors, and is checked before it stays."
+    "sha256 and golden vectors, and is tested before it is kept."
 )
 EXAMPLES = """\
 examples:

@@ -178,7 +178,8 @@ class Vision(Section, frozen=True):
         Meta(
             ge=1,
             le=64,
-            description="Maximum number of faces tracked at the same time. The largest faces win.",
+            description="Maximum number of faces tracked at the same time. "
+            "Larger faces take precedence.",
         ),
     ] = 8
     landmarks: Annotated[

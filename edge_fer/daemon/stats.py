@@ -1,4 +1,4 @@
-"""Collect the daemon's statistics: counters, rates, percentiles and the memory of the process."""
+"""Collect the numbers of the `stats` topic: counters, rates, percentiles and memory."""
 
 import ctypes
 from collections import Counter, deque
