@@ -38,7 +38,7 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 .PHONY: demo
-demo: $(if $(VIEW),dashboard) ## set up, then show it all; VIEW=1: in a browser [CAMERA= ACKNOWLEDGE=]
+demo: $(if $(VIEW),dashboard) ## set up, then play a clip and print its events; VIEW=1: in a browser [CAMERA= ACKNOWLEDGE=]
 	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data mosquitto $(GET_CLIP)
 	@$(VENV)/bin/edge-fer demo --camera '$(CAMERA)' $(USE) $(DEMO_FLAGS) $(if $(VIEW),--view) --picture out/demo.png
 
@@ -47,11 +47,11 @@ venv: ## set up for development: system packages and $VENV
 	@$(PREPARE) --venv $(VENV) --extras dev,demo,docs $(FOR_TESTS)
 
 .PHONY: venv-train
-venv-train: ## the same with torch for CPUs, in $VENV_TRAIN
+venv-train: ## set up for training: torch for CPUs, in $VENV_TRAIN
 	@$(PREPARE) --venv $(VENV_TRAIN) --extras dev,train
 
 .PHONY: check
-check: lint test ## all that CI runs but the training
+check: lint test ## run all that CI runs except the training
 
 .PHONY: lint
 lint: venv ## ruff, mypy --strict, codespell, forbidden words, schemas of the forge's files
@@ -75,16 +75,16 @@ urls: ## write the repository's address wherever it belongs [REPOSITORY=https://
 	@$(PYTHON) packaging/urls.py $(if $(REPOSITORY),'$(REPOSITORY)')
 
 .PHONY: format
-format: venv ## put the code in order
+format: venv ## format the code
 	$(VENV)/bin/ruff check --fix-only
 	$(VENV)/bin/ruff format
 
 .PHONY: test
-test: venv $(ASYNCAPI) ## the tests [ARGS=]; media and data in $EDGE_FER_MEDIA and $EDGE_FER_DATA
+test: venv $(ASYNCAPI) ## run the tests [ARGS=]; media and data in $EDGE_FER_MEDIA and $EDGE_FER_DATA
 	$(ACTIVE) pytest --ignore tests/training $(ARGS)
 
 .PHONY: coverage
-coverage: venv $(ASYNCAPI) ## the same, then the lines and branches of edge_fer/ that no test runs [ARGS=]
+coverage: venv $(ASYNCAPI) ## run the tests and list the lines and branches of edge_fer/ that no test runs [ARGS=]
 	$(ACTIVE) coverage run -m pytest --ignore tests/training $(ARGS)
 	$(VENV)/bin/coverage report
 
@@ -96,7 +96,7 @@ test-fresh: ## as root: the tests in a new minimal Debian, where a skip that a p
 	@EDGE_FER_TESTS_COMPLETE=1 packaging/fresh-root $(SUITE) $(AS) make demo test
 
 .PHONY: test-training
-test-training: venv-train ## the training's tests, with torch [ARGS=]
+test-training: venv-train ## run the tests of training/, with torch [ARGS=]
 	$(VENV_TRAIN)/bin/pytest tests/training $(ARGS)
 
 .PHONY: lint-training
@@ -104,12 +104,12 @@ lint-training: venv-train ## mypy --strict for training/, which needs torch
 	$(VENV_TRAIN)/bin/mypy -p training
 
 .PHONY: bench
-bench: ## measure docs/background/results.md anew [ARGS=]; media and data in $EDGE_FER_MEDIA and $EDGE_FER_DATA
+bench: ## measure docs/background/results.md again [ARGS=]; media and data in $EDGE_FER_MEDIA and $EDGE_FER_DATA
 	@$(PREPARE) --venv $(VENV) --extras demo --apt libdlib-data --media $(notdir $(CLIP)) astronaut.png
 	@$(VENV)/bin/python -m research.results $(ARGS)
 
 .PHONY: torture
-torture: venv ## as root: kill the daemon, cut its network, fill its disk, fool it; hours [ARGS='-k kill_daemon']
+torture: venv ## as root: kill the daemon, cut its network, fill its disk, send nonsense; hours [ARGS='-k kill_daemon']
 	@$(LONG) stress --ignore tests/stress/test_fuzz.py --ignore tests/stress/test_soak.py \
 		tests/stress $(ARGS)
 
@@ -119,7 +119,7 @@ model: venv-train ## train, prune and quantize NET=ultralight-ferplus|ultralight
 	$(VENV_TRAIN)/bin/python -m training.build $(NET) $(ARGS)
 
 .PHONY: compare
-compare: ## regenerate docs/background/models.md: ours beside everybody else's
+compare: ## regenerate docs/background/models.md, which compares our models with others
 	@$(PREPARE) --venv $(VENV_TRAIN) --extras dev,train,compare
 	$(VENV_TRAIN)/bin/python -m training.compare
 
@@ -129,39 +129,39 @@ train-own: venv-train ## train on your own pictures: DATA= NAME= [NET= ARGS=]
 	$(VENV_TRAIN)/bin/python -m training.own '$(DATA)' '$(NAME)' --net $(NET) $(ARGS)
 
 .PHONY: agreement
-agreement: ## whether models answer alike on emulated CPUs; renews docs/background/agreement.md [ARGS=]
+agreement: ## compare the scores of models on emulated CPUs; renews docs/background/agreement.md [ARGS=]
 	@$(PREPARE) --venv $(VENV) --extras demo --apt debian-archive-keyring
 	@$(VENV)/bin/python -m research.agreement $(ARGS)
 
 .PHONY: counted
 counted: ARGS ?= --check
-counted: ## instructions a frame, which no load changes, against docs/background/counted.json [ARGS=--record]
+counted: ## compare the instructions per frame with docs/background/counted.json [ARGS=--record]
 	@$(PREPARE) --venv $(VENV) --extras demo --media $(notdir $(CLIP)) \
 		--apt libdlib-data valgrind gcc debian-archive-keyring
 	@$(VENV)/bin/python -m research.counted $(ARGS)
 
 .PHONY: systemd
-systemd: ## as root: what the unit promises, in a container with its own systemd [ARGS=]
+systemd: ## as root: test the unit in a container with its own systemd [ARGS=]
 	@$(PREPARE) --venv $(VENV) --extras dev,demo --media $(notdir $(CLIP)) \
 		--apt libdlib-data debootstrap systemd-container mosquitto
 	@$(LONG) integration tests/integration/test_systemd_unit.py $(ARGS)
 
 .PHONY: first-start
-first-start: ## as root: edge-fer setup by questions and from a file, in that container [ARGS=]
+first-start: ## as root: run edge-fer setup with questions and from a file, in that container [ARGS=]
 	@$(PREPARE) --venv $(VENV) --extras dev,demo --media $(notdir $(CLIP)) \
 		--apt libdlib-data debootstrap systemd-container mosquitto
 	@$(LONG) integration tests/integration/test_first_start.py $(ARGS)
 
 .PHONY: fuzz
-fuzz: venv ## damaged input for every parser, model and video; hours [ARGS='-k config --rounds 1000']
+fuzz: venv ## feed damaged input to every parser, model and video; hours [ARGS='-k config --rounds 1000']
 	@$(LONG) stress tests/stress/test_fuzz.py $(ARGS)
 
 .PHONY: soak
-soak: venv ## a million frames of the daemon; about an hour [ARGS='--rounds 100000']
+soak: venv ## run the daemon for a million frames; about an hour [ARGS='--rounds 100000']
 	@$(LONG) stress tests/stress/test_soak.py $(ARGS)
 
 .PHONY: picamera
-picamera: ## as root: the real picamera2 on a virtual camera against the file camera; $$EDGE_FER_MEDIA
+picamera: ## as root: compare the real picamera2 on a virtual camera with the file camera; $$EDGE_FER_MEDIA
 	@$(PREPARE) --venv $(VENV) --extras dev,demo --media astronaut.png \
 		--apt debootstrap debian-archive-keyring libdlib-data mosquitto
 	@$(LONG) integration tests/integration/test_picamera.py $(ARGS)
@@ -211,7 +211,7 @@ metrics: venv ## read the daemon's metrics with a real node_exporter and Prometh
 	@$(LONG) integration tests/integration/test_node_exporter.py $(ARGS)
 
 .PHONY: asyncapi
-asyncapi: $(ASYNCAPI) ## check docs/reference/asyncapi.json with the parser of AsyncAPI
+asyncapi: $(ASYNCAPI) ## check docs/reference/asyncapi.json with the AsyncAPI parser
 	@cd .cache/asyncapi && $(ACTIVE) node $(CURDIR)/packaging/validate_asyncapi.mjs $(CURDIR)/docs/reference/asyncapi.json
 
 $(ASYNCAPI): | venv
@@ -224,7 +224,7 @@ lock: ## write requirements/lock.txt from setup.cfg: versions and hashes for all
 		--upgrade --python-version 3.10 --custom-compile-command 'make lock' --no-annotate \
 		--no-emit-index-url --no-emit-find-links --output-file requirements/lock.txt
 sbom: ## list all parts of a release in dist/*.cdx.json (CycloneDX)
-audit: ## ask the advisory service about every locked version
+audit: ## look up every locked version at the advisory service
 sbom audit:
 	@$(PREPARE) --venv $(VENV_SUPPLY) --extras supply
 	@$(VENV_SUPPLY)/bin/python packaging/supply.py $@
@@ -248,12 +248,12 @@ try-deb: venv ## as root: install dist/*.deb into bare Debian systems, upgrade, 
 	@$(LONG) integration tests/integration/test_debian_package.py $(ARGS)
 
 .PHONY: try-pipx
-try-pipx: venv ## as root: the wheel in bare Debian systems, installed by their own pipx
+try-pipx: venv ## as root: install the wheel with pipx in bare Debian systems
 	@$(PREPARE) --venv $(VENV) --extras dev,demo,docs $(FOR_ROOTS)
 	@$(LONG) integration tests/integration/test_pipx.py $(ARGS)
 
 .PHONY: arm64
-arm64: venv ## as root: dist/*arm64.deb under emulation, its events against x86's [ARGS=]
+arm64: venv ## as root: run dist/*arm64.deb under emulation and compare its events with those of x86 [ARGS=]
 	@$(PREPARE) --venv $(VENV) --extras dev,demo,docs $(FOR_ROOTS)
 	@$(LONG) integration tests/integration/test_arm64.py $(ARGS)
 
@@ -262,7 +262,7 @@ pins: venv ## choose the newest wheels for the .debs
 	@PYTHONPATH=packaging:. $(VENV)/bin/python -m release.pins
 
 .PHONY: install
-install: ## as root: /opt/edge-fer, /etc/edge-fer, the systemd unit [DESTDIR=]
+install: ## as root: install /opt/edge-fer, /etc/edge-fer and the systemd unit [DESTDIR=]
 	@umask 022 && $(PREPARE) --venv $(PREFIX) --apt libdlib-data --copy --destdir '$(DESTDIR)'
 	@test -e $(CONFIG) || install -D -m 644 deploy/edge-fer.toml $(CONFIG)
 	install -D -m 644 -t $(UNITS) deploy/systemd/edge-fer.service deploy/systemd/edge-fer@.service
@@ -270,13 +270,13 @@ install: ## as root: /opt/edge-fer, /etc/edge-fer, the systemd unit [DESTDIR=]
 	@echo 'next: edit $(CONFIG), then systemctl enable --now edge-fer'
 
 .PHONY: uninstall
-uninstall: ## as root: take it away again, but for the configuration [DESTDIR=]
+uninstall: ## as root: remove all but the configuration [DESTDIR=]
 	@test -n '$(DESTDIR)' -o ! -d /run/systemd/system || systemctl disable --now edge-fer || true
 	@test -n '$(DESTDIR)' -o ! -d /run/systemd/system || systemctl stop 'edge-fer@*' || true
 	rm -rf $(PREFIX) $(UNITS)/edge-fer.service $(UNITS)/edge-fer@.service
 	@echo 'kept: $(CONFIG)'
 
 .PHONY: clean
-clean: ## remove what was built and cached; environments, trainings and models stay
+clean: ## remove build outputs and caches; keep environments, trainings and models
 	rm -rf build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

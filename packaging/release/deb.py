@@ -1,6 +1,6 @@
-"""The Debian package: an environment in /opt/edge-fer, and what the system wants to know of it.
+"""Build the Debian packages: an environment in /opt/edge-fer, and the control files of dpkg.
 
-Why the environment is inside: docs/adr/0019-environment-in-the-package.md.
+docs/adr/0019-environment-in-the-package.md explains why the environment is inside.
 """
 
 from __future__ import annotations

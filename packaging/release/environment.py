@@ -1,4 +1,4 @@
-"""A Python environment for a target, laid out from wheels without running the target's Python."""
+"""Lay out a Python environment for a target from wheels without running the target's Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Manual page and completions, made from the parser, so that they never say something else."""
+"""Write manual page and shell completions from the parser, so that they always agree with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMPLETIONS = {
     "bash": Path("usr/share/bash-completion/completions/edge-fer"),
     "zsh": Path("usr/share/zsh/vendor-completions/_edge-fer"),
 }
-"""Shell to where Debian's looks."""
+"""Shell to the place where Debian's shell finds it."""
 
 
 def write_manual(source: Path, tree: Path, version: str, date: int) -> None:
@@ -53,7 +53,7 @@ def put(text: str, file: Path, mode: int = 0o644) -> None:
 
 
 def pack(text: str, file: Path) -> None:
-    """Write a file of the package, compressed as Debian wants it."""
+    """Write a file of the package, compressed as Debian requires."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
         packed.write(text.encode())

@@ -1,4 +1,4 @@
-"""Wheel and sdist: the same bytes from the same files, wherever and whenever they are built."""
+"""Build wheel and sdist: the same files give the same bytes, on any machine at any time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that a release is made of, and their date."""
+"""List the files that a release consists of, and their date."""
 
 from __future__ import annotations
 
