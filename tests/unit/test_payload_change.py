@@ -1,4 +1,4 @@
-"""A payload may change: what ARCHITECTURE.md says about it, done here field by field."""
+"""A payload may change: what CONTRIBUTING.md says about it, done here field by field."""
 
 import json
 import os
