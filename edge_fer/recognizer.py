@@ -58,7 +58,7 @@ class Options(TypedDict, total=False):
     """The keywords of `Recognizer`: options of the configuration, with the same bounds.
 
     Those of [vision], [quality], [tracking] and [smoothing] keep their names; [model] and
-    [camera] are listed in `_RENAMED` where a name alone would not say enough.
+    [camera] are listed in `_RENAMED` where a name alone would be ambiguous.
     """
 
     model: str
