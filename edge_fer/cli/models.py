@@ -129,7 +129,8 @@ def _identity(path: Path, card: "Card") -> Iterator[tuple[str, str]]:
         f"{card.parameters:,} parameters" if card.parameters else "",
         f"{card.macs / 1e6:.1f} M MACs" if card.macs else "",
     ]
-    yield "size", ", ".join(filter(None, [*amounts, card.precision]))
+    precision = card.precision if card.precision != "unknown" else ""
+    yield "size", ", ".join(filter(None, [*amounts, precision]))
 
 
 def _accuracy(card: "Card") -> Iterator[tuple[str, str]]:
