@@ -90,7 +90,7 @@ def test_the_source_is_never_overwritten(tmp_path, portrait, capsys):
     cv2.imwrite(str(source), portrait)
     before = source.read_bytes()
     assert 78 == main(["annotate", str(source), str(source)])
-    assert "is the file to be read" in capsys.readouterr().err
+    assert "is the source file; name another target" in capsys.readouterr().err
     assert before == source.read_bytes()
 
 

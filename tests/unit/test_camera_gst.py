@@ -4,7 +4,7 @@ import cv2
 import pytest
 
 from edge_fer.cameras import open_camera
-from edge_fer.cameras.gstreamer import GstCamera
+from edge_fer.cameras.gstreamer import CsiCamera, GstCamera
 from edge_fer.config.settings import Camera as Settings
 from edge_fer.errors import CameraError
 from tests.fakes.stream import FakeStream
@@ -17,7 +17,8 @@ has_gstreamer = cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER)
 def fake(source: str, stream: FakeStream, **options) -> GstCamera:
     settings = Settings(source=source, **options)
     address = source.partition(":")[2]
-    return GstCamera(settings, address, capture=stream, has_gstreamer=lambda: True)
+    kind = CsiCamera if source.startswith("csi:") else GstCamera
+    return kind(settings, address, capture=stream, has_gstreamer=lambda: True)
 
 
 @pytest.mark.skipif(has_gstreamer, reason="this OpenCV has GStreamer")

@@ -139,7 +139,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_a_file_is_never_made_of_itself(tiny, tmp_path):
     link = tmp_path / "link.dat"
     link.symlink_to(tiny)
-    with pytest.raises(ModelError, match="is the file to be read"):
+    with pytest.raises(ModelError, match="is the source file; must be another one"):
         shrink(tiny, link, 2)
     assert 3 == len(LandmarkFile(tiny).cascades)
 
@@ -177,7 +177,7 @@ def test_a_file_does_not_differ_from_itself(tiny, portrait, tmp_path, capsys):
     cv2.imwrite(str(tmp_path / "one.png"), portrait)
     code, out, _ = call(capsys, "compare", tiny, tmp_path / "one.png", "--with", tiny)
     assert 0 == code
-    assert "68 points: 0.00 %" in out
+    assert "68 points: mean error 0.00 %" in out
     assert "1 faces" in out
 
 
@@ -200,8 +200,11 @@ def test_media_without_a_face_cannot_compare(tiny, tmp_path, capsys):
     [
         (["shrink", "new.dat", "--from", "none.dat"], "none.dat: no such file"),
         (["shrink", "new.dat", "--from", "text"], "text: not a dlib file of 68 landmarks"),
-        (["shrink", "text", "--from", "tiny.dat"], "text: is there already; --force replaces it"),
-        (["shrink", "tiny.dat", "--from", "tiny.dat", "--force"], "is the file to be read"),
+        (["shrink", "text", "--from", "tiny.dat"], "text: exists already; --force replaces it"),
+        (
+            ["shrink", "tiny.dat", "--from", "tiny.dat", "--force"],
+            "is the source file; must be another one",
+        ),
         (["shrink", "no/new.dat", "--from", "tiny.dat"], "there is no folder no"),
         (["train", "new.dat", "none", "--from", "tiny.dat"], "none: does not exist"),
         (["train", "new.dat", "none.npz", "--from", "tiny.dat"], "none.npz: no such file"),

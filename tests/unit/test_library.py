@@ -68,7 +68,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the package as its wheel installs it."""
     folder = tmp_path_factory.mktemp("installed")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(folder / "dist")]
+    build = [*pip, "wheel", "--no-deps", "-w", str(folder / "dist")]
     done = subprocess.run([*build, str(_sources(folder))], capture_output=True, text=True)
     assert 0 == done.returncode, done.stderr
     (wheel,) = (folder / "dist").glob("edge_fer-*.whl")
