@@ -270,6 +270,18 @@ def test_a_fold_goes_on_where_it_stopped(tmp_path, monkeypatch):
         run_fold(tiny_net(), work(), 0, changed(QUICK, ["rate=0.5"]), tmp_path / "two", device=CPU)
 
 
+def test_batches_made_in_advance_are_the_same(tmp_path):
+    options = changed(QUICK, ["strength=1", "degrade=1", "batch=8"])
+    made = []
+    for ahead in (0, 2):
+        fit = job._Fit(tiny_net(), work(), 0, options, tmp_path, CPU)
+        fit.ahead = ahead
+        made.append([batch[0] for batch in fit._ahead()])
+        assert fit.steps == len(made[-1]) > 2
+    assert all(map(torch.equal, *made))
+    assert not torch.equal(made[0][0], made[0][1])
+
+
 def test_a_wild_label_speaks_for_no_emotion_that_wild_faces_lack():
     logits = torch.zeros(3, 15, requires_grad=True)
     labels, votes = torch.tensor([0, 3, 6]), torch.zeros(1, 8)
