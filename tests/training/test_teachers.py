@@ -337,6 +337,20 @@ def test_each_picture_is_weighed_by_the_other_folds(scored):
     assert not torch.allclose(before[~held], after[~held], atol=1e-3)
 
 
+def test_both_framings_of_a_held_out_picture_count(scored):
+    given, place = scored
+    path = place / "a-0.npz"
+    with np.load(path) as held:
+        arrays = {name: held[name] for name in held.files}
+    plain = merge.gather(["a"], given.folds.numpy(), place).heldout
+    aligned = np.log(np.full_like(arrays["heldout"], 0.1, np.float32)).astype(np.float16)
+    write_scores({**arrays, "heldout_aligned": aligned}, path)
+    both = merge.gather(["a"], given.folds.numpy(), place).heldout
+    inside = given.folds == 0
+    assert torch.allclose((plain[inside].exp() + 0.1) / 2, both[inside].exp(), atol=1e-3)
+    assert torch.equal(plain[~inside], both[~inside])
+
+
 def test_votes_weigh_more_than_a_teacher_who_guesses():
     draw = torch.Generator().manual_seed(1)
     truth = torch.softmax(2 * torch.randn(400, 8, generator=draw), 1)

@@ -58,8 +58,8 @@ class Options(Struct, frozen=True, kw_only=True):
 HEAD = 5.0
 
 RECIPES = {
-    "faceres": Options(sizes=(64, 64, 64, 64, 72), rate=2e-4),
-    "dlib": Options(sizes=(64, 64, 64, 64, 72), rate=2e-4),
+    "faceres": Options(sizes=(80,) * 4, rate=2e-4),
+    "dlib": Options(sizes=(80,) * 5, rate=2e-4),
 }
 GPU_RECIPES = {
     "faceres": Options(sizes=(80,) * 12, batch=256, rate=3e-4),

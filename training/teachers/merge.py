@@ -73,7 +73,7 @@ def _gather_one(name: str, fold: NDArray[np.integer], place: Path) -> Said:
             with np.load(path) as held:
                 arrays = {key: held[key] for key in held.files}
             index = arrays["index"].astype(np.int64)
-            heldout[index] = _floats(arrays["heldout"])
+            heldout[index] = _heldout(arrays)
             public.append(_floats(arrays["public"]).exp())
         except (OSError, ValueError, KeyError, IndexError) as error:
             raise DataError(f"{path}: must hold the scores of a fold ({error})") from error
@@ -86,6 +86,14 @@ def _gather_one(name: str, fold: NDArray[np.integer], place: Path) -> Said:
         torch.stack(public).mean(0).log(),
         torch.stack(wild).mean(0).log() if len(wild) == folds.COUNT else None,
     )
+
+
+def _heldout(arrays: dict[str, NDArray[np.float16]]) -> torch.Tensor:
+    """Return log scores of the held-out pictures, averaged over both framings if possible."""
+    plain = _floats(arrays["heldout"])
+    if "heldout_aligned" not in arrays:
+        return plain
+    return ((plain.exp() + _floats(arrays["heldout_aligned"]).exp()) / 2).log()
 
 
 def _floats(values: NDArray[np.float16]) -> torch.Tensor:
