@@ -374,6 +374,31 @@ def test_a_missing_or_foreign_fold_is_named(scored):
         merge.gather(["a"], given.folds.numpy(), place)
 
 
+def test_pictures_of_a_missing_fold_have_what_the_votes_say(scored):
+    given, place = scored
+    fold = given.folds.numpy()
+    whole = merge.gather(["a"], fold, place).heldout
+    for number in (0, 2, 4):
+        (place / f"a-{number}.npz").unlink()
+    said = merge.gather(["a"], fold, place, partial=True).heldout
+    known = (given.folds == 1) | (given.folds == 3)
+    assert torch.equal(whole[known], said[known])
+    counts = given.counts.clone()
+    counts[::3] = 0
+    labels = merge.label_scores(said, counts, given.train.labels, given.folds)
+    votes = merge.vote_scores(said, counts, given.folds)
+    for found in (labels, votes):
+        assert torch.allclose(torch.ones(len(found)), found.sum(1), atol=1e-4)
+    unknown = ~known & (counts.sum(1) == 0)
+    # Without scores and votes all pictures of a fold are alike.
+    assert labels[unknown & (given.folds == 0)].std(0).max() < 1e-5
+    assert votes[unknown & (given.folds == 0)].std(0).max() < 1e-5
+    assert labels[known & (counts.sum(1) == 0)].std(0).max() > 0.1
+    (place / "a-3.npz").unlink()
+    with pytest.raises(DataError, match="must contain 2 folds of each teacher, contains 1"):
+        merge.gather(["a"], fold, place, partial=True)
+
+
 def test_soft_labels_of_a_whole_toy_data_set(scored, monkeypatch, capsys):
     given, place = scored
     monkeypatch.setattr(merge, "read_work", lambda share, aligned: given)
@@ -388,7 +413,7 @@ def test_soft_labels_of_a_whole_toy_data_set(scored, monkeypatch, capsys):
     with np.load(place / "toy-wild.npz") as held:
         assert (9, 15) == held["logs"].shape
         assert list(range(9)) == held["picture"].tolist()
-    assert "heldout, with the votes" in capsys.readouterr().out
+    assert '"accuracy, with the votes"' in capsys.readouterr().out
 
 
 # --- faces of photographs
