@@ -24,7 +24,7 @@ class Split:
     chips: torch.Tensor
     """(N, 1, 48, 48) float32."""
     labels: torch.Tensor
-    """(N,) int64."""
+    """(N,) int64; -1 if a picture has only soft labels."""
     votes: torch.Tensor
     """(N, 8) FER+ vote shares; a row of zeros without votes."""
     guide: torch.Tensor | None = None

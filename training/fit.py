@@ -22,6 +22,7 @@ from training.augment import augment, blend
 from training.data import Split, resize
 from training.loss import loss_of
 from training.plots import plot_history
+from training.precision import half_precision
 from training.recipe import Fit
 
 
@@ -86,7 +87,7 @@ def accuracy(net: nn.Module, split: Split) -> float:
 def said(net: nn.Module, split: Split) -> torch.Tensor:
     """Return the label (N,) with the highest score for each picture of ``split``."""
     net.eval()
-    with torch.autocast("cpu", torch.bfloat16):
+    with half_precision():
         rows = [net(chips)[:, :-8].argmax(1) for chips in torch.split(split.chips, 512)]
     return torch.cat(rows)
 
@@ -156,9 +157,12 @@ class _Run:
         """Return the epoch's order; with ``balance``, rare labels come more than once."""
         if self.options.balance == 0:
             return torch.randperm(len(train), generator=self.generator)
-        weight = torch.bincount(train.labels).float() ** -self.options.balance
+        labels = train.labels
+        if train.guide is not None:
+            labels = torch.where(labels < 0, train.guide[:, :-8].argmax(1), labels)
+        weight = torch.bincount(labels).float() ** -self.options.balance
         return torch.multinomial(
-            weight[train.labels], len(train), replacement=True, generator=self.generator
+            weight[labels], len(train), replacement=True, generator=self.generator
         )
 
     def _pick(self, train: Split, index: torch.Tensor) -> torch.Tensor:
@@ -173,7 +177,7 @@ class _Run:
     def _loss(self, train: Split, index: torch.Tensor, chips: torch.Tensor) -> torch.Tensor:
         """Return the loss of the batch ``index``, whose chips may be blended with partners."""
         chips, partner, weight = blend(chips, self.generator, share=self.options.mixup)
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_precision():
             logits = self.net(self._resize(chips)).float()
 
         def against(rows: torch.Tensor) -> torch.Tensor:

@@ -47,6 +47,12 @@ class Fit(Struct, frozen=True, kw_only=True):
     """Of the shares that are degraded and covered: 0 none, 1 as in training/augment.py."""
     mixup: float = 0.0
     """Share of the batches whose pictures are each blended with another one of the batch."""
+    mix: float = 0.0
+    """Weight of the cross-entropy of both heads' mix with the soft labels' mix."""
+    mix_votes: float = 0.5
+    """Weight of the votes' head in that mix."""
+    mix_power: float = 0.0
+    """Power of the prior by which that mix divides the votes' scores."""
 
 
 class Prune(Struct, frozen=True, kw_only=True):
@@ -111,6 +117,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
     """Chip sides in px that the model file offers; the first is the default."""
     soft: str | None = None
     """Name of a file in training/soft/: the scores of an ensemble to learn from."""
+    wild: bool = False
+    """True to train on the faces of photographs too, with the soft labels ``<soft>-wild``."""
     parent: str | None = None
     """Recipe whose committed network this one begins with, instead of training one of its own."""
     grown: str | None = None

@@ -23,6 +23,7 @@ from training.command import answer
 from training.data import SPEC, Split, read_split, resize
 from training.fit import load_module
 from training.posterior import posterior
+from training.precision import half_precision
 from training.recipe import RUNS
 
 FOLDER = Path(__file__).parent / "soft"
@@ -51,7 +52,7 @@ def scores_of(
 @torch.inference_mode()
 def _summed(nets: list[Judge], chips: torch.Tensor) -> torch.Tensor:
     """Return the scores (N, 7 + 8) of all nets together."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with half_precision():
         rows = [
             net(resize(chips, size).contiguous(memory_format=torch.channels_last)).float()
             for net, size in nets

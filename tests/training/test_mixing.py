@@ -5,7 +5,8 @@ import pytest
 import torch
 from toys import toy_pictures
 
-from training.mix import Mix, Row, compare, mix_loss, published
+from training.compare_mixes import Row, compare
+from training.mix import Mix, mix_loss, published
 
 PRIOR = (0.4, 0.2, 0.1, 0.1, 0.1, 0.05, 0.03, 0.02)
 

@@ -270,6 +270,18 @@ def test_a_fold_goes_on_where_it_stopped(tmp_path, monkeypatch):
         run_fold(tiny_net(), work(), 0, changed(QUICK, ["rate=0.5"]), tmp_path / "two", device=CPU)
 
 
+def test_batches_made_in_advance_are_the_same(tmp_path):
+    options = changed(QUICK, ["strength=1", "degrade=1", "batch=8"])
+    made = []
+    for ahead in (0, 2):
+        fit = job._Fit(tiny_net(), work(), 0, options, tmp_path, CPU)
+        fit.ahead = ahead
+        made.append([batch[0] for batch in fit._ahead()])
+        assert fit.steps == len(made[-1]) > 2
+    assert all(map(torch.equal, *made))
+    assert not torch.equal(made[0][0], made[0][1])
+
+
 def test_a_wild_label_speaks_for_no_emotion_that_wild_faces_lack():
     logits = torch.zeros(3, 15, requires_grad=True)
     labels, votes = torch.tensor([0, 3, 6]), torch.zeros(1, 8)
@@ -325,6 +337,20 @@ def test_each_picture_is_weighed_by_the_other_folds(scored):
     assert not torch.allclose(before[~held], after[~held], atol=1e-3)
 
 
+def test_both_framings_of_a_held_out_picture_count(scored):
+    given, place = scored
+    path = place / "a-0.npz"
+    with np.load(path) as held:
+        arrays = {name: held[name] for name in held.files}
+    plain = merge.gather(["a"], given.folds.numpy(), place).heldout
+    aligned = np.log(np.full_like(arrays["heldout"], 0.1, np.float32)).astype(np.float16)
+    write_scores({**arrays, "heldout_aligned": aligned}, path)
+    both = merge.gather(["a"], given.folds.numpy(), place).heldout
+    inside = given.folds == 0
+    assert torch.allclose((plain[inside].exp() + 0.1) / 2, both[inside].exp(), atol=1e-3)
+    assert torch.equal(plain[~inside], both[~inside])
+
+
 def test_votes_weigh_more_than_a_teacher_who_guesses():
     draw = torch.Generator().manual_seed(1)
     truth = torch.softmax(2 * torch.randn(400, 8, generator=draw), 1)
@@ -348,6 +374,31 @@ def test_a_missing_or_foreign_fold_is_named(scored):
         merge.gather(["a"], given.folds.numpy(), place)
 
 
+def test_pictures_of_a_missing_fold_have_what_the_votes_say(scored):
+    given, place = scored
+    fold = given.folds.numpy()
+    whole = merge.gather(["a"], fold, place).heldout
+    for number in (0, 2, 4):
+        (place / f"a-{number}.npz").unlink()
+    said = merge.gather(["a"], fold, place, partial=True).heldout
+    known = (given.folds == 1) | (given.folds == 3)
+    assert torch.equal(whole[known], said[known])
+    counts = given.counts.clone()
+    counts[::3] = 0
+    labels = merge.label_scores(said, counts, given.train.labels, given.folds)
+    votes = merge.vote_scores(said, counts, given.folds)
+    for found in (labels, votes):
+        assert torch.allclose(torch.ones(len(found)), found.sum(1), atol=1e-4)
+    unknown = ~known & (counts.sum(1) == 0)
+    # Without scores and votes all pictures of a fold are alike.
+    assert labels[unknown & (given.folds == 0)].std(0).max() < 1e-5
+    assert votes[unknown & (given.folds == 0)].std(0).max() < 1e-5
+    assert labels[known & (counts.sum(1) == 0)].std(0).max() > 0.1
+    (place / "a-3.npz").unlink()
+    with pytest.raises(DataError, match="must contain 2 folds of each teacher, contains 1"):
+        merge.gather(["a"], fold, place, partial=True)
+
+
 def test_soft_labels_of_a_whole_toy_data_set(scored, monkeypatch, capsys):
     given, place = scored
     monkeypatch.setattr(merge, "read_work", lambda share, aligned: given)
@@ -362,7 +413,7 @@ def test_soft_labels_of_a_whole_toy_data_set(scored, monkeypatch, capsys):
     with np.load(place / "toy-wild.npz") as held:
         assert (9, 15) == held["logs"].shape
         assert list(range(9)) == held["picture"].tolist()
-    assert "heldout, with the votes" in capsys.readouterr().out
+    assert '"accuracy, with the votes"' in capsys.readouterr().out
 
 
 # --- faces of photographs

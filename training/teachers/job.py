@@ -58,8 +58,8 @@ class Options(Struct, frozen=True, kw_only=True):
 HEAD = 5.0
 
 RECIPES = {
-    "faceres": Options(sizes=(64, 64, 64, 64, 72), rate=2e-4),
-    "dlib": Options(sizes=(64, 64, 64, 64, 72), rate=2e-4),
+    "faceres": Options(sizes=(80,) * 4, rate=2e-4),
+    "dlib": Options(sizes=(80,) * 5, rate=2e-4),
 }
 GPU_RECIPES = {
     "faceres": Options(sizes=(80,) * 12, batch=256, rate=3e-4),
@@ -119,6 +119,7 @@ class _Fit:
     ) -> None:
         self.work, self.options, self.folder, self.device = work, options, folder, device
         self.fold = fold
+        self.ahead = 0 if device.type == "cpu" else 4
         self.wild = work.wild() if options.wild else None
         self.seen = (work.folds != fold).nonzero()[:, 0]
         self.heldout = (work.folds == fold).nonzero()[:, 0]
@@ -188,18 +189,18 @@ class _Fit:
         """Yield the batches of an epoch; a thread prepares them in advance for a GPU."""
         order = self.seen[torch.randperm(len(self.seen), generator=self.generator)]
         rows = order[: self.steps * self.options.batch].view(self.steps, -1)
-        if self.device.type == "cpu":
+        if not self.ahead:
             yield from map(self._batch, rows)
             return
         with ThreadPoolExecutor(1) as maker:
-            waiting = [maker.submit(self._batch, row) for row in rows[:4]]
-            for row in rows[4:]:
+            waiting = [maker.submit(self._batch, row) for row in rows[: self.ahead]]
+            for row in rows[self.ahead :]:
                 yield waiting.pop(0).result()
                 waiting.append(maker.submit(self._batch, row))
             yield from (one.result() for one in waiting)
 
     def _batch(self, index: torch.Tensor) -> list[torch.Tensor]:
-        """Return augmented chips of the epoch's size, labels and vote shares."""
+        """Return augmented chips, labels and vote shares."""
         train, options = self.work.train, self.options
         chips = train.chips[index]
         if options.aligned:
@@ -215,8 +216,7 @@ class _Fit:
             chips = torch.cat([chips, resize(wild.chips[extra], chips.shape[-1])])
             labels = torch.cat([labels, wild.labels[extra]])
         chips = augment(chips, self.generator, strength=options.strength, degrade=options.degrade)
-        chips = resize(chips, options.sizes[self.epoch])
-        return [chips.contiguous(memory_format=torch.channels_last), labels, votes]
+        return [chips, labels, votes]
 
     def _step(
         self, number: int, chips: torch.Tensor, labels: torch.Tensor, votes: torch.Tensor
@@ -225,8 +225,9 @@ class _Fit:
         done = step / (self.steps * len(options.sizes))
         for group in self.optimizer.param_groups:
             group["lr"] = options.rate * group["factor"] * _share(done, options.warmup)
+        chips = resize(chips, options.sizes[self.epoch])
         with self._autocast():
-            logits = self.net(chips).float()
+            logits = self.net(chips.contiguous(memory_format=torch.channels_last)).float()
         loss = loss_of(logits, labels, votes, options)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
