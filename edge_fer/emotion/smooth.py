@@ -98,14 +98,17 @@ class Smoother:
         state.updated = time
 
     def _pick(self, state: _State) -> str:
-        """Return the strongest label if it reaches `enter`, else the present one above `leave`."""
-        label = max(state.smooth, key=state.smooth.__getitem__)
-        present = state.emotion
-        if state.smooth[label] >= self._options.enter:
-            return label
-        if present in state.smooth and state.smooth[present] >= self._options.leave:
-            return present
-        return UNCERTAIN
+        """Return the strongest label if it may replace the present one, else the present one.
+
+        Without a present label, or once it is below `leave`, the strongest label must reach
+        `enter`; otherwise it must also lead the present one by `lead`.
+        """
+        label, present = max(state.smooth, key=state.smooth.__getitem__), state.emotion
+        strength = state.smooth[label]
+        if present is None or state.smooth.get(present, 0.0) < self._options.leave:
+            return label if strength >= self._options.enter else UNCERTAIN
+        leads = strength - state.smooth[present] >= self._options.lead
+        return label if leads and strength >= self._options.enter else present
 
     def _change(self, state: _State, label: str, time: float) -> Judgement:
         if label == state.emotion:
