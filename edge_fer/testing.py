@@ -14,6 +14,7 @@ import numpy as np
 
 from edge_fer.cameras import Camera, Reading
 from edge_fer.types import Box, Detection, Frame, Luma, Points, Scores
+from edge_fer.vision.steady import BELOW, RIGID, WIDTH
 
 BRIGHT = 250
 """Luma of the squares that `scene` draws and `BrightDetector` finds."""
@@ -133,7 +134,14 @@ def drawn_face() -> Points:
     )
     left, right = (eye + np.array(at) for at in ((0.3, 0.4), (0.7, 0.4)))
     parts = [jaw, *brows, bridge, nostrils, left, right, mouth]
-    return np.concatenate(parts).astype(np.float32)
+    points = np.concatenate(parts).astype(np.float64)
+    # Brows, nose and eyes are where those of a face in a HOG box are, so that the box published
+    # for it is the unit square.
+    rigid = points[RIGID] - points[RIGID].mean(0)
+    spread = 1 / WIDTH
+    rigid *= spread / np.sqrt((rigid**2).sum(1).mean())
+    points[RIGID] = rigid + np.array([0.5, 0.5 - BELOW * spread])
+    return points.astype(np.float32)
 
 
 class ScriptedClassifier:
