@@ -179,7 +179,7 @@ class Report:
     verdicts: Sequence[Verdict]
     events: Sequence[Event]
     present: Sequence[Presence]
-    """Tracks whose emotion has been published and that have not ended."""
+    """Tracks whose emotion has been published and that have not ended, the main face first."""
     seconds: Mapping[str, float]
     """Stage name to wall time."""
     fault: str | None = None

@@ -34,9 +34,10 @@ class FaceReporter:
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self._size = (0, 0)
+        self._main: str | None = None
 
     def report(self, report: Report) -> int:
-        """Publish each event, then the new state if there was an event."""
+        """Publish each event, then the new state if there was one or the main face changed."""
         self._size = report.size
         if log.isEnabledFor(logging.DEBUG):
             for verdict in report.verdicts:
@@ -44,7 +45,8 @@ class FaceReporter:
                     "frame %d track %s: %s", report.number, verdict.track, verdict.outcome.value
                 )
         self._publish(report.events)
-        if report.events:
+        before, self._main = self._main, report.present[0].track if report.present else None
+        if report.events or self._main != before:
             self._publisher.publish_state(report.present, report.size, report.stamp)
         return len(report.events)
 

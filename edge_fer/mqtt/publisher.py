@@ -118,7 +118,7 @@ class Publisher:
     def publish_state(
         self, present: Sequence[Presence], size: tuple[int, int], stamp: float
     ) -> None:
-        """Publish the faces in view, if a face came, left or changed its emotion since then.
+        """Publish the faces in view, if one came, left or changed its emotion, or another is first.
 
         ``size`` is the frame's width and height in px, ``stamp`` its time in Unix seconds.
         """

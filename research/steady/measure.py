@@ -2,16 +2,18 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from edge_fer.config.settings import Smoothing
 from edge_fer.types import Box
-from research.results.changes import fade, clear_pictures
+from research.results.changes import clear_pictures, fade
 from research.results.media import CARPHONE, TALKING, TURNING, clip
 from research.results.sides import ours
-from research.steady.record import Face, Step, changes, record, replay
+from research.steady.record import Face, Step, record, replay
 from research.steady.streams import (
     FPS,
     FROZEN,
@@ -48,18 +50,29 @@ SIDES = (
     Side("now", Smoothing().lead, lambda face: face.shown),
 )
 
-Streams = Mapping[str, Sequence[Step]]
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Streams:
+    """The recordings of all streams, by title."""
+
+    frozen: Mapping[str, Sequence[Step]]
+    clips: Mapping[str, Sequence[Step]]
+    pairs: Mapping[str, Sequence[Step]]
+    moving: Mapping[str, Sequence[Step]]
+    fades: Mapping[tuple[str, str], tuple[float, Sequence[Step]]]
+    """First and second expression to the time of the change and the recording."""
 
 
-def record_frozen(seconds: float, say: Callable[[str], None]) -> dict[str, list[Step]]:
-    """Record every frozen frame, with and without noise."""
-    found = {}
+def frozen_recordings(seconds: float) -> Iterator[tuple[str, Callable[[], list[Step]]]]:
+    """Yield title and maker of the recording of every frozen frame, with and without noise."""
     for (name, number), noisy in itertools.product(FROZEN, (False, True)):
         title = f"{name} {number}, {'noise' if noisy else 'no noise'}"
-        picture = frozen_picture(name, number)
-        found[title] = record(frozen(picture, seconds, noisy=noisy), *SMALL.get(name, ()))
-        say(title)
-    return found
+        yield title, partial(_record_frozen, name, number, seconds, noisy=noisy)
+
+
+def _record_frozen(name: str, number: int, seconds: float, *, noisy: bool) -> list[Step]:
+    picture = frozen_picture(name, number)
+    return record(frozen(picture, seconds, noisy=noisy), *SMALL.get(name, ()))
 
 
 def record_clips() -> dict[str, list[Step]]:
@@ -129,21 +142,23 @@ def face_minutes(steps: Sequence[Step]) -> float:
     return sum(len(now.faces) * (now.time - before.time) for before, now in pairs) / 60
 
 
-def fade_latencies(leads: Sequence[float], each: int) -> dict[float, list[float | None]]:
-    """Return the seconds from a change of expression to its event, for each lead."""
+def record_fades() -> dict[tuple[str, str], tuple[float, list[Step]]]:
+    """Record one clear expression that changes into each other one."""
     pictures = clear_pictures(ours())
-    found: dict[float, list[float | None]] = {lead: [] for lead in leads}
+    found = {}
     for seed, (first, second) in enumerate(itertools.permutations(pictures, 2)):
-        if seed % each:
-            continue
         trial = fade(pictures[first][0], pictures[second][0], FPS, seed)
-        steps = record(trial.frames)
-        for lead in leads:
-            told, _ = replay(steps, lead)
-            times = [
-                e.time - trial.since for e in told if e.emotion == second and e.time >= trial.since
-            ]
-            found[lead].append(min(times, default=None))
+        found[first, second] = (trial.since, record(trial.frames))
+    return found
+
+
+def latencies(streams: Streams, lead: float) -> list[float]:
+    """Return the seconds from each change of expression to its event; inf without one."""
+    found = []
+    for (_, second), (since, steps) in streams.fades.items():
+        told, _ = replay(steps, lead)
+        times = [one.time - since for one in told if one.emotion == second and one.time >= since]
+        found.append(min(times, default=math.inf))
     return found
 
 

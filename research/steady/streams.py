@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge_fer.errors import DataError
 from edge_fer.types import Frame, Luma
 from edge_fer.vision.pixels import read_grey
 from research.results.media import (
@@ -56,6 +57,8 @@ def frozen_picture(name: str, number: int) -> Luma:
     if name not in PORTRAITS:
         return clip(name)[number].luma
     picture = read_grey(find(name))
+    if picture is None:
+        raise DataError(f"{find(name)}: not a picture")
     scale = min(1.0, 640 / picture.shape[1], 480 / picture.shape[0])
     size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
