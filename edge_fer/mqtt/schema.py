@@ -165,7 +165,7 @@ class StatePayload(Struct, frozen=True, kw_only=True):
     time: Annotated[str, described("When the frame was taken.", _RFC3339, pattern=_STAMP)]
     device: Device
     camera: Camera
-    faces: Annotated[list[FacePayload], described("The faces, the main one first; empty if there is none.")]
+    faces: Annotated[list[FacePayload], described("The faces, the main one first; empty if none.")]
 
 
 class ResponsePayload(Struct, frozen=True, kw_only=True):

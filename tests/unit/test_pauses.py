@@ -2,9 +2,11 @@
 
 import pytest
 
-from edge_fer.config.settings import Quality, Settings, Tracking, Vision
+from edge_fer.config.settings import Camera, Quality, Settings, Tracking, Vision
+from edge_fer.daemon.reporting import FaceReporter
 from edge_fer.emotion.card import Framing
 from edge_fer.pipeline import Pipeline
+from edge_fer.setup.checks import _slow_frames
 from edge_fer.testing import BrightDetector, CentredLandmarker, ScriptedClassifier, scene
 from edge_fer.types import Box, Frame, Phase
 from edge_fer.vision.landmarks import Aligner
@@ -88,3 +90,35 @@ def test_the_main_face_stays_until_another_is_clearly_larger():
     _, report = play(running, ([near, grown], times(3, 6)))
     assert report.present[0].box.iou(grown) > 0.6
     assert {first.track} == {face.track for face in report.present[1:]}
+
+
+def test_check_warns_where_frames_are_further_apart_than_a_face_may_be_lost():
+    slow = Settings(camera=Camera(fps=0.5), tracking=Tracking(lost_s=1.0))
+    assert "camera.fps = 0.5" in _slow_frames(slow)
+    assert "tracking.lost_s" in _slow_frames(slow)
+    assert "" == _slow_frames(Settings(camera=Camera(fps=1.0), tracking=Tracking(lost_s=1.0)))
+
+
+class Heard:
+    """A publisher that keeps the states."""
+
+    def __init__(self):
+        self.mains = []
+
+    def publish_event(self, event, size):
+        """Nothing."""
+
+    def publish_state(self, present, size, stamp):
+        self.mains.append(present[0].track if present else None)
+
+
+def test_another_main_face_is_published_though_no_emotion_changed():
+    running, heard = pipeline(), Heard()
+    reporter = FaceReporter(heard)
+    near, far = Box(30, 150, 50, 50), Box(180, 60, 44, 44)
+    for number, time in enumerate(times(0, 4)):
+        side = 44 if number < 30 else 80
+        faces = scene(near, Box(far.left, far.top, side, side))
+        reporter.report(running.process(Frame(faces, number, time, time)))
+    assert 2 == len(set(heard.mains))
+    assert heard.mains[-1] != heard.mains[-2]
