@@ -14,7 +14,6 @@ import numpy as np
 
 from edge_fer.cameras import Camera, Reading
 from edge_fer.types import Box, Detection, Frame, Luma, Points, Scores
-from edge_fer.vision.steady import BELOW, RIGID, WIDTH
 
 BRIGHT = 250
 """Luma of the squares that `scene` draws and `BrightDetector` finds."""
@@ -135,12 +134,12 @@ def drawn_face() -> Points:
     left, right = (eye + np.array(at) for at in ((0.3, 0.4), (0.7, 0.4)))
     parts = [jaw, *brows, bridge, nostrils, left, right, mouth]
     points = np.concatenate(parts).astype(np.float64)
-    # Brows, nose and eyes are where those of a face in a HOG box are, so that the box published
-    # for it is the unit square.
-    rigid = points[RIGID] - points[RIGID].mean(0)
-    spread = 1 / WIDTH
-    rigid *= spread / np.sqrt((rigid**2).sum(1).mean())
-    points[RIGID] = rigid + np.array([0.5, 0.5 - BELOW * spread])
+    # Brows, nose and eyes are where vision.landmarks expects those of a face in a HOG box, so that
+    # the box published for it is the unit square.
+    spread, below, rigid = 1 / 4.1, 0.75, slice(17, 48)
+    inner = points[rigid] - points[rigid].mean(0)
+    inner *= spread / np.sqrt((inner**2).sum(1).mean())
+    points[rigid] = inner + np.array([0.5, 0.5 - below * spread])
     return points.astype(np.float32)
 
 

@@ -350,7 +350,7 @@ class Smoothing(Section, frozen=True):
     hold_s: Annotated[
         float,
         Meta(ge=0, le=60, description="Seconds that a new emotion must last to cause an event."),
-    ] = 0.2
+    ] = 0.15
 
 
 class Mqtt(Section, frozen=True):

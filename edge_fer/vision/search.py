@@ -12,9 +12,9 @@ from edge_fer.config import settings
 from edge_fer.config.settings import Settings, Vision
 from edge_fer.types import Box, Luma, Outcome, Points, Verdict
 from edge_fer.vision.detector import Detector
+from edge_fer.vision.landmarks import SteadyBox
 from edge_fer.vision.pixels import rescale
 from edge_fer.vision.scan import Scanner, ScanThrottle, find_whole, same_face, scaled_box
-from edge_fer.vision.steady import SteadyBox
 
 CHANGING_RATE = 1.5
 """Factor on the look rate of a track whose emotion is about to change."""

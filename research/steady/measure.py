@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+import msgspec
 import numpy as np
 
 from edge_fer.config.settings import Smoothing
@@ -38,16 +39,19 @@ Pick = Callable[[Face], Box]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Side:
-    """One version: the margin of its smoothing, and the box that it publishes."""
+    """One version: its smoothing, and the box that it publishes."""
 
     name: str
-    lead: float
+    smoothing: Smoothing
     box: Pick
 
 
+OLD = msgspec.structs.replace(Smoothing(), lead=0.0, hold_s=0.2)
+"""Version 0.1: the strongest label wins without a margin."""
+
 SIDES = (
-    Side("version 0.1", 0.0, lambda face: face.raw),
-    Side("now", Smoothing().lead, lambda face: face.shown),
+    Side("version 0.1", OLD, lambda face: face.raw),
+    Side("now", Smoothing(), lambda face: face.shown),
 )
 
 
@@ -100,7 +104,7 @@ def largest_changes(steps: Sequence[Step], side: Side) -> int:
     """Return how often another face becomes the largest: by its box, or as the state says."""
     names = []
     for step in steps:
-        if side.lead:
+        if side.smoothing.lead:
             name = step.main
         else:
             name = max(step.faces, key=lambda one: step.faces[one].raw.height, default=None)
@@ -123,9 +127,11 @@ def lag_s(steps: Sequence[Step], pick: Pick) -> float:
     return float(np.mean(behind[True]) - np.mean(behind[False])) / 2 / SPEED
 
 
-def span_labels(name: str, steps: Sequence[Step], lead: float) -> list[tuple[str, list[str]]]:
+def span_labels(
+    name: str, steps: Sequence[Step], smoothing: Smoothing
+) -> list[tuple[str, list[str]]]:
     """Return each marked span's label, and the largest face's emotion in each frame of it."""
-    _, emotions = replay(steps, lead)
+    _, emotions = replay(steps, smoothing)
     rows = []
     for first, last, label in spans().get(name, ()):
         said = []
@@ -152,11 +158,11 @@ def record_fades() -> dict[tuple[str, str], tuple[float, list[Step]]]:
     return found
 
 
-def latencies(streams: Streams, lead: float) -> list[float]:
+def latencies(streams: Streams, smoothing: Smoothing) -> list[float]:
     """Return the seconds from each change of expression to its event; inf without one."""
     found = []
     for (_, second), (since, steps) in streams.fades.items():
-        told, _ = replay(steps, lead)
+        told, _ = replay(steps, smoothing)
         times = [one.time - since for one in told if one.emotion == second and one.time >= since]
         found.append(min(times, default=math.inf))
     return found

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from edge_fer.config.settings import Smoothing
 from research.steady.measure import (
+    OLD,
     SIDES,
     Side,
     Streams,
@@ -59,7 +62,9 @@ published in it; the share is that of its frames with the label.
 
 ## The margin
 
-`smoothing.lead` is the score by which a new emotion must exceed the current one. The last column is
+`smoothing.lead` is the score by which a new emotion must exceed the current one, `smoothing.hold_s`
+the time that it must last. The margin allows a shorter time: without more changes, an event comes
+earlier than in version 0.1. The last column is
 the time from the middle of a cross-fade of two clear expressions (0.2 s long) to the event.
 
 {margin}
@@ -88,7 +93,7 @@ def _summary(streams: Streams) -> str:
     measures: list[tuple[str, Callable[[Side], str]]] = [
         (
             f"`change` events on {len(streams.frozen)} frozen streams",
-            lambda side: f"{sum(changes(replay(steps, side.lead)[0]) for steps in frozen)}",
+            lambda side: f"{sum(changes(replay(steps, side.smoothing)[0]) for steps in frozen)}",
         ),
         (
             "standard deviation of box width and centre there, worst stream, % of the face",
@@ -102,45 +107,48 @@ def _summary(streams: Streams) -> str:
             f"another largest face, {len(streams.pairs)} pairs of one size",
             lambda side: f"{sum(largest_changes(steps, side) for steps in streams.pairs.values())}",
         ),
-        ("changes per face-minute in the clips", lambda side: f"{_rate(streams, side.lead):.1f}"),
-        ("marked spans found in the clips", lambda side: _found(streams, side.lead)),
+        (
+            "changes per face-minute in the clips",
+            lambda side: f"{_rate(streams, side.smoothing):.1f}",
+        ),
+        ("marked spans found in the clips", lambda side: _found(streams, side.smoothing)),
         (
             "lag of the box behind a head that moves at 100 px/s, worst",
             lambda side: f"{max(lag_s(steps, side.box) for steps in moving):.3f} s",
         ),
         (
             "change of expression to its event, longest",
-            lambda side: f"{max(latencies(streams, side.lead)):.2f} s",
+            lambda side: f"{max(latencies(streams, side.smoothing)):.2f} s",
         ),
     ]
     rows = [[name, *(measure(side) for side in SIDES)] for name, measure in measures]
     return _table(["measure", *(side.name for side in SIDES)], rows)
 
 
-def _rate(streams: Streams, lead: float) -> float:
+def _rate(streams: Streams, smoothing: Smoothing) -> float:
     clips = streams.clips.values()
     minutes = sum(map(face_minutes, clips))
-    return sum(changes(replay(steps, lead)[0]) for steps in clips) / minutes
+    return sum(changes(replay(steps, smoothing)[0]) for steps in clips) / minutes
 
 
-def _shares(streams: Streams, lead: float) -> list[float]:
+def _shares(streams: Streams, smoothing: Smoothing) -> list[float]:
     """Return, for each marked span, the share of its frames with its label."""
     return [
         sum(one == label for one in said) / max(1, len(said))
         for name, steps in streams.clips.items()
-        for label, said in span_labels(name, steps, lead)
+        for label, said in span_labels(name, steps, smoothing)
     ]
 
 
-def _found(streams: Streams, lead: float) -> str:
-    shares = _shares(streams, lead)
+def _found(streams: Streams, smoothing: Smoothing) -> str:
+    shares = _shares(streams, smoothing)
     return f"{sum(share > 0 for share in shares)} of {len(shares)}"
 
 
 def _frozen(streams: Streams) -> str:
     rows = []
     for title, steps in streams.frozen.items():
-        counts = [str(changes(replay(steps, side.lead)[0])) for side in SIDES]
+        counts = [str(changes(replay(steps, side.smoothing)[0])) for side in SIDES]
         wide = [f"{deviation(steps, side.box):.2f}" for side in SIDES]
         rows.append([title, *(f"{a}, {b} %" for a, b in zip(counts, wide, strict=True))])
     return _table(["frame", *(f"{side.name}: changes, deviation" for side in SIDES)], rows)
@@ -150,9 +158,9 @@ def _spans(streams: Streams) -> str:
     names = [
         (name, label)
         for name, steps in streams.clips.items()
-        for label, _ in span_labels(name, steps, 0.0)
+        for label, _ in span_labels(name, steps, OLD)
     ]
-    shares = [_shares(streams, side.lead) for side in SIDES]
+    shares = [_shares(streams, side.smoothing) for side in SIDES]
     rows = [
         [name, label, *(f"{side[k]:.0%}" for side in shares)]
         for k, (name, label) in enumerate(names)
@@ -162,17 +170,19 @@ def _spans(streams: Streams) -> str:
 
 def _margin(streams: Streams) -> str:
     rows = []
-    for lead in LEADS:
-        longest = latencies(streams, lead)
-        mark = " (default)" if lead == Smoothing().lead else ""
+    for smoothing in (OLD, *(msgspec.structs.replace(Smoothing(), lead=lead) for lead in LEADS)):
+        longest = latencies(streams, smoothing)
+        mark = {Smoothing(): " (default)", OLD: " (version 0.1)"}.get(smoothing, "")
+        frozen = streams.frozen.values()
         rows.append(
             [
-                f"{lead:g}{mark}",
-                str(sum(changes(replay(s, lead)[0]) for s in streams.frozen.values())),
-                f"{_rate(streams, lead):.1f}",
-                _found(streams, lead),
+                f"{smoothing.lead:g}{mark}",
+                f"{smoothing.hold_s:g} s",
+                str(sum(changes(replay(steps, smoothing)[0]) for steps in frozen)),
+                f"{_rate(streams, smoothing):.1f}",
+                _found(streams, smoothing),
                 f"{sum(longest) / len(longest):.2f} s, {max(longest):.2f} s",
             ]
         )
-    head = ["lead", "changes, frozen", "changes per face-minute, clips", "spans", "mean, longest"]
+    head = ["lead", "hold", "changes, frozen", "per face-minute, clips", "spans", "mean, longest"]
     return _table(head, rows)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_fer.demo.plot import COLOURS
-from research.steady.measure import SIDES, Side, Streams, deviation
+from research.steady.measure import OLD, SIDES, Side, Streams, deviation
 from research.steady.record import Step, changes, replay
 
 SHOWN_S = 20.0
@@ -15,9 +15,9 @@ def draw(streams: Streams, folder: Path) -> None:
     """Write steady-frozen.svg and steady-talking.svg."""
     frozen = max(
         streams.frozen.values(),
-        key=lambda steps: (changes(replay(steps, 0.0)[0]), deviation(steps, SIDES[0].box)),
+        key=lambda steps: (changes(replay(steps, OLD)[0]), deviation(steps, SIDES[0].box)),
     )
-    talking = max(streams.clips.values(), key=lambda steps: changes(replay(steps, 0.0)[0]))
+    talking = max(streams.clips.values(), key=lambda steps: changes(replay(steps, OLD)[0]))
     for name, steps in (("frozen", frozen), ("talking", talking)):
         _draw(steps, folder / f"steady-{name}.svg")
 
@@ -44,7 +44,7 @@ def _track(steps: Sequence[Step]) -> str:
 
 
 def _labels(axis: Any, steps: Sequence[Step], side: Side) -> None:
-    name, (_, emotions) = _track(steps), replay(steps, side.lead)
+    name, (_, emotions) = _track(steps), replay(steps, side.smoothing)
     times = [step.time for step in steps]
     end = [*times[1:], times[-1] + 0.05]
     seen = [(step.time, step.faces[name].scores) for step in steps if name in step.faces]

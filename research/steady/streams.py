@@ -20,7 +20,7 @@ from research.results.media import (
     find,
     heads,
 )
-from research.results.streams import NOISE, as_picture, make_sprite, paste, stream
+from research.results.streams import NOISE, REACH, as_picture, make_sprite, paste, stream
 
 FPS = 15
 FACE_PX = 90
@@ -32,7 +32,7 @@ SMALL = {CARPHONE: ("vision.min_face_px=40",)}
 
 FROZEN = (
     *((name, 0) for name in PORTRAITS),
-    *((name, 20) for name in TALKING),
+    *((name, 7) for name in TALKING),
     (CARPHONE, 10),
     (CARPHONE, 110),
     (TURNING[0], 20),
@@ -66,12 +66,16 @@ def frozen_picture(name: str, number: int) -> Luma:
 
 def frozen(picture: Luma, seconds: float, *, noisy: bool) -> Iterator[Frame]:
     """Yield the picture again and again, with fresh sensor noise in each frame if asked."""
-    draw = np.random.default_rng(0)
+    draw, (height, width) = np.random.default_rng(0), picture.shape
+    # One field at a random place for each frame, as in research.results.streams.
+    shape = (height + REACH, width + REACH)
+    noise = np.rint(NOISE * draw.standard_normal(shape)).astype(np.int16)
     for number in range(round(seconds * FPS)):
         luma = picture
         if noisy:
-            noise = draw.standard_normal(picture.shape, dtype=np.float32)
-            luma = np.clip(np.rint(picture + NOISE * noise), 0, 255).astype(np.uint8)
+            top, left = draw.integers(REACH, size=2)
+            shifted = noise[top : top + height, left : left + width]
+            luma = np.clip(picture + shifted, 0, 255).astype(np.uint8)
         yield Frame(luma, number, number / FPS, number / FPS)
 
 

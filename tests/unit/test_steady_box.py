@@ -5,7 +5,7 @@ import pytest
 
 from edge_fer.testing import drawn_face
 from edge_fer.types import Box
-from edge_fer.vision.steady import SteadyBox, landmark_box
+from edge_fer.vision.landmarks import SteadyBox, landmark_box
 
 FPS = 15
 
