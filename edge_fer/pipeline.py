@@ -21,6 +21,7 @@ from edge_fer.types import (
     Frame,
     Luma,
     Outcome,
+    Phase,
     Points,
     Presence,
     Quality,
@@ -101,6 +102,8 @@ class Pipeline:
         self._shape: tuple[int, ...] = ()
         self._time = self._clock = 0.0
         self._main: str | None = None
+        self._begun: dict[str, tuple[float, float]] = {}
+        """Track to stamp and stream time of its last event."""
 
     def process(self, frame: Frame) -> Report:
         """Process one frame; never raise for its content."""
@@ -119,12 +122,12 @@ class Pipeline:
             verdicts = []
             # First, so that an ending track does not become uncertain in the same frame.
             for track in search.pop_ended(now):
-                events += _events(track, self._smoother.end(track.name), frame.stamp)
+                events += self._events(track, self._smoother.end(track.name), frame.stamp)
             for track in search.tracker.tracks:
                 judgement = self._judge(track, looks.get(track), now)
                 verdict = self._verdict(track, looks.get(track), judgement, now)
                 verdicts += [] if verdict is None else [verdict]
-                events += _events(track, judgement, frame.stamp)
+                events += self._events(track, judgement, frame.stamp)
         return _report(frame, (*verdicts, *refused), events, self._present(), watch)
 
     def read(self, luma: Luma) -> tuple[list[Look], list[Verdict]]:
@@ -151,22 +154,22 @@ class Pipeline:
         return [
             event
             for track in (search.tracker.end_all() if search else ())
-            for event in _events(track, self._smoother.end(track.name), stamp)
+            for event in self._events(track, self._smoother.end(track.name), stamp)
         ]
 
     def _restart(self, frame: Frame) -> tuple[list[Event], Search]:
         """Begin a new stream if the frame has another size or an earlier time stamp."""
         events: list[Event] = []
-        before, self._time = self._time, frame.time
-        step = frame.time - before
+        step = frame.time - self._time
         # The clock of tracks and emotions: it is slower than the stream in a pause.
         self._clock += min(max(step, 0.0), PAUSE * self._options.tracking.lost_s)
-        if self._search is None or self._shape != frame.luma.shape or frame.time < before:
+        if self._search is None or self._shape != frame.luma.shape or step < 0:
             events = self.finish(frame.stamp)
             self._shape = frame.luma.shape
             self._search, self._clock = self._new_search(self._shape), 0.0
         elif step >= GAP_S:
             self._search.rescan()
+        self._time = frame.time
         return events, self._search
 
     def _look(self, luma: Luma, search: Search, watch: "_Stopwatch") -> dict[Track, Look]:
@@ -223,6 +226,28 @@ class Pipeline:
             quality=None if look is None else look.quality,
         )
 
+    def _events(self, track: Track, judgement: Judgement | None, stamp: float) -> list[Event]:
+        """Return the event of a judgement, if it is one, with start and duration of the last."""
+        if judgement is None or judgement.phase is None or judgement.emotion is None:
+            return []
+        started, began = self._begun.pop(track.name, (None, self._time))
+        if judgement.phase is not Phase.END:
+            self._begun[track.name] = (stamp, self._time)
+        return [
+            Event(
+                track.name,
+                judgement.phase,
+                judgement.emotion,
+                judgement.previous,
+                judgement.confidence,
+                judgement.smooth,
+                track.shown,
+                stamp,
+                started,
+                None if started is None else max(0.0, self._time - began),
+            )
+        ]
+
     def _present(self) -> list[Presence]:
         """Return the faces whose emotion has been published, the main one first.
 
@@ -233,7 +258,9 @@ class Pipeline:
             current = self._smoother.current(track.name)
             if current is not None and current.emotion is not None:
                 emotion, confidence = current.emotion, current.confidence
-                present.append(Presence(track.name, emotion, confidence, track.shown))
+                present.append(
+                    Presence(track.name, emotion, confidence, track.shown, current.smooth)
+                )
         widths = {face.track: face.box.width for face in present}
         largest = max(widths, key=widths.__getitem__, default=None)
         if largest is None or widths[largest] >= LARGER * widths.get(self._main or "", 0):
@@ -246,23 +273,6 @@ def _frame_fault(luma: Luma) -> str | None:
     if luma.dtype != np.uint8 or luma.ndim != 2 or min(luma.shape) < 16:
         return f"frame is {luma.dtype} {luma.shape}, must be uint8 (height, width), 16 px or more"
     return None
-
-
-def _events(track: Track, judgement: Judgement | None, stamp: float) -> list[Event]:
-    if judgement is None or judgement.phase is None or judgement.emotion is None:
-        return []
-    return [
-        Event(
-            track.name,
-            judgement.phase,
-            judgement.emotion,
-            judgement.previous,
-            judgement.confidence,
-            judgement.smooth,
-            track.shown,
-            stamp,
-        )
-    ]
 
 
 def _report(

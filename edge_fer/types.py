@@ -136,6 +136,10 @@ class Event:
     """Smoothed scores."""
     box: Box
     stamp: float
+    started: float | None = None
+    """Stamp of the event that began the previous emotion; None in the first event of a track."""
+    duration_s: float | None = None
+    """Stream time for which the previous emotion lasted; None in the first event of a track."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
@@ -165,6 +169,8 @@ class Presence:
     emotion: str
     confidence: float
     box: Box
+    scores: Scores = dataclasses.field(default_factory=dict)
+    """Smoothed scores."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

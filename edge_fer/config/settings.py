@@ -447,6 +447,15 @@ class Mqtt(Section, frozen=True):
             "written to disk at once.",
         ),
     ] = 100
+    live_hz: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=10,
+            description="Messages a second on the live topic, with the boxes and scores of the "
+            "faces in view, at QoS 0; only with privacy.mode = faces. 0: no such topic.",
+        ),
+    ] = 0.0
     drain_s: Annotated[
         float,
         Meta(
