@@ -36,6 +36,7 @@ class _State:
     smooth: dict[str, float]
     started: float
     updated: float
+    looks: int = 0
     emotion: str | None = None
     candidate: str | None = None
     candidate_since: float = 0.0
@@ -93,6 +94,9 @@ class Smoother:
     def _average(self, state: _State, scores: Scores, time: float) -> None:
         passed, half_life = time - state.updated, self._options.half_life_s
         gain = 1.0 - 0.5 ** (passed / half_life) if half_life else 1.0
+        # A plain mean at first: the first scores would weigh most in the first event.
+        gain = max(gain, 1.0 / (state.looks + 1))
+        state.looks += 1
         for label, value in scores.items():
             state.smooth[label] += gain * (value - state.smooth[label])
         state.updated = time

@@ -32,6 +32,7 @@ SMALL = {CARPHONE: ("vision.min_face_px=40",)}
 
 FROZEN = (
     *((name, 0) for name in PORTRAITS),
+    ("two_people.jpg", 1),
     *((name, 7) for name in TALKING),
     (CARPHONE, 10),
     (CARPHONE, 110),
@@ -39,7 +40,7 @@ FROZEN = (
     (TURNING[1], 12),
     (TURNING[2], 30),
 )
-"""File and frame of each frozen frame."""
+"""File and frame of each frozen frame; of a still, 1 is the half size, where a label is in doubt."""
 
 SPANS = Path(__file__).with_name("expressions.json")
 
@@ -60,6 +61,7 @@ def frozen_picture(name: str, number: int) -> Luma:
     if picture is None:
         raise DataError(f"{find(name)}: not a picture")
     scale = min(1.0, 640 / picture.shape[1], 480 / picture.shape[0])
+    scale = 0.5 if number else scale
     size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
