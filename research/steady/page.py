@@ -35,7 +35,8 @@ EDGE_FER_MEDIA=... EDGE_FER_DATA=... python -m research.steady
 <!-- not run here: needs the clips and an hour -->
 
 Both sides are computed from one run: they share the scores of every frame and differ in smoothing
-and box. Stream time is that of the frames, {fps} frames a second unless a row says otherwise.
+and box; the start of the mean is the present one in both.
+Stream time is that of the frames, {fps} frames a second unless a row says otherwise.
 
 {summary}
 

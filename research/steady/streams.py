@@ -40,7 +40,7 @@ FROZEN = (
     (TURNING[1], 12),
     (TURNING[2], 30),
 )
-"""File and frame of each frozen frame; of a still, 1 is the half size, where a label is in doubt."""
+"""File and frame of each frozen frame; of a still, 1 is half the size, where labels waver."""
 
 SPANS = Path(__file__).with_name("expressions.json")
 

@@ -63,6 +63,14 @@ def test_scores_between_leave_and_enter_keep_the_present_emotion():
     assert {"happy"} == {judgement.emotion for judgement in judgements}
 
 
+def test_the_first_scores_weigh_no_more_than_the_next_in_the_first_event():
+    smoother = Smoother(options(half_life_s=0.5))
+    smoother.update("t", SAD, 0.0)
+    judgements = [smoother.update("t", {"happy": 0.7, "sad": 0.3}, k / 10) for k in range(1, 6)]
+    assert [(Phase.BEGIN, "happy")] == [(j.phase, j.emotion) for j in judgements if j.phase]
+    assert pytest.approx((0.1 + 3 * 0.7) / 4, abs=0.01) == judgements[2].smooth["happy"]
+
+
 def test_two_labels_of_like_strength_do_not_take_turns():
     smoother = Smoother(options(enter=0.4, leave=0.3, lead=0.1))
     feed(smoother, {"happy": 0.52, "sad": 0.48}, 0, 1)
