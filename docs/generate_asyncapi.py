@@ -18,11 +18,15 @@ from edge_fer.mqtt import schema
 
 PAGE = Path(__file__).parent / "reference" / "asyncapi.json"
 
-RETAINED = ("enabled", "state", "status")
+RETAINED = ("emotion", "enabled", "faces", "presence", "state", "status")
 WHAT = {
     "aggregate": "The emotion shares of an interval, with privacy.mode = aggregate only.",
+    "emotion": "The main face's emotion: a label, uncertain, or none without a face.",
     "enabled": "Whether the camera is open.",
     "event": "A face got its first emotion, changed its emotion, or left.",
+    "faces": "The number of faces in view.",
+    "live": "The faces in view with boxes and scores, mqtt.live_hz times a second.",
+    "presence": "Whether a face is in view.",
     "response": "The response to a command.",
     "state": "The faces in view. With privacy.mode = aggregate, one empty message removes it.",
     "stats": "Numbers about the daemon.",
@@ -38,6 +42,13 @@ HEADERS = {
     "properties": {"schema": {"type": "string"}, "session": {"type": "string"}},
 }
 SWITCH = {"type": "string", "enum": ["ON", "OFF"]}
+PLAIN: Mapping[str, Mapping[str, Any]] = {
+    "emotion": {"type": "string", "pattern": schema.OWN_LABEL},
+    "enabled": SWITCH,
+    "faces": {"type": "string", "pattern": "^[0-9]+$"},
+    "presence": SWITCH,
+}
+"""Payloads of the topics that have no JSON."""
 
 
 def document() -> dict[str, Any]:
@@ -77,8 +88,8 @@ def _channel(name: str, topic: str, what: str) -> dict[str, Any]:
 
 
 def _message(name: str, schemas: Mapping[str, Any], example: bytes) -> dict[str, Any]:
-    if name == "enabled":
-        return {"contentType": "text/plain", "payload": SWITCH}
+    if name in PLAIN:
+        return {"contentType": "text/plain", "payload": PLAIN[name]}
     return {
         "contentType": "application/json",
         "headers": HEADERS,
@@ -91,7 +102,7 @@ def _send(name: str) -> dict[str, Any]:
     return {
         "action": "send",
         "channel": {"$ref": f"#/channels/{name}"},
-        "bindings": {"mqtt": {"qos": 1, "retain": name in RETAINED}},
+        "bindings": {"mqtt": {"qos": 0 if name == "live" else 1, "retain": name in RETAINED}},
     }
 
 

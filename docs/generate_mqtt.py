@@ -45,7 +45,11 @@ def examples() -> Mapping[str, Message]:
         "neutral": 0.065,
     }
     shares = {"neutral": 0.5512, "happy": 0.3188, "uncertain": 0.13}
-    event = Event("5b1c", Phase.CHANGE, "happy", "neutral", 0.87654, scores, box, stamp)
+    event = Event(
+        "5b1c", Phase.CHANGE, "happy", "neutral", 0.87654, scores, box, stamp, stamp - 4.2, 4.2
+    )
+    present = [Presence("5b1c", "happy", 0.87654, box, scores)]
+    emotion, faces, presence = publisher.flat_messages(me, present)
     numbers = {"frames": 150, "fps": 14.98, "events": 3, "queued": 3, "acked": 3, "waiting": 0}
     refused = schema.ResponsePayload(
         schema=schema.SCHEMA,
@@ -57,9 +61,11 @@ def examples() -> Mapping[str, Message]:
     return {
         "status": publisher.status_message(me, "online"),
         "event": publisher.event_message(me, event, size, 7),
-        "state": publisher.state_message(
-            me, [Presence("5b1c", "happy", 0.87654, box)], size, stamp
-        ),
+        "state": publisher.state_message(me, present, size, stamp),
+        "emotion": emotion,
+        "faces": faces,
+        "presence": presence,
+        "live": publisher.live_message(me, present, size, stamp),
         "stats": publisher.stats_message(me, numbers, stamp),
         "aggregate": publisher.aggregate_message(me, Summary(stamp, 60.0, 15, shares), 7),
         "enabled": publisher.enabled_message(me, True),

@@ -92,6 +92,9 @@ class Subscription(Iterator[T]):
             kind = f"unreadable {message.topic}"
             self._log_once.warn(f"{message.topic}: unreadable message skipped: {error}", kind=kind)
             return None
+        if isinstance(value, Event) and value.phase == "end" and value.schema == 1:
+            # Schema 1 repeated the last emotion, which is in `previous` too.
+            value = msgspec.structs.replace(value, emotion=None)
         if (schema := getattr(value, "schema", SCHEMA)) > SCHEMA:
             text = (
                 f"{message.topic}: schema {schema} is newer than {SCHEMA}; ignoring its new fields"

@@ -21,6 +21,7 @@ from edge_fer.types import (
     Frame,
     Luma,
     Outcome,
+    Phase,
     Points,
     Presence,
     Quality,
@@ -35,6 +36,16 @@ from edge_fer.vision.search import Search, Track
 STAGES = ("follow", "scan", "landmarks", "align", "quality", "classify", "smooth")
 """Keys of `Report.seconds`, in the order of processing."""
 
+
+GAP_S = 1.0
+"""Seconds between two frames from which the second is scanned as a whole."""
+
+PAUSE = 0.5
+"""Most of tracking.lost_s that passes between two frames: a pause in the frames is no absence, so
+a face must be missed in three frames before its track ends."""
+
+LARGER = 1.2
+"""Factor by which a face must be wider than the main one to take its place."""
 
 NewSearch = Callable[[tuple[int, ...]], Search]
 """Makes the search for frames of a shape (H, W)."""
@@ -89,7 +100,10 @@ class Pipeline:
         self._search: Search | None = None
         self._smoother = Smoother(self._options.smoothing)
         self._shape: tuple[int, ...] = ()
-        self._time = 0.0
+        self._time = self._clock = 0.0
+        self._main: str | None = None
+        self._begun: dict[str, tuple[float, float]] = {}
+        """Track to stamp and stream time of its last event."""
 
     def process(self, frame: Frame) -> Report:
         """Process one frame; never raise for its content."""
@@ -98,21 +112,22 @@ class Pipeline:
         if fault is not None:
             return _report(frame, (), (), self._present(), watch, fault)
         events, search = self._restart(frame)
+        now = self._clock
         with watch.stage("follow"):
-            search.follow(frame.luma, frame.time)
+            search.follow(frame.luma, now)
         with watch.stage("scan"):
-            refused = search.scan(frame.luma, frame.time, frame.small)
+            refused = search.scan(frame.luma, now, frame.small)
         looks = self._look(frame.luma, search, watch)
         with watch.stage("smooth"):
             verdicts = []
             # First, so that an ending track does not become uncertain in the same frame.
-            for track in search.tracker.pop_ended(frame.time):
-                events += _events(track, self._smoother.end(track.name), frame.stamp)
+            for track in search.pop_ended(now):
+                events += self._events(track, self._smoother.end(track.name), frame.stamp)
             for track in search.tracker.tracks:
-                judgement = self._judge(track, looks.get(track), frame.time)
-                verdict = self._verdict(track, looks.get(track), judgement, frame.time)
+                judgement = self._judge(track, looks.get(track), now)
+                verdict = self._verdict(track, looks.get(track), judgement, now)
                 verdicts += [] if verdict is None else [verdict]
-                events += _events(track, judgement, frame.stamp)
+                events += self._events(track, judgement, frame.stamp)
         return _report(frame, (*verdicts, *refused), events, self._present(), watch)
 
     def read(self, luma: Luma) -> tuple[list[Look], list[Verdict]]:
@@ -139,17 +154,22 @@ class Pipeline:
         return [
             event
             for track in (search.tracker.end_all() if search else ())
-            for event in _events(track, self._smoother.end(track.name), stamp)
+            for event in self._events(track, self._smoother.end(track.name), stamp)
         ]
 
     def _restart(self, frame: Frame) -> tuple[list[Event], Search]:
         """Begin a new stream if the frame has another size or an earlier time stamp."""
         events: list[Event] = []
-        before, self._time = self._time, frame.time
-        if self._search is None or self._shape != frame.luma.shape or frame.time < before:
+        step = frame.time - self._time
+        # The clock of tracks and emotions: it is slower than the stream in a pause.
+        self._clock += min(max(step, 0.0), PAUSE * self._options.tracking.lost_s)
+        if self._search is None or self._shape != frame.luma.shape or step < 0:
             events = self.finish(frame.stamp)
             self._shape = frame.luma.shape
-            self._search = self._new_search(self._shape)
+            self._search, self._clock = self._new_search(self._shape), 0.0
+        elif step >= GAP_S:
+            self._search.rescan()
+        self._time = frame.time
         return events, self._search
 
     def _look(self, luma: Luma, search: Search, watch: "_Stopwatch") -> dict[Track, Look]:
@@ -157,6 +177,8 @@ class Pipeline:
         tracks = search.tracker.take_updated()
         with watch.stage("landmarks"):
             landmarks = [self._landmarker.locate(luma, track.box) for track in tracks]
+            for track, points in zip(tracks, landmarks, strict=True):
+                track.settle(points, self._clock)
         with watch.stage("align"):
             chips = [self._aligner.chip(luma, points) for points in landmarks]
         with watch.stage("quality"):
@@ -195,7 +217,7 @@ class Pipeline:
             return None
         return Verdict(
             outcome,
-            track.box,
+            track.shown,
             track.name,
             scores=None if look is None else look.scores,
             smooth=None if judgement is None else judgement.smooth,
@@ -204,13 +226,46 @@ class Pipeline:
             quality=None if look is None else look.quality,
         )
 
+    def _events(self, track: Track, judgement: Judgement | None, stamp: float) -> list[Event]:
+        """Return the event of a judgement, if it is one, with start and duration of the last."""
+        if judgement is None or judgement.phase is None or judgement.emotion is None:
+            return []
+        started, began = self._begun.pop(track.name, (None, self._time))
+        if judgement.phase is not Phase.END:
+            self._begun[track.name] = (stamp, self._time)
+        return [
+            Event(
+                track.name,
+                judgement.phase,
+                judgement.emotion,
+                judgement.previous,
+                judgement.confidence,
+                judgement.smooth,
+                track.shown,
+                stamp,
+                started,
+                None if started is None else max(0.0, self._time - began),
+            )
+        ]
+
     def _present(self) -> list[Presence]:
+        """Return the faces whose emotion has been published, the main one first.
+
+        The main face stays the same until another one is `LARGER` or it ends.
+        """
         present = []
         for track in self._search.tracker.tracks if self._search else ():
             current = self._smoother.current(track.name)
             if current is not None and current.emotion is not None:
-                present.append(Presence(track.name, current.emotion, current.confidence, track.box))
-        return present
+                emotion, confidence = current.emotion, current.confidence
+                present.append(
+                    Presence(track.name, emotion, confidence, track.shown, current.smooth)
+                )
+        widths = {face.track: face.box.width for face in present}
+        largest = max(widths, key=widths.__getitem__, default=None)
+        if largest is None or widths[largest] >= LARGER * widths.get(self._main or "", 0):
+            self._main = largest
+        return sorted(present, key=lambda face: face.track != self._main)
 
 
 def _frame_fault(luma: Luma) -> str | None:
@@ -218,23 +273,6 @@ def _frame_fault(luma: Luma) -> str | None:
     if luma.dtype != np.uint8 or luma.ndim != 2 or min(luma.shape) < 16:
         return f"frame is {luma.dtype} {luma.shape}, must be uint8 (height, width), 16 px or more"
     return None
-
-
-def _events(track: Track, judgement: Judgement | None, stamp: float) -> list[Event]:
-    if judgement is None or judgement.phase is None or judgement.emotion is None:
-        return []
-    return [
-        Event(
-            track.name,
-            judgement.phase,
-            judgement.emotion,
-            judgement.previous,
-            judgement.confidence,
-            judgement.smooth,
-            track.box,
-            stamp,
-        )
-    ]
 
 
 def _report(

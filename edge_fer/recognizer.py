@@ -90,6 +90,7 @@ class Options(TypedDict, total=False):
     settle_s: float
     enter: float
     leave: float
+    lead: float
     stale_s: float
     hold_s: float
     camera_width: int

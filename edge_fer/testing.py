@@ -133,7 +133,14 @@ def drawn_face() -> Points:
     )
     left, right = (eye + np.array(at) for at in ((0.3, 0.4), (0.7, 0.4)))
     parts = [jaw, *brows, bridge, nostrils, left, right, mouth]
-    return np.concatenate(parts).astype(np.float32)
+    points = np.concatenate(parts).astype(np.float64)
+    # Brows, nose and eyes are where vision.landmarks expects those of a face in a HOG box, so that
+    # the box published for it is the unit square.
+    spread, below, rigid = 1 / 4.1, 0.75, slice(17, 48)
+    inner = points[rigid] - points[rigid].mean(0)
+    inner *= spread / np.sqrt((inner**2).sum(1).mean())
+    points[rigid] = inner + np.array([0.5, 0.5 - below * spread])
+    return points.astype(np.float32)
 
 
 class ScriptedClassifier:

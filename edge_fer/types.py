@@ -136,6 +136,10 @@ class Event:
     """Smoothed scores."""
     box: Box
     stamp: float
+    started: float | None = None
+    """Stamp of the event that began the previous emotion; None in the first event of a track."""
+    duration_s: float | None = None
+    """Stream time for which the previous emotion lasted; None in the first event of a track."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
@@ -165,6 +169,8 @@ class Presence:
     emotion: str
     confidence: float
     box: Box
+    scores: Scores = dataclasses.field(default_factory=dict)
+    """Smoothed scores."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -179,7 +185,7 @@ class Report:
     verdicts: Sequence[Verdict]
     events: Sequence[Event]
     present: Sequence[Presence]
-    """Tracks whose emotion has been published and that have not ended."""
+    """Tracks whose emotion has been published and that have not ended, the main face first."""
     seconds: Mapping[str, float]
     """Stage name to wall time."""
     fault: str | None = None

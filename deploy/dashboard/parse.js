@@ -6,7 +6,7 @@ export class Malformed extends Error {}
 const LABEL = /^[a-z0-9_-]{1,32}$/;
 const NAME = /^[^\u0000-\u001f]{1,64}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
-const SCHEMA = 1;
+const SCHEMAS = [1, 2];
 const MOST_FACES = 64;
 const MOST_NUMBERS = 300;
 
@@ -34,7 +34,8 @@ function event(text) {
   must(Number.isSafeInteger(seq) && seq >= 1, "seq");
   return {
     ...common(message),
-    ...face(message),
+    // Since schema 2 an end has no emotion of its own: the last one is in previous.
+    ...face(phase === "end" && message.emotion === null ? { ...message, emotion: message.previous } : message),
     phase,
     seq,
     scores: scores(message.scores),
@@ -117,7 +118,7 @@ function object(text) {
 }
 
 function versioned(message) {
-  if (message.schema !== SCHEMA) throw new Malformed(`schema must be ${SCHEMA}`);
+  if (!SCHEMAS.includes(message.schema)) throw new Malformed(`schema must be ${SCHEMAS.join(" or ")}`);
   return message;
 }
 

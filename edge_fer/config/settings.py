@@ -317,17 +317,27 @@ class Smoothing(Section, frozen=True):
         Meta(ge=0, le=60, description="Seconds that a face is observed before its first event."),
     ] = 0.3
     enter: Annotated[
-        float, Meta(ge=0, le=1, description="Smoothed score from which a new emotion is accepted.")
+        float, Meta(ge=0, le=1, description="Smoothed score from which an emotion is accepted.")
     ] = 0.4
     leave: Annotated[
         float,
         Meta(
             ge=0,
             le=1,
-            description="Smoothed score below which the current emotion is dropped; at most "
+            description="Smoothed score below which the current emotion is dropped, for the "
+            "strongest label if that reaches smoothing.enter, else for uncertain; at most "
             "smoothing.enter.",
         ),
     ] = 0.3
+    lead: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Smoothed score by which a new emotion must exceed the current one, "
+            "unless that is below smoothing.leave.",
+        ),
+    ] = 0.1
     stale_s: Annotated[
         float,
         Meta(
@@ -340,7 +350,7 @@ class Smoothing(Section, frozen=True):
     hold_s: Annotated[
         float,
         Meta(ge=0, le=60, description="Seconds that a new emotion must last to cause an event."),
-    ] = 0.2
+    ] = 0.15
 
 
 class Mqtt(Section, frozen=True):
@@ -437,6 +447,15 @@ class Mqtt(Section, frozen=True):
             "written to disk at once.",
         ),
     ] = 100
+    live_hz: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=10,
+            description="Messages a second on the live topic, with the boxes and scores of the "
+            "faces in view, at QoS 0; only with privacy.mode = faces. 0: no such topic.",
+        ),
+    ] = 0.0
     drain_s: Annotated[
         float,
         Meta(

@@ -85,7 +85,7 @@ def build_components(
         pipeline
         or build_pipeline(settings, classifier, partial(TrackingSearch, throttle=throttle)),
         publisher,
-        reporter or build_reporter(settings.privacy, publisher),
+        reporter or build_reporter(settings.privacy, publisher, settings.mqtt.live_hz),
         throttle,
     )
 

@@ -4,6 +4,7 @@
 """
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -31,12 +32,16 @@ class Reporter(Protocol):
 class FaceReporter:
     """Publishes the events of each face and the state, which lists the faces in view."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, live_hz: float = 0.0) -> None:
         self._publisher = publisher
         self._size = (0, 0)
+        # A frame may be a little early: frames do not come at multiples of this.
+        self._live_s = 0.9 / live_hz if live_hz else math.inf
+        self._live: float | None = None
+        self._main: str | None = None
 
     def report(self, report: Report) -> int:
-        """Publish each event, then the new state if there was an event."""
+        """Publish each event, then the new state if there was one or the main face changed."""
         self._size = report.size
         if log.isEnabledFor(logging.DEBUG):
             for verdict in report.verdicts:
@@ -44,8 +49,14 @@ class FaceReporter:
                     "frame %d track %s: %s", report.number, verdict.track, verdict.outcome.value
                 )
         self._publish(report.events)
-        if report.events:
+        before, self._main = self._main, report.present[0].track if report.present else None
+        if report.events or self._main != before:
             self._publisher.publish_state(report.present, report.size, report.stamp)
+        # Stream time goes back where a camera is opened again.
+        if self._live is None or not 0 <= report.time - self._live < self._live_s:
+            self._live = report.time
+            if self._live_s < math.inf:
+                self._publisher.publish_live(report.present, report.size, report.stamp)
         return len(report.events)
 
     def finish(self, events: Sequence[Event], stamp: float) -> int:
@@ -100,10 +111,10 @@ class AggregateReporter:
         return 1
 
 
-def build_reporter(privacy: Privacy, publisher: Publisher) -> Reporter:
+def build_reporter(privacy: Privacy, publisher: Publisher, live_hz: float = 0.0) -> Reporter:
     """Return the reporter for `privacy.mode`."""
     if privacy.mode == "faces":
-        return FaceReporter(publisher)
+        return FaceReporter(publisher, live_hz)
     return AggregateReporter(publisher, privacy)
 
 

@@ -36,6 +36,7 @@ class _State:
     smooth: dict[str, float]
     started: float
     updated: float
+    looks: int = 0
     emotion: str | None = None
     candidate: str | None = None
     candidate_since: float = 0.0
@@ -93,19 +94,25 @@ class Smoother:
     def _average(self, state: _State, scores: Scores, time: float) -> None:
         passed, half_life = time - state.updated, self._options.half_life_s
         gain = 1.0 - 0.5 ** (passed / half_life) if half_life else 1.0
+        # A plain mean at first: the first scores would weigh most in the first event.
+        gain = max(gain, 1.0 / (state.looks + 1))
+        state.looks += 1
         for label, value in scores.items():
             state.smooth[label] += gain * (value - state.smooth[label])
         state.updated = time
 
     def _pick(self, state: _State) -> str:
-        """Return the strongest label if it reaches `enter`, else the present one above `leave`."""
-        label = max(state.smooth, key=state.smooth.__getitem__)
-        present = state.emotion
-        if state.smooth[label] >= self._options.enter:
-            return label
-        if present in state.smooth and state.smooth[present] >= self._options.leave:
-            return present
-        return UNCERTAIN
+        """Return the strongest label if it may replace the present one, else the present one.
+
+        Without a present label, or once it is below `leave`, the strongest label must reach
+        `enter`; otherwise it must also lead the present one by `lead`.
+        """
+        label, present = max(state.smooth, key=state.smooth.__getitem__), state.emotion
+        strength = state.smooth[label]
+        if present is None or state.smooth.get(present, 0.0) < self._options.leave:
+            return label if strength >= self._options.enter else UNCERTAIN
+        leads = strength - state.smooth[present] >= self._options.lead
+        return label if leads and strength >= self._options.enter else present
 
     def _change(self, state: _State, label: str, time: float) -> Judgement:
         if label == state.emotion:

@@ -35,7 +35,7 @@ WINDOW = 20
 """Most unacknowledged events; the default of paho and of many brokers."""
 MAX_RESPONSES = 2
 """Most unacknowledged responses to commands."""
-OTHER_IN_FLIGHT = 5 + MAX_RESPONSES
+OTHER_IN_FLIGHT = 8 + MAX_RESPONSES
 """Most unacknowledged messages beside the events: one of each other topic, and responses."""
 
 V5, V3 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311

@@ -32,7 +32,19 @@ TOPICS: Mapping[str, Topic] = {
     "event": Topic(
         "face", ("faces",), False, "a face got its first emotion, changed its emotion, or left"
     ),
-    "state": Topic("face", ("faces",), True, "a face came, left or changed its emotion"),
+    "state": Topic(
+        "face", ("faces",), True, "a face came, left or changed its emotion, or another is the main"
+    ),
+    "emotion": Topic(
+        "face",
+        ("faces",),
+        True,
+        "with state",
+        "the main face's emotion, a label or uncertain; none without a face",
+    ),
+    "faces": Topic("face", ("faces",), True, "with state", "the number of faces in view"),
+    "presence": Topic("face", ("faces",), True, "with state", "ON if a face is in view, else OFF"),
+    "live": Topic("face", ("faces",), False, "mqtt.live_hz times a second, if set; QoS 0"),
     "aggregate": Topic("group", ("aggregate",), False, "every privacy.interval_s"),
     "stats": Topic("device", BOTH, False, "every stats.interval_s"),
     "status": Topic("device", BOTH, True, "on connect, at the end, and by the broker (last will)"),
@@ -171,6 +183,9 @@ def _fields(
             yield from _fields(inner, definitions, f"{path}.{name}" if path else name)
         return
     choices = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    if len(choices) == 1 and "$ref" in choices[0]:
+        yield from _fields(choices[0], definitions, path)
+        return
     whole = next((one for one in choices if "type" in one), schema)
     text = schema.get("description", "")
     kind = whole.get("type") or _KINDS[type(whole["enum"][0])]

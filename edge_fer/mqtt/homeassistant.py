@@ -27,15 +27,14 @@ WITHHELD: Final = "withheld"
 """The most frequent emotion of an interval with fewer people than privacy.min_group."""
 UNCERTAIN: Final = EMOTIONS[-1]
 
-# The largest face is the nearest to the camera. A turn of the head changes its height less than
-# its width.
-_FACE = "(value_json.faces | sort(attribute='box.height') | last)"
+# The main face is the first one; the pipeline chooses it without jitter.
+_FACE = "value_json.faces[0]"
 _FIRST = "(value_json.shares.items() | sort(attribute='1') | last)[0]"
 _DROPS = ("dropped_full", "dropped_bytes", "dropped_expired", "dropped_damaged")
 
 
 def state_entities(labels: Sequence[str]) -> Mapping[str, Entity]:
-    """Return the entities of the state topic: presence, and the largest face."""
+    """Return the entities of the state topic: presence, and the main face."""
     return {
         "emotion": _enum(
             "Emotion",

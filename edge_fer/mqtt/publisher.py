@@ -4,6 +4,7 @@ The functions are pure: they turn reports into messages and have no clock. `Publ
 which message is published; `sender` delivers it.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,7 +15,7 @@ import msgspec
 from edge_fer.config.settings import Mqtt
 from edge_fer.mqtt.aggregate import Summary
 from edge_fer.mqtt.commands import Commands, address_response
-from edge_fer.mqtt.homeassistant import Announcement
+from edge_fer.mqtt.homeassistant import NONE, Announcement
 from edge_fer.mqtt.messages import Identity, Message, client_id
 from edge_fer.mqtt.schema import (
     SCHEMA,
@@ -22,6 +23,9 @@ from edge_fer.mqtt.schema import (
     BoxPayload,
     EventPayload,
     FacePayload,
+    LiveFacePayload,
+    LivePayload,
+    ModelName,
     ModelPayload,
     ResponsePayload,
     State,
@@ -29,10 +33,13 @@ from edge_fer.mqtt.schema import (
     StatusPayload,
 )
 from edge_fer.mqtt.sender import Sender
-from edge_fer.types import Box, Event, Presence, Scores
+from edge_fer.types import Box, Event, Phase, Presence, Scores
 
 EVENT_SUFFIX = "/event"
 """Suffix of every device's event topic."""
+
+FLAT = ("emotion", "faces", "presence")
+"""Retained topics with one plain value each, beside the state."""
 
 
 class Publisher:
@@ -78,8 +85,14 @@ class Publisher:
         self._sender.publish_retained(status_message(self._identity, "online"))
         if self._announcement is not None:
             self._sender.publish_retained(self._announcement.message)
-        if not self._per_face:
-            self._sender.publish_retained(no_state_message(self._identity))
+        # After a crash the broker still has the faces of the last run.
+        faces = (
+            flat_messages(self._identity, [])
+            if self._per_face
+            else no_state_messages(self._identity)
+        )
+        for message in faces:
+            self._sender.publish_retained(message)
         self._sender.open()
         return self
 
@@ -118,7 +131,7 @@ class Publisher:
     def publish_state(
         self, present: Sequence[Presence], size: tuple[int, int], stamp: float
     ) -> None:
-        """Publish the faces in view, if a face came, left or changed its emotion since then.
+        """Publish the faces in view, if one came, left or changed its emotion, or another is first.
 
         ``size`` is the frame's width and height in px, ``stamp`` its time in Unix seconds.
         """
@@ -127,6 +140,15 @@ class Publisher:
         if in_view != self._in_view:
             self._in_view = in_view
             self._sender.publish_retained(state_message(self._identity, present, size, stamp))
+            for message in flat_messages(self._identity, present):
+                self._sender.publish_retained(message)
+
+    def publish_live(
+        self, present: Sequence[Presence], size: tuple[int, int], stamp: float
+    ) -> None:
+        """Publish the faces in view with their scores; without a broker they are dropped."""
+        assert self._per_face
+        self._sender.publish_unassured(live_message(self._identity, present, size, stamp))
 
     def publish_stats(self, numbers: Mapping[str, float], stamp: float) -> None:
         """Publish the numbers of stats; without a broker they are dropped."""
@@ -166,12 +188,14 @@ def event_message(identity: Identity, event: Event, size: tuple[int, int], seq: 
         camera=identity.camera,
         track=event.track,
         phase=event.phase.value,
-        emotion=event.emotion,
+        emotion=None if event.phase is Phase.END else event.emotion,
         previous=event.previous,
+        started=None if event.started is None else rfc3339(event.started),
+        duration_s=None if event.duration_s is None else round(event.duration_s, 3),
         confidence=round(event.confidence, 4),
         scores=_rounded(event.scores),
         box=_box(event.box, size),
-        model=_model(identity),
+        model=ModelName(name=identity.model_name),
     )
     return _json_message(identity, "event", payload)
 
@@ -198,7 +222,12 @@ def aggregate_message(identity: Identity, summary: Summary, seq: int) -> Message
 
 def status_message(identity: Identity, state: State) -> Message:
     """Return the retained status; the broker gets the one with ``offline`` as the last will."""
-    payload = StatusPayload(state=state, session=identity.session, version=identity.version)
+    payload = StatusPayload(
+        state=state,
+        session=identity.session,
+        version=identity.version,
+        model=_model(identity),
+    )
     return _json_message(identity, "status", payload, retain=True)
 
 
@@ -226,9 +255,44 @@ def state_message(
     return _json_message(identity, "state", payload, retain=True)
 
 
-def no_state_message(identity: Identity) -> Message:
-    """Return the empty message that removes the retained state from the broker."""
-    return Message(_topic(identity, "state"), b"", 1, True)
+def live_message(
+    identity: Identity, present: Sequence[Presence], size: tuple[int, int], stamp: float
+) -> Message:
+    """Return the faces in view with their scores, at QoS 0."""
+    faces = [
+        LiveFacePayload(
+            track=face.track,
+            emotion=face.emotion,
+            confidence=round(face.confidence, 4),
+            box=_box(face.box, size),
+            scores=_rounded(face.scores),
+        )
+        for face in present
+    ]
+    payload = LivePayload(
+        schema=SCHEMA,
+        session=identity.session,
+        time=rfc3339(stamp),
+        device=identity.device,
+        camera=identity.camera,
+        faces=faces,
+    )
+    return dataclasses.replace(_json_message(identity, "live", payload), qos=0)
+
+
+def flat_messages(identity: Identity, present: Sequence[Presence]) -> list[Message]:
+    """Return the retained values of `FLAT`: the main face's emotion, the number, the presence."""
+    emotion = present[0].emotion if present else NONE
+    values = (emotion, str(len(present)), "ON" if present else "OFF")
+    return [
+        Message(_topic(identity, name), value.encode(), 1, True)
+        for name, value in zip(FLAT, values, strict=True)
+    ]
+
+
+def no_state_messages(identity: Identity) -> list[Message]:
+    """Return the empty messages that remove what is retained about faces from the broker."""
+    return [Message(_topic(identity, name), b"", 1, True) for name in ("state", *FLAT)]
 
 
 def stats_message(identity: Identity, numbers: Mapping[str, float], stamp: float) -> Message:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 
 EMOTIONS = (
     "angry",
@@ -72,6 +72,12 @@ class ModelPayload(Struct, frozen=True, kw_only=True):
     sha256: Annotated[str, described("SHA-256 of the model file.")]
 
 
+class ModelName(Struct, frozen=True, kw_only=True):
+    """The model that classified the face; status has its SHA-256."""
+
+    name: Annotated[str, described("Name of the model.")]
+
+
 class BoxPayload(Struct, frozen=True, kw_only=True):
     """A face's bounding box in px of the frame, origin top left; may extend beyond the frame."""
 
@@ -98,17 +104,27 @@ class EventPayload(Struct, frozen=True, kw_only=True):
         Literal["begin", "change", "end"],
         described("begin: first emotion; change: another emotion; end: the face left."),
     ]
-    emotion: Annotated[Emotion, described("The predicted emotion.")]
+    emotion: Annotated[
+        Emotion | None, described("The predicted emotion; null if the face left (end).")
+    ]
     previous: Annotated[
         Emotion | None, described("The emotion before; null in a track's first event.")
     ]
+    started: Annotated[
+        str | None,
+        described("When `previous` was published; null in a track's first event.", _RFC3339),
+    ] = None
+    duration_s: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        described("How long `previous` lasted; null in a track's first event.", "s"),
+    ] = None
     confidence: Confidence
     scores: Annotated[
         dict[str, Probability],
         described("Smoothed probability of each label, rounded to 4 decimals."),
     ]
     box: BoxPayload
-    model: ModelPayload
+    model: ModelName
 
 
 class AggregatePayload(Struct, frozen=True, kw_only=True):
@@ -146,6 +162,9 @@ class StatusPayload(Struct, frozen=True, kw_only=True):
     ]
     session: Session
     version: Annotated[str, described("Version of edge-fer.")]
+    model: Annotated[
+        ModelPayload | None, described("The model; null if an older version published this.")
+    ] = None
 
 
 class FacePayload(Struct, frozen=True, kw_only=True):
@@ -157,6 +176,26 @@ class FacePayload(Struct, frozen=True, kw_only=True):
     box: BoxPayload
 
 
+class LiveFacePayload(FacePayload, frozen=True, kw_only=True):
+    """A face in view, with its scores."""
+
+    scores: Annotated[
+        dict[str, Probability],
+        described("Smoothed probability of each label, rounded to 4 decimals."),
+    ]
+
+
+class LivePayload(Struct, frozen=True, kw_only=True):
+    """The faces in view, `mqtt.live_hz` times a second and without a guarantee of delivery."""
+
+    schema: Schema
+    session: Session
+    time: Annotated[str, described("When the frame was taken.", _RFC3339, pattern=_STAMP)]
+    device: Device
+    camera: Camera
+    faces: Annotated[list[LiveFacePayload], described("The faces, the main one first.")]
+
+
 class StatePayload(Struct, frozen=True, kw_only=True):
     """The faces in view; valid while status is `online` with the same session."""
 
@@ -165,7 +204,7 @@ class StatePayload(Struct, frozen=True, kw_only=True):
     time: Annotated[str, described("When the frame was taken.", _RFC3339, pattern=_STAMP)]
     device: Device
     camera: Camera
-    faces: Annotated[list[FacePayload], described("The faces; empty if there is none.")]
+    faces: Annotated[list[FacePayload], described("The faces, the main one first; empty if none.")]
 
 
 class ResponsePayload(Struct, frozen=True, kw_only=True):
@@ -189,6 +228,7 @@ def schemas() -> dict[str, Any]:
     types = {
         "event": EventPayload,
         "aggregate": AggregatePayload,
+        "live": LivePayload,
         "response": ResponsePayload,
         "state": StatePayload,
         "stats": StatsPayload,

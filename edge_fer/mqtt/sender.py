@@ -189,6 +189,8 @@ class Sender:
             maxlen=MAX_WAITING_RESPONSES
         )
         self._responses_in_flight = 0
+        self._unassured = False
+        """True while a QoS 0 message is not written to the socket."""
         tls = tls_context(settings) if any(broker.encrypted for broker in brokers) else None
         options = ConnectOptions(
             password, tls, client_id, settings.keepalive_s, will, MAX_PACKET_BYTES
@@ -255,6 +257,10 @@ class Sender:
         """Publish a message unless no broker is connected or a later one replaces it."""
         self._executor.submit(partial(self._publish_latest, message))
 
+    def publish_unassured(self, message: Message) -> None:
+        """Publish a QoS 0 message, unless no broker is connected or the last one is not sent."""
+        self._executor.submit(partial(self._publish_unassured, message))
+
     def publish_response(self, message: Message) -> None:
         """Publish a message soon; without a broker it is dropped."""
         self._executor.submit(partial(self._add_response, message))
@@ -288,6 +294,7 @@ class Sender:
         self._counters["connects"] += 1
         self._on_acknowledged.clear()
         self._responses_in_flight = 0
+        self._unassured = False
         self._event_mids.clear()
         self._responses.clear()
         self._outbox.requeue()
@@ -324,6 +331,14 @@ class Sender:
     def _publish_latest(self, message: Message) -> None:
         if not self._retained.publish_volatile(message):
             self._counters["stats_skipped"] += 1
+
+    def _publish_unassured(self, message: Message) -> None:
+        if self._client and not self._unassured:
+            self._unassured = True
+            self._publish(message, self._unassured_sent)
+
+    def _unassured_sent(self) -> None:
+        self._unassured = False
 
     def _add_response(self, message: Message) -> None:
         if self._client:

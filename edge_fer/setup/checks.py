@@ -121,6 +121,8 @@ def _camera(settings: Settings) -> Finding:
         return Finding("camera", "error", f"{text}; this is larger than the frame", 78)
     smallest_px = build_detector(vision).smallest_px
     tiles = len(plan_tiles((height, width), vision.min_face_px, smallest_px))
+    if slow := _slow_frames(settings):
+        return Finding("camera", "warning", f"{text}; {slow}")
     longest = round_s(tiles, settings.camera.fps)
     if longest > vision.scan_s:
         return Finding(
@@ -131,6 +133,18 @@ def _camera(settings: Settings) -> Finding:
             "smaller camera.width shortens this",
         )
     return Finding("camera", "ok", text)
+
+
+def _slow_frames(settings: Settings) -> str:
+    """Return a warning if two frames are further apart than a face may be lost, else nothing."""
+    between, lost_s = 1 / settings.camera.fps, settings.tracking.lost_s
+    if between <= lost_s:
+        return ""
+    return (
+        f"at camera.fps = {settings.camera.fps:g} two frames are {between:.3g} s apart, more than "
+        f"tracking.lost_s ({lost_s:g}), so a face that leaves is reported some frames later and "
+        "emotions change late; a higher camera.fps or tracking.lost_s avoids this"
+    )
 
 
 def _reach(vision: Vision, width: int) -> str:

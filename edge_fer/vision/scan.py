@@ -236,11 +236,14 @@ class Scanner:
         self._tiles = plan_tiles(shape, options.min_face_px, detector.smallest_px)
         self._motion = Motion(shape)
         self._height = shape[0]
-        self._moved = np.full(self._motion.grid, -math.inf)
+        self._changed = np.full(self._motion.grid, -math.inf)
+        """Stream time of the last change of each cell, not slowed."""
+        self._moved = self._changed.copy()
         self._stirred = self._moved.copy()
         self._cells = [self._motion.cells_of(tile.area) for tile in self._tiles]
         self._before = 0.0
         self._last_motion = -math.inf
+        self._whole = False
 
     def scan(
         self,
@@ -256,9 +259,11 @@ class Scanner:
         ``busy`` is True if tracked faces were searched for in this frame; tiles then wait a
         little longer. ``small`` is the frame's, see `Frame`.
         """
-        time = self._slowed(time)
         changed = self._motion.update(luma if small is None else small)
-        if self._motion.cut:
+        if changed is not None:
+            self._changed[changed] = time
+        time = self._slowed(time)
+        if self._motion.cut or self._whole:
             return self._scan_all(luma, time)
         if changed is not None:
             self._last_motion = time
@@ -270,6 +275,19 @@ class Scanner:
         ]
         return distinct(found)
 
+    def rescan(self) -> None:
+        """Scan the next frame as a whole, unless the load is reduced."""
+        self._whole = self._throttle is None or self._throttle.scan == 1
+
+    def unchanged(self, box: Box, since: float) -> bool:
+        """Return True if no cell that the box touches has changed after ``since``."""
+        return bool((self._changed[self._motion.cells_of(box)] <= since).all())
+
+    def stir(self, box: Box) -> None:
+        """Count the box as moving in the last frame, so that its tiles are scanned soon."""
+        cells = self._motion.cells_of(box, HEAD)
+        self._moved[cells] = self._stirred[cells] = self._last_motion = self._time
+
     def _slowed(self, time: float) -> float:
         step = 0.0 if self._frame_time is None else time - self._frame_time
         self._frame_time = time
@@ -278,7 +296,7 @@ class Scanner:
 
     def _scan_all(self, luma: Luma, time: float) -> list[Detection]:
         """Scan the whole frame at once, for a new scene."""
-        self._before = time
+        self._before, self._whole = time, False
         for tile in self._tiles:
             tile.scanned = time
         self._moved.fill(-math.inf)

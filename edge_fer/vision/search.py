@@ -10,8 +10,9 @@ from typing import Protocol
 
 from edge_fer.config import settings
 from edge_fer.config.settings import Settings, Vision
-from edge_fer.types import Box, Luma, Outcome, Verdict
+from edge_fer.types import Box, Luma, Outcome, Points, Verdict
 from edge_fer.vision.detector import Detector
+from edge_fer.vision.landmarks import SteadyBox
 from edge_fer.vision.pixels import rescale
 from edge_fer.vision.scan import Scanner, ScanThrottle, find_whole, same_face, scaled_box
 
@@ -31,9 +32,13 @@ LENIENT = 0.2
 STEP = 5 / 6
 """Ratio of two neighbouring sizes of HOG boxes; a box may be one step below the limit."""
 
-DISPLACE = 1.5
+DISPLACE = 2.0
 """Area ratio from which a new face replaces the smallest track when there are too many; with a
-smaller ratio, two faces of about one size would alternate."""
+smaller ratio, two faces of about one size would alternate. HOG's steps alone give 1.44."""
+
+SURE_FINDS = 10
+"""Finds after which a track is kept while the picture is still where it was; a false detection
+that is found a few times must end."""
 
 
 @dataclasses.dataclass(eq=False, slots=True)
@@ -42,6 +47,7 @@ class Track:
 
     name: str
     box: Box
+    """As the detector found it; the next search starts here."""
     last_seen: float
     """Stream time in seconds."""
     last_look: float
@@ -50,11 +56,26 @@ class Track:
     """True if it was found since the last `Tracker.take_updated`."""
     changing: bool = False
     """True if its emotion is about to change, so it is looked at more often."""
+    finds: int = 0
+    """How many times the detector has found it."""
+    still: bool = False
+    """True while it is missed although the picture has not changed where it was."""
+    steady: SteadyBox = dataclasses.field(default_factory=SteadyBox)
 
     def update(self, box: Box, time: float) -> None:
         """Record that the face was found at ``box``."""
         self.box, self.last_seen, self.last_look = box, time, time
-        self.updated = True
+        self.updated, self.still = True, False
+        self.finds += 1
+
+    def settle(self, landmarks: Points, time: float) -> None:
+        """Record the landmarks (68, 2) of the face in `box`."""
+        self.steady.update(self.box, landmarks, time)
+
+    @property
+    def shown(self) -> Box:
+        """The box to publish: `box` without its jitter."""
+        return self.steady.box or self.box
 
     @property
     def missed(self) -> bool:
@@ -129,9 +150,14 @@ class Tracker:
         self._dropped.append(track)
 
     def expire(self, time: float) -> None:
-        """Drop the tracks without a box for more than tracking.lost_s."""
+        """Drop the tracks without a box for more than tracking.lost_s.
+
+        Call it after the search in a frame. A track at which the picture is still as it was is kept
+        once the detector has found it `SURE_FINDS` times.
+        """
         for track in list(self.tracks):
-            if time - track.last_seen > self._options.lost_s:
+            kept = track.still and track.finds >= SURE_FINDS
+            if time - track.last_seen > self._options.lost_s and not kept:
                 self.drop(track)
 
     def take_updated(self) -> list[Track]:
@@ -167,6 +193,12 @@ class Search(Protocol):
     def scan(self, luma: Luma, time: float, small: Luma | None = None) -> list[Verdict]:
         """Search for new faces and return verdicts on rejected boxes; ``small``: see `Frame`."""
 
+    def rescan(self) -> None:
+        """Search the whole next frame, because the stream had a gap."""
+
+    def pop_ended(self, time: float) -> list[Track]:
+        """Expire tracks, then forget and return all that have ended."""
+
 
 class EveryFrame:
     """Scans every frame as a whole; the baseline that `TrackingSearch` is compared with."""
@@ -176,8 +208,14 @@ class EveryFrame:
         self._options, self._shape, self._detector = settings.vision, shape, detector
 
     def follow(self, luma: Luma, time: float) -> None:
-        """Expire lost tracks; `scan` finds the others."""
-        self.tracker.expire(time)
+        """Do nothing; `scan` finds all faces."""
+
+    def rescan(self) -> None:
+        """Do nothing; every frame is searched as a whole."""
+
+    def pop_ended(self, time: float) -> list[Track]:
+        """Expire tracks, then forget and return all that have ended."""
+        return self.tracker.pop_ended(time)
 
     def scan(self, luma: Luma, time: float, small: Luma | None = None) -> list[Verdict]:
         """Search for all faces."""
@@ -214,7 +252,6 @@ class TrackingSearch:
     def follow(self, luma: Luma, time: float) -> None:
         """Search for the tracks that are due."""
         self._busy = False
-        self.tracker.expire(time)
         for track in self.tracker.due(time):
             self._busy = True
             box = self._find_near(luma, track)
@@ -227,10 +264,26 @@ class TrackingSearch:
         tracks = self.tracker.tracks
         known = [track.box for track in tracks]
         found = self._scanner.scan(luma, time, known, busy=self._busy, small=small)
+        for track in tracks:
+            track.still = track.missed and self._scanner.unchanged(track.box, track.last_seen)
         # A missed face may be found again by the scan.
         sure = [track.box for track in tracks if not track.missed]
         fresh = [f.box for f in found if not any(same_face(f.box, box) for box in sure)]
         return assign_tracks(fresh, time, self.tracker, self._options, self._shape)
+
+    def rescan(self) -> None:
+        """Scan the whole next frame."""
+        self._scanner.rescan()
+
+    def pop_ended(self, time: float) -> list[Track]:
+        """Expire tracks, then forget and return all that have ended.
+
+        Where a face was lost, the next scan comes soon: it may still be there.
+        """
+        ended = self.tracker.pop_ended(time)
+        for track in ended:
+            self._scanner.stir(track.box)
+        return ended
 
     def _find_near(self, luma: Luma, track: Track) -> Box | None:
         """Return the face's new box around its last one, or None."""
@@ -270,9 +323,9 @@ def _drop_one(tracker: Tracker, followed: Sequence[Track]) -> Track:
     new = [track for track in tracker.tracks if track not in followed]
     smallest = min(new or followed, key=lambda track: track.box.area)
     small = min(
-        (t for t in tracker.tracks if t in followed), key=lambda t: t.box.area, default=None
+        (t for t in tracker.tracks if t in followed), key=lambda t: t.shown.area, default=None
     )
-    if small is not None and small.box.area * DISPLACE < smallest.box.area:
+    if small is not None and small.shown.area * DISPLACE < smallest.box.area:
         smallest = small
     tracker.drop(smallest)
     return smallest

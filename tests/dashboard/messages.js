@@ -8,17 +8,17 @@ export const status = (state, session = "s1") => JSON.stringify({ state, session
 
 export const event = (values = {}, at = T) =>
   JSON.stringify({
-    schema: 1, id: "s1-1", session: "s1", seq: 1, time: iso(at), device: "porch", camera: "cam0",
+    schema: 2, id: "s1-1", session: "s1", seq: 1, time: iso(at), device: "porch", camera: "cam0",
     track: "5b1c", phase: "begin", emotion: "happy", previous: null, confidence: 0.9,
-    scores: { happy: 0.9, sad: 0.1 }, box: BOX, model: { name: "small", sha256: "ab" }, ...values,
+    scores: { happy: 0.9, sad: 0.1 }, box: BOX, model: { name: "small" }, ...values,
   });
 
 export const state = (faces, at = T, session = "s1") =>
-  JSON.stringify({ schema: 1, session, time: iso(at), device: "porch", camera: "cam0", faces });
+  JSON.stringify({ schema: 2, session, time: iso(at), device: "porch", camera: "cam0", faces });
 
 export const aggregate = (values = {}, at = T) =>
   JSON.stringify({
-    schema: 1, id: "s1-1", session: "s1", seq: 1, time: iso(at), device: "porch", camera: "cam0",
+    schema: 2, id: "s1-1", session: "s1", seq: 1, time: iso(at), device: "porch", camera: "cam0",
     seconds: 60, withheld: false, people: 5, shares: { uncertain: 0.2, sad: 0.3, happy: 0.5 },
     model: { name: "small", sha256: "ab" }, ...values,
   });

@@ -172,10 +172,22 @@ test("a switch is asked for until the device answers", () => {
   assert.deepEqual([porch.on, porch.asked], [false, null]);
 });
 
+test("an event of schema 1 is read, and an end of schema 2 keeps the last emotion", () => {
+  const old = heard(["status", status("online")], ["event", event({ schema: 1 })]);
+  assert.equal(old.porch.faces[0].segments.at(-1).emotion, "happy");
+  const { model, porch } = heard(
+    ["status", status("online")],
+    ["event", event()],
+    ["event", event({ id: "s1-2", seq: 2, phase: "end", emotion: null, previous: "happy" }, T + 1000)],
+  );
+  assert.equal(model.ignored.count, 0);
+  assert.deepEqual([porch.faces.length, [...porch.tracks.values()][0].segments.length], [0, 1]);
+});
+
 const WRONG = [
   ["status", "online"], ["status", "{}"], ["status", "null"], ["status", "[]"],
   ["event", event({ emotion: "<b>happy</b>" })], ["event", event({ confidence: 7 })],
-  ["event", event({ seq: "1" })], ["event", event({ box: null })], ["event", event({ schema: 2 })],
+  ["event", event({ seq: "1" })], ["event", event({ box: null })], ["event", event({ schema: 3 })],
   ["event", event({ scores: { happy: "much" } })], ["event", event({ time: "yesterday" })],
   ["state", JSON.stringify({ schema: 1, session: "s1", time: iso(T), camera: "cam0", faces: [null] })],
   ["state", state(Array(1000).fill(face()))], ["stats", '{"time": 5}'], ["enabled", "on"],

@@ -172,7 +172,7 @@ def test_an_interval_goes_out_like_an_event_and_says_what_the_contract_promises(
     validator.validate(told)
     validator.validate(withheld)
     assert {
-        "schema": 1,
+        "schema": 2,
         "id": "9f3a61c2-1",
         "session": "9f3a61c2",
         "seq": 1,
@@ -202,6 +202,7 @@ def test_no_event_or_state_can_be_published() -> None:
     for publish in (
         lambda: out.publish_event(EVENT, SIZE),
         lambda: out.publish_state([FACE], SIZE, 0),
+        lambda: out.publish_live([FACE], SIZE, 0),
     ):
         with pytest.raises(AssertionError):
             publish()
@@ -215,7 +216,7 @@ def test_a_state_that_a_broker_still_shows_is_taken_away(broker: Any) -> None:
         assert inbox.get(timeout=DEADLINE_S).payload
         with crowd(broker.url):
             assert b"" == inbox.get(timeout=DEADLINE_S).payload
-    with listening(broker, "state", "status") as late:
+    with listening(broker, "state", "emotion", "faces", "presence", "status") as late:
         assert "edge-fer/porch/status" == late.get(timeout=DEADLINE_S).topic
         assert late.empty()
 

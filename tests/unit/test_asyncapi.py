@@ -99,7 +99,10 @@ def order(broker: Any, *texts: str) -> None:
 @pytest.mark.usefixtures("landmarks")
 @pytest.mark.parametrize(
     ("mode", "told"),
-    [("faces", {"event", "state"}), ("aggregate", {"aggregate"})],
+    [
+        ("faces", {"event", "state", "emotion", "faces", "presence", "live"}),
+        ("aggregate", {"aggregate"}),
+    ],
 )
 def test_every_message_of_a_real_run_is_as_the_document_says(
     broker: Any,
@@ -119,6 +122,7 @@ def test_every_message_of_a_real_run_is_as_the_document_says(
         "privacy.interval_s": 1,
         "smoothing.enter": 0.2,
         "smoothing.leave": 0.1,
+        "mqtt.live_hz": 10,
         "stats.interval_s": 0.2,
         "stats.textfile": tmp_path / "edge-fer.prom",
         "homeassistant.discovery": "on",

@@ -19,7 +19,7 @@ from edge_fer.mqtt.publisher import (
     Publisher,
     aggregate_message,
     event_message,
-    no_state_message,
+    no_state_messages,
     state_message,
 )
 from tests.support.mqtt import EVENT, FACE, ME, SIZE, Cable, send, warnings
@@ -103,7 +103,7 @@ def test_the_last_state_comes_at_once(broker: Any) -> None:
 
 def test_a_device_that_tells_no_more_of_faces_gives_its_aggregates(broker: Any) -> None:
     with subscribe(broker.url, State) as states, subscribe(broker.url, Aggregate) as heard:
-        say(broker, no_state_message(ME), state_message(ME, [FACE], SIZE, 0))
+        say(broker, no_state_messages(ME)[0], state_message(ME, [FACE], SIZE, 0))
         assert 1 == len(next(states).faces)
         say(broker, aggregate_message(ME, Summary(0, 60, 5, {"happy": 1.0}), 1))
         assert {"happy": 1.0} == next(heard).shares
@@ -120,7 +120,7 @@ def test_what_is_no_event_is_left_out_with_one_warning(
     broker: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     (good,) = events(1)
-    wrong = Message(good.topic, good.payload.replace(b'"schema":1', b'"schema":0'), 1, False)
+    wrong = Message(good.topic, good.payload.replace(b'"schema":2', b'"schema":0'), 1, False)
     with subscribe(broker.url) as heard:
         say(broker, wrong, Message(good.topic, b"\xff{", 1, False), good)
         assert 1 == next(heard).seq

@@ -57,7 +57,7 @@ class Desk:
 
 def test_a_command_is_obeyed_and_answered() -> None:
     desk = Desk()
-    assert {"schema": 1, "command": "enabled", "ok": True, "reason": None, "got": "OFF"} == (
+    assert {"schema": 2, "command": "enabled", "ok": True, "reason": None, "got": "OFF"} == (
         desk.get(b"OFF")
     )
     assert desk.get(b"ON")["ok"]

@@ -35,12 +35,14 @@ def test_late_listeners_get_status_state_and_enabled(broker: Any) -> None:
         out.publish_state([FACE], SIZE, 0)
         wait_until(lambda: out.connected, "connected")
         with listening(broker, "+") as inbox:
-            got = [inbox.get(timeout=DEADLINE_S) for _ in range(3)]
+            got = [inbox.get(timeout=DEADLINE_S) for _ in range(6)]
     by_name = {message.topic.rpartition("/")[2]: message for message in got}
     assert all(message.retain for message in got)
     assert "online" == json.loads(by_name["status"].payload)["state"]
     assert "t1" == json.loads(by_name["state"].payload)["faces"][0]["track"]
     assert b"ON" == by_name["enabled"].payload
+    flat = [by_name[name].payload for name in ("emotion", "faces", "presence")]
+    assert [b"happy", b"1", b"ON"] == flat
 
 
 def test_a_clean_end_says_stopped_and_nothing_after_it(broker: Any) -> None:
@@ -67,7 +69,13 @@ def test_when_the_process_is_killed_the_broker_says_offline(broker: Any) -> None
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
         last = json.loads(inbox.get(timeout=DEADLINE_S).payload)
-    assert {"state": "offline", "session": ME.session, "version": ME.version} == last
+    model = {"name": ME.model_name, "sha256": ME.model_sha256}
+    assert {
+        "state": "offline",
+        "session": ME.session,
+        "version": ME.version,
+        "model": model,
+    } == last
 
 
 def test_state_is_published_when_it_changed_and_only_then(broker: Any) -> None:

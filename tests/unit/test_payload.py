@@ -29,6 +29,8 @@ def event(**changes: Any) -> Event:
         "scores": {"happy": 0.98765432, "sad": 0.01234568},
         "box": Box(-3, 40, 120, 121),
         "stamp": 1714564800.25,
+        "started": 1714564790.25,
+        "duration_s": 10.0001,
     }
     return Event(**{**values, **changes})
 
@@ -44,7 +46,7 @@ def check(name: str, message: Message) -> Any:
 def test_an_event_says_all_the_contract_promises() -> None:
     message = publisher.event_message(ME, event(), SIZE, 7)
     assert {
-        "schema": 1,
+        "schema": 2,
         "id": "9f3a61c2-7",
         "session": "9f3a61c2",
         "seq": 7,
@@ -55,6 +57,8 @@ def test_an_event_says_all_the_contract_promises() -> None:
         "phase": "change",
         "emotion": "happy",
         "previous": "neutral",
+        "started": "2024-05-01T11:59:50.250Z",
+        "duration_s": 10.0,
         "confidence": 0.9877,
         "scores": {"happy": 0.9877, "sad": 0.0123},
         "box": {
@@ -65,7 +69,7 @@ def test_an_event_says_all_the_contract_promises() -> None:
             "frame_width": 640,
             "frame_height": 480,
         },
-        "model": {"name": "small", "sha256": "ab" * 32},
+        "model": {"name": "small"},
     } == check("event", message)
     assert ("edge-fer/porch/event", 1, False) == (message.topic, message.qos, message.retain)
 
@@ -74,9 +78,8 @@ def test_an_event_says_all_the_contract_promises() -> None:
 @pytest.mark.parametrize("emotion", [*LABELS, UNCERTAIN])
 def test_every_phase_and_emotion_passes_the_schema(phase: Phase, emotion: str) -> None:
     changes = {"phase": phase, "emotion": emotion, "previous": None}
-    assert (
-        emotion == check("event", publisher.event_message(ME, event(**changes), SIZE, 1))["emotion"]
-    )
+    said = check("event", publisher.event_message(ME, event(**changes), SIZE, 1))["emotion"]
+    assert said == (None if phase is Phase.END else emotion)
 
 
 def test_the_schema_takes_a_models_own_label_and_nothing_that_cannot_be_one() -> None:
@@ -94,9 +97,12 @@ def test_the_wire_has_the_same_emotions_as_the_models() -> None:
 
 def test_status_is_retained_and_names_session_and_version() -> None:
     message = publisher.status_message(ME, "offline")
-    assert {"state": "offline", "session": "9f3a61c2", "version": "1.2.3"} == check(
-        "status", message
-    )
+    assert {
+        "state": "offline",
+        "session": "9f3a61c2",
+        "version": "1.2.3",
+        "model": {"name": "small", "sha256": "ab" * 32},
+    } == check("status", message)
     assert message.retain
 
 
@@ -111,6 +117,28 @@ def test_state_lists_the_faces_in_view() -> None:
     (shown,) = check("state", publisher.state_message(ME, [face], SIZE, 0))["faces"]
     assert ("t1", "uncertain", 0.3333) == (shown["track"], shown["emotion"], shown["confidence"])
     assert 640 == shown["box"]["frame_width"]
+
+
+def test_the_flat_topics_say_what_the_state_says() -> None:
+    faces = [
+        Presence(name, emotion, 0.9, Box(1, 2, 3, 4))
+        for name, emotion in (("a", "happy"), ("b", "sad"))
+    ]
+    values = [(m.topic, m.payload, m.retain) for m in publisher.flat_messages(ME, faces)]
+    assert [
+        ("edge-fer/porch/emotion", b"happy", True),
+        ("edge-fer/porch/faces", b"2", True),
+        ("edge-fer/porch/presence", b"ON", True),
+    ] == values
+    assert [b"none", b"0", b"OFF"] == [m.payload for m in publisher.flat_messages(ME, [])]
+
+
+def test_live_has_boxes_and_scores_and_no_assurance() -> None:
+    face = Presence("t1", "happy", 0.9, Box(1, 2, 3, 4), {"happy": 0.9, "sad": 0.1})
+    message = publisher.live_message(ME, [face], SIZE, 0)
+    (shown,) = check("live", message)["faces"]
+    assert ({"happy": 0.9, "sad": 0.1}, 3) == (shown["scores"], shown["box"]["width"])
+    assert (0, False) == (message.qos, message.retain)
 
 
 def test_stats_are_flat_numbers_and_a_time() -> None:

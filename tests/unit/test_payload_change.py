@@ -123,6 +123,19 @@ def test_an_old_message_decodes_in_a_new_client(broker: Any) -> None:
     assert 0 == subscription.unreadable
 
 
+def test_an_end_of_an_older_device_has_no_emotion_either(broker: Any) -> None:
+    with subscribe(broker.url) as subscription:
+        end = {**FIRST[Event], "phase": "end", "previous": "happy"}
+        say(broker, json.dumps(end).encode())
+        event = next(subscription)
+    assert (1, None, "happy", None) == (
+        event.schema,
+        event.emotion,
+        event.previous,
+        event.started,
+    )
+
+
 def test_a_new_message_decodes_in_an_old_client(
     broker: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -141,20 +154,20 @@ def test_a_field_is_added_to_a_nested_type_by_the_same_rule() -> None:
 def test_a_newer_schema_is_read_if_the_known_fields_are_there_and_warned_of_once(
     broker: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    newer = {**FIRST[Event], "schema": 2, "unknown_s": 1.0}
+    newer = {**FIRST[Event], "schema": 3, "unknown_s": 1.0}
     with subscribe(broker.url) as subscription:
         say(broker, *(json.dumps({**newer, "id": f"a-{n}", "seq": n}).encode() for n in (1, 2)))
-        assert [(2, 1), (2, 2)] == [
+        assert [(3, 1), (3, 2)] == [
             (event.schema, event.seq) for event in (next(subscription), next(subscription))
         ]
-    assert [f"{TOPIC}: schema 2 is newer than 1; ignoring its new fields"] == warnings(caplog)
+    assert [f"{TOPIC}: schema 3 is newer than 2; ignoring its new fields"] == warnings(caplog)
     assert 0 == subscription.unreadable
 
 
 def test_a_newer_schema_without_a_known_field_is_skipped_counted_and_warned_of_once(
     broker: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    newer = {**FIRST[Event], "schema": 2}
+    newer = {**FIRST[Event], "schema": 3}
     del newer["confidence"]
     with subscribe(broker.url) as subscription:
         say(broker, json.dumps(newer).encode(), json.dumps(newer).encode())
@@ -219,7 +232,7 @@ ENCODE = (
 
 def test_the_changed_tree_reads_old_messages_and_this_one_reads_new_ones(changed: Path) -> None:
     assert "True\n" == _python(changed, "-c", DECODE, stdin=json.dumps(FIRST[Event]))
-    for change, schema in (("", 1), ("schema.SCHEMA = 2; ", 2)):
+    for change, schema in (("", 2), ("schema.SCHEMA = 3; ", 3)):
         text = _python(changed, "-c", ENCODE.format(change=change))
         assert json.loads(text)["smoothed"] is False
         event = msgspec.json.decode(text, type=Event)

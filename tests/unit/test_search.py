@@ -33,7 +33,7 @@ class Watched:
         before = self.detector.pixels
         self.search.follow(luma, time)
         self.refused += [verdict.outcome for verdict in self.search.scan(luma, time)]
-        self.search.tracker.pop_ended(time)
+        self.search.pop_ended(time)
         self.pixels.append(self.detector.pixels - before)
         self.number += 1
         return list(self.search.tracker.tracks)
@@ -171,6 +171,72 @@ def test_two_faces_of_a_size_do_not_take_turns():
         other = Box(30, 20, 52 + number % 3, 52 + number % 3)
         names |= {track.name for track in watched.see(FACE, other)}
     assert 1 == len(names)
+
+
+def test_a_face_of_like_size_does_not_end_one_that_is_found_however_the_boxes_jump():
+    watched = Watched(max_faces=1)
+    names = set()
+    for number in range(60):
+        side = 42 + 8 * (number % 2)
+        followed = Box(200 - side // 2, 150 - side // 2, side, side)
+        names |= {track.name for track in watched.see(followed, Box(30, 20, 56, 56))}
+    assert 1 == len(names)
+
+
+class Blind(BrightDetector):
+    """Finds nothing while ``closed``."""
+
+    closed = False
+
+    def find(self, luma, threshold):
+        return [] if self.closed else super().find(luma, threshold)
+
+
+def blind_search():
+    options = Settings(vision=Vision(min_face_px=30), tracking=Tracking(lost_s=0.5, coast_s=0.2))
+    detector = Blind(smallest_px=60)
+    return detector, TrackingSearch(options, SIZE, detector)
+
+
+def run(search, pictures, start, fps=30):
+    for number, luma in enumerate(pictures, start):
+        search.follow(luma, number / fps)
+        search.scan(luma, number / fps)
+        search.pop_ended(number / fps)
+    return [track.name for track in search.tracker.tracks]
+
+
+def test_a_person_who_stands_still_is_not_gone_though_the_detector_misses_the_face():
+    detector, search = blind_search()
+    names = run(search, [scene(FACE)] * 60, 0)
+    detector.closed = True
+    assert 1 == len(names)
+    assert names == run(search, [scene(FACE)] * 150, 60)
+
+
+def test_a_face_that_leaves_while_the_detector_misses_it_is_gone():
+    detector, search = blind_search()
+    run(search, [scene(FACE)] * 60, 0)
+    detector.closed = True
+    run(search, [scene(FACE)] * 30, 60)
+    assert [] == run(search, [scene()] * 20, 90)
+
+
+def test_a_detection_that_was_found_a_few_times_only_ends_in_time():
+    detector, search = blind_search()
+    run(search, [scene(FACE)] * 8, 0)
+    detector.closed = True
+    assert [] == run(search, [scene(FACE)] * 30, 8)
+
+
+def test_where_a_face_was_lost_the_next_scan_is_soon():
+    detector, search = blind_search()
+    moved = [scene(FACE), scene(Box(142, 90, 50, 50))]
+    run(search, [scene(FACE)] * 60, 0)
+    detector.closed = True
+    assert [] == run(search, moved * 15, 60)
+    detector.closed = False
+    assert 1 == len(run(search, [scene(FACE)] * 20, 90))
 
 
 @pytest.mark.parametrize("fps", [5, 12.5, 30, 60])

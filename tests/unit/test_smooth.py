@@ -63,6 +63,49 @@ def test_scores_between_leave_and_enter_keep_the_present_emotion():
     assert {"happy"} == {judgement.emotion for judgement in judgements}
 
 
+def test_the_first_scores_weigh_no_more_than_the_next_in_the_first_event():
+    smoother = Smoother(options(half_life_s=0.5))
+    smoother.update("t", SAD, 0.0)
+    judgements = [smoother.update("t", {"happy": 0.7, "sad": 0.3}, k / 10) for k in range(1, 6)]
+    assert [(Phase.BEGIN, "happy")] == [(j.phase, j.emotion) for j in judgements if j.phase]
+    assert pytest.approx((0.1 + 3 * 0.7) / 4, abs=0.01) == judgements[2].smooth["happy"]
+
+
+def test_two_labels_of_like_strength_do_not_take_turns():
+    smoother = Smoother(options(enter=0.4, leave=0.3, lead=0.1))
+    feed(smoother, {"happy": 0.52, "sad": 0.48}, 0, 1)
+    waves = [
+        judgement
+        for wave in range(10)
+        for judgement in feed(smoother, {"happy": 0.46, "sad": 0.54}, 1 + 2 * wave, 2 + 2 * wave)
+        + feed(smoother, {"happy": 0.54, "sad": 0.46}, 2 + 2 * wave, 3 + 2 * wave)
+    ]
+    assert {"happy"} == {judgement.emotion for judgement in waves}
+
+
+def test_a_label_that_leads_by_the_margin_replaces_the_present_one():
+    smoother = Smoother(options(enter=0.4, leave=0.1, lead=0.2))
+    feed(smoother, {"happy": 0.6, "sad": 0.4}, 0, 1)
+    near = feed(smoother, {"happy": 0.41, "sad": 0.59}, 1, 4)
+    assert {"happy"} == {judgement.emotion for judgement in near}
+    clear = feed(smoother, {"happy": 0.35, "sad": 0.65}, 4, 7)
+    assert [(Phase.CHANGE, "sad")] == [(j.phase, j.emotion) for j in clear if j.phase]
+
+
+def test_below_leave_a_strong_label_needs_no_margin():
+    smoother = Smoother(options(enter=0.4, leave=0.35, lead=0.9))
+    feed(smoother, {"happy": 0.9, "sad": 0.1}, 0, 1)
+    judgements = feed(smoother, {"happy": 0.3, "sad": 0.7}, 1, 4)
+    assert "sad" == judgements[-1].emotion
+
+
+def test_below_leave_without_a_strong_label_the_emotion_is_uncertain():
+    smoother = Smoother(options(enter=0.6, leave=0.45))
+    feed(smoother, HAPPY, 0, 1)
+    judgements = feed(smoother, {"happy": 0.44, "sad": 0.56}, 1, 6)
+    assert "uncertain" == judgements[-1].emotion
+
+
 def test_weak_scores_end_in_abstention():
     weak = Smoother(options())
     begun = [j for j in feed(weak, TORN, 0, 1) if j.phase]

@@ -27,8 +27,8 @@ MOST_TEXT = 128
 """Characters of a text in a message: a hash has 64."""
 RUN_PX = 12
 """Consecutive pixels to search for; no two rows of a picture are equal by chance."""
-_USER = re.compile(rb"(schema=1|session=[0-9a-f]{8})")
-_JSON = re.compile(rb'\{"schema":1,.*?"sha256":"[0-9a-f]{64}"\}\}')
+_USER = re.compile(rb"(schema=2|session=[0-9a-f]{8})")
+_JSON = re.compile(rb'\{"schema":2,.*?"name":"[^"]*"(?:,"sha256":"[0-9a-f]{64}")?\}\}')
 
 
 class Contents:

@@ -1,0 +1,1 @@
+"""Measure how steady the output is: label, box and largest face, before and after."""
