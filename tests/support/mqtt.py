@@ -49,7 +49,9 @@ def collect(inbox: Inbox, count: int) -> list[int]:
     """Return the seq of the next ``count`` different events, in the order they came first."""
     seen: dict[int, None] = {}
     while len(seen) < count:
-        seen[json.loads(inbox.get(timeout=DEADLINE_S).payload)["seq"]] = None
+        message = inbox.get(timeout=DEADLINE_S)
+        if message.topic.rpartition("/")[2] in ("event", "aggregate"):
+            seen[json.loads(message.payload)["seq"]] = None
     return list(seen)
 
 
