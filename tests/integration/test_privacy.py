@@ -148,7 +148,7 @@ def said(mode, topic, content, properties=(), retain=False):
         ((b'"left":1', b'"left":1,"landmarks":[[1,2]]'), "box.landmarks[][] is not in the list"),
         ((b'"t1"', b'"' + b"x" * 129 + b'"'), "track is a text of 129 characters"),
         ((b'"happy":0.9', b'"happy":"Zm9v"'), "is not of type"),
-        ((b'"schema":1', b'"schema":1' + b" " * 5000), "bytes"),
+        ((b'"schema":2', b'"schema":2' + b" " * 5000), "bytes"),
     ],
 )
 def test_a_message_with_anything_beyond_the_list_is_found(change, found):

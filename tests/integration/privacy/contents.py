@@ -27,6 +27,9 @@ MOST_TEXT = 128
 """Characters of a text in a message: a hash has 64."""
 RUN_PX = 12
 """Consecutive pixels to search for; no two rows of a picture are equal by chance."""
+SWITCH = re.compile(rb"ON|OFF")
+PLAIN = {"emotion": re.compile(rb"[a-z0-9_-]{1,32}"), "faces": re.compile(rb"\d{1,2}")}
+"""Forms of the topics without JSON; the others are switches."""
 _USER = re.compile(rb"(schema=2|session=[0-9a-f]{8})")
 _JSON = re.compile(rb'\{"schema":2,.*?"name":"[^"]*"(?:,"sha256":"[0-9a-f]{64}")?\}\}')
 
@@ -60,7 +63,7 @@ class Contents:
             if self._announced not in (b"", packet.payload):
                 self.findings.append(f"{packet.topic}: differs from the previous message")
             self._announced = packet.payload
-        elif packet.payload not in (b"ON", b"OFF"):
+        elif not PLAIN.get(name, SWITCH).fullmatch(packet.payload):
             self.findings.append(f"{packet.topic}: {packet.payload!r}")
 
     def _envelope(self, packet: Packet, topic: Mapping[str, Any]) -> None:
