@@ -45,7 +45,7 @@ class Option:
     hint: Any
     """The annotation, including `msgspec.Meta`."""
     kind: inspect.Type
-    """What a value may be; without the None of an optional option."""
+    """The permitted kind of value, without the None of an optional option."""
     item: inspect.Type
     """The kind of a single value: that of the items if the option is a list, else ``kind``."""
     optional: bool

@@ -19,7 +19,7 @@ class Topic:
     """One topic below `<prefix>/<device>/`, unless its name is a full topic."""
 
     about: str
-    """What its data describe: face, group or device."""
+    """Subject of the data: face, group or device."""
     modes: tuple[str, ...]
     """The values of privacy.mode with which it is published."""
     retained: bool

@@ -27,7 +27,7 @@ class Message:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Identity:
-    """What every message of a process says about its sender."""
+    """The sender of every message of a process."""
 
     prefix: str
     device: str
