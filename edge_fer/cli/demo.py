@@ -116,11 +116,13 @@ def _options(arguments: argparse.Namespace) -> list[str]:
 
 
 def _show(console: "Console", event: dict[str, Any]) -> None:
-    colour = COLOURS.get(event["emotion"], "white")
+    # At the end of a track there is no emotion, only the last one.
+    emotion = event["emotion"] or event["previous"]
+    colour = COLOURS.get(emotion, "white")
     bar = "█" * round(12 * event["confidence"])
     before = f" (was {event['previous']})" if event["phase"] == "change" else ""
     console.print(
         f"{event['time'][11:23]}  track {event['track']}  {event['phase']:6}  "
-        f"[{colour}]{event['emotion']:9} {bar:12}[/] {event['confidence']:.2f}{before}",
+        f"[{colour}]{emotion:9} {bar:12}[/] {event['confidence']:.2f}{before}",
         soft_wrap=True,
     )

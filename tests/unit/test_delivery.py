@@ -131,6 +131,8 @@ def test_no_more_than_the_window_is_handed_over(broker: Any) -> None:
         wait_until(lambda: out.connected, "connected")
         os.kill(broker.process.pid, signal.SIGSTOP)
         send(out, 100)
+        # The thread that connected may still be publishing the retained messages.
+        wait_until(lambda: out.counters()["sent"], "handed over")
         assert 20 == out.counters()["sent"]
 
 

@@ -57,7 +57,7 @@ def test_events_say_what_they_are_and_when_they_expire(broker: Any) -> None:
     topic, content_type, expiry, properties = listener.communicate()[0].strip().split("|")
     assert ("edge-fer/porch/event", "application/json") == (topic, content_type)
     assert 595 <= int(expiry) <= 600
-    assert f"schema:1 session:{ME.session}" == properties
+    assert f"schema:2 session:{ME.session}" == properties
 
 
 def test_the_expiry_of_an_old_event_is_what_is_left_of_it(broker: Any, tmp_path: Path) -> None:
