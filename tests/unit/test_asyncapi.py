@@ -43,9 +43,10 @@ def test_the_document_is_freshly_made(document: Any) -> None:
     assert json.loads(made.stdout) == document, "run: make docs"
 
 
-def test_asyncapis_own_parser_takes_it() -> None:
+def test_asyncapis_own_parser_takes_it(document: Any) -> None:
     done = parse(FILE)
-    assert (0, True) == (done.returncode, "8 channels, 8 operations" in done.stdout), done.stdout
+    counts = f"{len(document['channels'])} channels, {len(document['operations'])} operations"
+    assert (0, True) == (done.returncode, counts in done.stdout), done.stdout
 
 
 def test_asyncapis_own_parser_would_tell_a_mistake(document: Any, tmp_path: Path) -> None:
