@@ -174,7 +174,7 @@ class WatchedFrame:
     """(height, width) uint8, as the camera delivered it."""
     faces: Sequence[Face]
     events: Sequence[Event]
-    """What began, changed or ended with this frame."""
+    """The expressions that began, changed or ended with this frame."""
 
 
 class Recognizer:

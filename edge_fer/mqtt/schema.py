@@ -155,7 +155,7 @@ class AggregatePayload(Struct, frozen=True, kw_only=True):
 
 
 class StatusPayload(Struct, frozen=True, kw_only=True):
-    """Whether the daemon runs; the broker publishes `offline` as its last will."""
+    """State of the daemon; the broker publishes `offline` as its last will."""
 
     state: Annotated[
         State, described("online: running; stopped: ended normally; offline: connection lost.")
